@@ -11,6 +11,7 @@ import pytest
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.application.checks.baselines import keep_trials, kept_trials
 from cde_orchestrator.application.ports.core import ProjectRepository
+from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
@@ -195,6 +196,30 @@ def test_a_feature_is_kept_in_another_workflow_with_who_did_its_phases(
     assert (kept.phases["write"].doer, kept.phases["ship"].doer) == (doer, None)
     assert (kept.phases["write"].given, kept.phases["ship"].given) == ("commands one", "")
     assert kept.phases["write"].past[0]["workflow"] == "standard"
+
+
+def test_what_agents_reported_of_their_runs_is_kept(
+    repository: ProjectRepository, open_repository: Open, active: Path
+) -> None:
+    whole = AgentReport(
+        session="s-1",
+        turns=3,
+        input_tokens=3_000,
+        output_tokens=150,
+        cost_usd=0.015,
+        denied=("Bash curl",),
+        words="Done.",
+    )
+    with repository.transaction(active) as project:
+        record = project.start_feature("Add login", name="login").phases["define"]
+        for attempt, report in enumerate((whole, AgentReport()), start=1):
+            at = project.clock()
+            record.add_run(
+                AgentRun(at=at, agent="claude", attempt=attempt, seconds=1.5, report=report)
+            )
+        runs = [*record.runs]
+    kept = open_repository().get(active).feature("login").phases
+    assert (kept["define"].runs, kept["design"].runs) == (runs, [])
 
 
 def test_a_project_can_be_changed_and_saved_again_and_again(

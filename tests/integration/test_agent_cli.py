@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cde_orchestrator.adapters.runners import agent_process as agent_cli
 from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
 from cde_orchestrator.application.ports.agents import Assignment
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system import supervised_process
@@ -97,6 +99,87 @@ def test_each_failure_has_its_code_and_counts(
 ) -> None:
     assert refusal(lambda: ran(agents, agent, root)).code == code
     assert BreakerRegistry(root).get("agent-mine").failure_count == 1
+
+
+STREAMS = Path(__file__).parents[1] / "fixtures" / "agent_streams"
+REPLAY = "import sys; print(open(sys.argv[1]).read()); sys.exit(int(sys.argv[2]))"
+
+
+def replay(name: str, output: str, code: int = 0, **changes: object) -> Agent:
+    """An agent that prints what a program has printed."""
+    return python(REPLAY, str(STREAMS / f"{name}.jsonl"), str(code), output=output, **changes)
+
+
+def test_events_are_shown_as_lines_and_what_they_say_is_reported(
+    agents: CommandLineAgents, root: Path
+) -> None:
+    lines: list[str] = []
+    report = agents.run(replay("claude-denied", "claude-json"), assignment(root), lines.append)
+    assert "Bash python3 -m pytest -q" in lines
+    assert (report.cost_usd, report.denied) == (0.015, ("Bash python3 -m pytest -q",))
+
+
+def test_an_event_is_read_before_lines_are_cut(agents: CommandLineAgents, root: Path) -> None:
+    code = (
+        "import json; part = {'type': 'text', 'text': 'word ' * 200_000}\n"
+        "message = {'id': '1', 'model': 'm', 'content': [part]}\n"
+        "print(json.dumps({'type': 'assistant', 'session_id': 's', 'message': message}))"
+    )
+    (line,) = ran(agents, python(code, output="claude-json"), root)
+    assert line.startswith("word word")
+    assert len(line) <= 300
+
+
+@pytest.mark.parametrize(
+    ("agent", "code"),
+    [
+        (replay("claude-429", "claude-json", 1), "E939"),
+        (replay("codex-429", "codex-json", 1), "E939"),
+        (replay("claude-401", "claude-json", 1), "E942"),
+        (replay("gemini-401", "gemini-json", 145), "E942"),
+        (python("raise SystemExit(55)", output="gemini-json"), "E942"),
+        (python("print('Too Many Requests'); raise SystemExit(1)"), "E939"),
+    ],
+)
+def test_an_agent_that_did_not_try_did_not_fail(
+    agents: CommandLineAgents, root: Path, agent: Agent, code: str
+) -> None:
+    assert refusal(lambda: ran(agents, agent, root)).code == code
+    assert BreakerRegistry(root).get("agent-mine").failure_count == 0
+
+
+def test_a_program_that_waits_for_its_model_is_ended_where_another_can_go_on(
+    agents: CommandLineAgents, root: Path
+) -> None:
+    code = "print(open(__import__('sys').argv[1]).read(), flush=True)\n"
+    waits = code + "import signal; signal.pause()"
+    agent = python(waits, str(STREAMS / "gemini-429.jsonl"), output="gemini-json")
+    others = replace(assignment(root), others=True)
+    assert refusal(lambda: agents.run(agent, others, lambda _line: None)).code == "E939"
+
+
+def test_an_agent_is_given_its_session_and_what_it_may_run(
+    agents: CommandLineAgents, root: Path
+) -> None:
+    code = "import sys; print(*sys.argv[1:])"
+    agent = python(code, "{resume}", "{allow_commands}", output="claude-json")
+    given = replace(
+        assignment(root), session=AgentReport(session="s-1"), commands=[["make", "test"]]
+    )
+    lines: list[str] = []
+    agents.run(agent, given, lines.append)
+    assert lines == ["--resume s-1 --allowedTools Bash(make test:*)"]
+
+
+def test_control_sequences_are_taken_out_whole(agents: CommandLineAgents, root: Path) -> None:
+    code = r"print('\x1b[0m\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x07link')"
+    assert ran(agents, python(code), root) == ["red link"]
+
+
+def test_a_wait_ends_when_the_run_is_stopped(agents: CommandLineAgents) -> None:
+    agents.wait(0.0, "mine")
+    threading.Timer(0.05, agents.stop).start()
+    assert refusal(lambda: agents.wait(600.0, "mine")).code == "E911"
 
 
 def test_a_folder_that_is_gone_is_a_failure_to_start(

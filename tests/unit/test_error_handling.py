@@ -33,6 +33,7 @@ from cde_orchestrator.domain.errors.system_messages import SYSTEM_MESSAGES
 from cde_orchestrator.domain.errors.validation_messages import VALIDATION_MESSAGES
 from cde_orchestrator.domain.exceptions import (
     AgentError,
+    AgentUnavailableError,
     BackendUnreachableError,
     CDEError,
     CDESystemError,
@@ -123,6 +124,7 @@ def test_custom_exceptions_hierarchy() -> None:
         BackendUnreachableError: StateError,
         UntrustedBackendError: StateError,
         AgentError: CDESystemError,
+        AgentUnavailableError: AgentError,
         CircuitBreakerOpenError: CDESystemError,
     }
 

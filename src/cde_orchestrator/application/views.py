@@ -15,7 +15,9 @@ from cde_orchestrator.application.proof_views import DifferenceView, ProofView, 
 from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.application.related_views import RelatedView
 from cde_orchestrator.application.task_views import TasksDone, TaskView
+from cde_orchestrator.application.usage_views import AgentRunView, UsageView, run_view, usage_view
 from cde_orchestrator.application.who_views import ApprovalView, ReaderView, WaiverView
+from cde_orchestrator.domain.agent_run import total
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
@@ -86,7 +88,10 @@ class ArtifactView(TypedDict):
 
 
 class PhaseRecordView(TypedDict):
-    """What happened to a phase; times are ISO 8601."""
+    """What happened to a phase; times are ISO 8601.
+
+    ``usage`` is there where agents reported any.
+    """
 
     id: str
     status: str
@@ -96,6 +101,7 @@ class PhaseRecordView(TypedDict):
     outputs: list[ArtifactView]
     approval: NotRequired[ApprovalView]
     reader: NotRequired[ReaderView]
+    usage: NotRequired[UsageView]
 
 
 class ClaimView(TypedDict):
@@ -148,6 +154,7 @@ class WorkView(TypedDict):
     start_commit: str | None
     end_commit: str | None
     past: list[dict[str, Any]]
+    runs: NotRequired[list[AgentRunView]]
 
 
 class FeatureHead(TypedDict):
@@ -351,12 +358,15 @@ def output_view(output: Output, feature_name: str) -> OutputView:
 
 def phase_record_view(record: PhaseRecord) -> PhaseRecordView:
     """What happened to a phase, as the contract has it."""
-    return cast("PhaseRecordView", record.to_dict())
+    view = cast("PhaseRecordView", record.to_dict())
+    if record.runs:
+        view["usage"] = usage_view(total(each.report for each in record.runs))
+    return view
 
 
 def work_view(record: PhaseRecord) -> WorkView:
     """What is kept of the work on a phase, as the contract has it."""
-    return {
+    view: WorkView = {
         "progress": [view_of(ProgressView, each) for each in record.saved()],
         "failures": [view_of(FailureView, each) for each in record.failures],
         "evidence": view_of(EvidenceView, record.evidence) if record.evidence else None,
@@ -366,3 +376,6 @@ def work_view(record: PhaseRecord) -> WorkView:
         "end_commit": record.end_commit,
         "past": record.past,
     }
+    if record.runs:
+        view["runs"] = [run_view(each) for each in record.runs]
+    return view

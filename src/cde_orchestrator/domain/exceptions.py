@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
@@ -20,7 +21,7 @@ from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 _CODE = re.compile(r"E[0-9]{3}")
 _REFUSALS = frozenset(
     "E207 E208 E209 E211 E219 E227 E228 E902 E904 E908 E909 E910 E911 "  # noqa: SIM905
-    "E912 E924 E936 E937 E938".split()
+    "E912 E924 E936 E937 E938 E939 E940".split()
 )
 """Codes of the state and the system with which the product only says no, as it should."""
 
@@ -167,7 +168,22 @@ class OutputError(FeatureError):
 
 
 class AgentError(CDESystemError):
-    """An agent that was started did not get its work done (E905-E907)."""
+    """An agent that was started did not get its work done (E905-E907).
+
+    Attributes:
+        report: what its program reported before.
+    """
+
+    report: AgentReport = AgentReport()
+
+    def reporting(self, report: AgentReport) -> Self:
+        """The error, with what the program reported."""
+        self.report = report
+        return self
+
+
+class AgentUnavailableError(AgentError):
+    """An agent did not try: its model is busy (E939), or it cannot work here (E942)."""
 
 
 class CircuitBreakerOpenError(CDESystemError):

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from cde_orchestrator.domain.agent_run import RUNS_KEPT, AgentRun
 from cde_orchestrator.domain.approval import Approval
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.proofs import ProofEvidence
@@ -61,6 +62,8 @@ class PhaseRecord:
         tasks: those that its accepted output lists, where its workflow asks for them.
         ticks: tasks that were found done, or open again, during the phase, by id.
         given: who was given its prompt by a command when it began, as ``Caller.connection``.
+        runs: what agents that ``cde run`` started reported, the newest runs; what they used stays
+            used when the phase is rolled back.
         past: summaries of what was rolled back, with why attempts failed and what was noted.
     """
 
@@ -88,6 +91,7 @@ class PhaseRecord:
     returned: Returned | None = None
     tasks: list[Task] = field(default_factory=list)
     ticks: dict[str, bool] = field(default_factory=dict)
+    runs: list[AgentRun] = field(default_factory=list)
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -140,6 +144,10 @@ class PhaseRecord:
         self.progress[f"{number:06d}"] = progress
         for key in sorted(self.progress)[:-PROGRESS_KEPT]:
             del self.progress[key]
+
+    def add_run(self, run: AgentRun) -> None:
+        """Keep what an agent reported of its run."""
+        self.runs = [*self.runs, run][-RUNS_KEPT:]
 
     def saved(self) -> list[Progress]:
         """The partial work that was kept, oldest first."""

@@ -168,6 +168,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
         f"- {record['id']}: {record['status']}"
         + "".join(f", {output['path']}" for output in record["outputs"])
         + (f", {plain(record['reader']['words'])}" if "reader" in record else "")
+        + (f", {plain(record['usage']['words'])}" if "usage" in record else "")
         for record in reply["phases"]
     ]
     if reply["tasks"]:

@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.live import Live
 
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
-from cde_orchestrator.application.runs.run_feature import RunReply
+from cde_orchestrator.application.runs.observer import RunReply
 from cde_orchestrator.cli.commands.agents import trusted
 from cde_orchestrator.cli.session.call import Call
 from cde_orchestrator.cli.views import agent
 from cde_orchestrator.cli.views import run as _run_views
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
 from tests.unit.cli.conftest import Terminal
@@ -111,10 +112,23 @@ def test_a_feature_is_started_from_a_prompt(at_agents: Terminal) -> None:
         ("column", "--timeout", "0", "--agent", "good"),
         ("column", "--timeout", "1e12", "--agent", "good"),
         ("column", "--timeout", "1e400", "--agent", "good"),
+        ("column", "--budget-minutes", "0", "--agent", "good"),
     ],
 )
 def test_wrong_use_of_run_is_told(terminal: Terminal, words: tuple[str, ...]) -> None:
     assert terminal.misused("run", *words)
+
+
+def test_a_budget_in_money_is_for_agents_that_report_their_cost(at_agents: Terminal) -> None:
+    words = ("run", "column", "--budget-usd", "5", "--agent")
+    assert at_agents.misused(*words, "good")
+    at_agents.answer("agents", "trust", "claude", "--yes")
+    assert at_agents.refused(*words, "claude") == "E905"
+
+
+def test_a_budget_that_is_used_up_ends_a_run_without_a_terminal(at_agents: Terminal) -> None:
+    words = ("run", "column", "--agent", "bad", "--budget-minutes", "0.001")
+    assert at_agents.refused(*words) == "E940"
 
 
 def test_agents_are_trusted_only_with_a_person_or_yes(at_agents: Terminal) -> None:
@@ -196,6 +210,7 @@ def assignment() -> AssignmentReply:
         "agent": None,
         "named_agents": [],
         "worked": "",
+        "commands": [],
     }
 
 
@@ -222,6 +237,43 @@ def test_the_live_display_shows_phase_attempt_and_last_lines() -> None:
         assert words in screen.getvalue()
 
 
+def test_a_flood_is_shown_by_its_first_and_last_lines_where_no_terminal_is(capsys: Any) -> None:
+    display = _run_views.PlainDisplay()
+    for number in range(20_000):
+        display.line(f"line {number}")
+    display.agent_ended(AgentReport(turns=1, input_tokens=2_000, cost_usd=0.5, denied=("Bash x",)))
+    display.line("after")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) < 600
+    for words in ("line 0", "line 299", "line 19800", "line 19999", "after"):
+        assert f"  | {words}" in lines
+    assert "  | ... 19,500 lines are left out here; the log has them" in lines
+    assert "  | ... 3,000 lines so far" in lines
+    assert "  1 turn, 2,000 tokens, $0.50" in lines
+    assert "Not allowed to the agent: Bash x" in lines[-2]
+
+
+def test_few_lines_are_shown_once(capsys: Any) -> None:
+    display = _run_views.PlainDisplay()
+    for number in range(_run_views.FIRST_SHOWN + 5):
+        display.line(f"line {number}")
+    display.agent_ended(AgentReport())
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"  | line {number}" for number in range(_run_views.FIRST_SHOWN + 5)]
+
+
+def test_what_a_run_does_without_an_agent_is_named(capsys: Any) -> None:
+    good, error = Agent(name="good", command=("good",)), AgentError.of("E905", agent="good")
+    display = _run_views.PlainDisplay()
+    display.waits(good, 90.0)
+    display.dropped(good, error)
+    display.completed_meanwhile([{"id": "design", "attempts": 0, "agent": "good"}])
+    told = capsys.readouterr().err
+    assert "good is busy; the run continues in 1:30" in told
+    assert "good is not used in this run: E905" in told
+    assert "design was completed meanwhile" in told
+
+
 def test_features_that_run_together_are_named_once_a_line(capsys: Any) -> None:
     _run_views.PlainDisplay("column: ").phase_started(assignment())
 
@@ -231,7 +283,14 @@ def test_features_that_run_together_are_named_once_a_line(capsys: Any) -> None:
 def test_a_person_is_told_how_to_go_on() -> None:
     whole: Any = {**assignment(), "outcome": "waits_for_person", "phases": []}
     reply: RunReply = whole
+    usage: Any = {"words": "3 turns, 10 tokens"}
+    reply["phases"] = [
+        {"id": "define", "attempts": 1, "agent": "good", "usage": usage},
+        {"id": "design", "attempts": 0, "agent": "good", "meanwhile": True},
+    ]
     shown = seen(_run_views.run_ended(reply, SCREEN))
+    assert "define  1 attempt  good  3 turns, 10 tokens" in shown
+    assert "design  meanwhile  good" in shown
     assert "column waits for a person: define" in shown
     assert "cde approve column" in shown
     assert "cde run column --approve --agent NAME" in shown

@@ -1,4 +1,4 @@
-"""Drills of agents and circuit breakers, E903 to E919."""
+"""Drills of agents and circuit breakers, E903 to E919 and E939 to E942."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tests.integration.drills.stage import Outcome, Stage, drill
 
 FAILS = "exit 1\n"
 WORKS = "exit 0\n"
+BUSY = "echo 'Error 429: Too Many Requests'\nexit 1\n"
+NOT_SIGNED_IN = "echo 'Not logged in. Please run /login'\nexit 1\n"
 STAYS = "echo here\nexec sleep 1000\n"
 DELIVERS = """\
 mkdir -p notes
@@ -175,3 +177,34 @@ async def an_agent_that_nobody_trusts(stage: Stage) -> None:
         return await stage.command(*shlex.split(command)[1:], "--yes")
 
     await stage.prove(lambda: ran(stage), follow=answer_yes)
+
+
+@drill("E939")
+async def an_agent_whose_model_is_busy(stage: Stage) -> None:
+    script = await trusted(stage, BUSY)
+    await stage.prove(
+        lambda: tried(stage), names="Too Many Requests", by_hand=lambda: script.become(WORKS)
+    )
+
+
+@drill("E940")
+async def a_run_that_used_its_budget_up(stage: Stage) -> None:
+    script = await trusted(stage, f"sleep 1\n{FAILS}")
+    words = ("run", "login", "--agent", "mine", "--project", str(stage.root))
+
+    def work_well() -> None:
+        script.become(DELIVERS)
+
+    await stage.prove(
+        lambda: stage.json_command(*words, "--budget-minutes", "0.01"),
+        by_hand=work_well,
+        corrected=lambda: stage.json_command(*words),
+    )
+
+
+@drill("E942")
+async def an_agent_that_is_not_signed_in(stage: Stage) -> None:
+    script = await trusted(stage, NOT_SIGNED_IN)
+    await stage.prove(
+        lambda: tried(stage), names="Not logged in", by_hand=lambda: script.become(WORKS)
+    )

@@ -95,7 +95,7 @@ def die(prompt: str) -> None:
 
 def fail(prompt: str) -> NoReturn:
     """Say so, and end with an exit code."""
-    sys.stderr.write("the model is overloaded\n")
+    sys.stderr.write("something broke\n")
     sys.exit(3)
 
 
@@ -130,6 +130,23 @@ def ask(prompt: str) -> None:
     deliver(prompt)
 
 
+def report(_prompt: str) -> None:
+    """Say what Claude Code would say in events."""
+    say(json.dumps({"type": "system", "subtype": "init", "session_id": "s-1"}))
+    tool = {"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "curl x"}}
+    message = {"id": "m", "model": "scripted", "content": [tool], "usage": {"input_tokens": 7}}
+    say(json.dumps({"type": "assistant", "message": message}))
+    denied = {"tool_name": "Bash", "tool_input": {"command": "curl x"}}
+    end = {"total_cost_usd": 0.5, "num_turns": 2, "usage": {"input_tokens": 7, "output_tokens": 3}}
+    say(json.dumps({"type": "result", "result": "Done.", "permission_denials": [denied], **end}))
+
+
+def report_and_deliver(prompt: str) -> None:
+    """Deliver, and report it as Claude Code does."""
+    report(prompt)
+    deliver(prompt)
+
+
 MODES: dict[str, Callable[[str], None]] = {
     "succeed": deliver,
     "refused": deliver_too_little,
@@ -141,6 +158,8 @@ MODES: dict[str, Callable[[str], None]] = {
     "fail": fail,
     "environment": show_environment,
     "ask": ask,
+    "report": report,
+    "report-and-deliver": report_and_deliver,
 }
 
 
@@ -156,12 +175,15 @@ def main() -> None:
         say("scripted 1.0")
         return
     phase = os.environ.get("CDE_PHASE", "trial")
-    data = Path(sys.argv[3]).read_bytes() if len(sys.argv) > 3 else sys.stdin.buffer.read()
+    flags = sys.argv[3:]
+    named = flags and not flags[0].startswith("--")
+    data = Path(flags[0]).read_bytes() if named else sys.stdin.buffer.read()
     prompt = data.decode()
     counter = Path(sys.argv[1], f"attempts-{phase}")
     attempt = len(counter.read_text().splitlines()) if counter.exists() else 0
     remember(f"attempts-{phase}", os.getpid())
     remember("children", os.getpid())
+    remember("flags", json.dumps(flags))
     remember("prompts", json.dumps({"phase": phase, "prompt": prompt, "folder": str(Path.cwd())}))
     say(f"working on {phase}")
     modes = sys.argv[2].split(",")

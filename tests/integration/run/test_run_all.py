@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.command_line import cde
@@ -193,6 +194,34 @@ def test_all_that_runs_ends_with_the_run(tmp_path: Path) -> None:
     assert stage.left_processes() == []
     assert len(stage.prompts()) == 2
     assert stage.cde("list", "--status", "open", "--json").reply["total"] == len(NAMES)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_checks_that_run_end_with_the_run(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    stage = Stage(tmp_path)
+    mark = stage.folder / "checks"
+    words = f"import os, signal; open({str(mark)!r}, 'a').write(f'{{os.getpid()}}\\n'); "
+    check = [sys.executable, "-c", words + "print('checking', flush=True); signal.pause()"]
+    lasting = f"        check: {json.dumps(check)}\n        check_timeout_seconds: 600\n"
+    stage.build(TWO_PHASES + lasting, agent="succeed")
+    for name in NAMES[:2]:
+        stage.start(name)
+    make_repository(stage)
+    assert stage.cde("trust", "--yes").code == 0
+    process = stage.begin("run", "--all", "--jobs", "2", "--agent", "agent")
+    for _ in range(2):
+        read_until(process, "| checking")
+    process.send_signal(number)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in said
+    assert "cde run --all --agent agent" in said
+    checks = [int(each) for each in mark.read_text().split()]
+    assert [each for each in checks if psutil.pid_exists(each)] == []
+    assert stage.left_processes() == []
 
 
 def test_the_code_of_a_feature_is_taken_back_where_it_is_worked_on(stage: Stage) -> None:

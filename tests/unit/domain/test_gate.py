@@ -227,7 +227,7 @@ def test_content_that_must_be_there_is_missed(wanted: str, text: str) -> None:
         "## Scope\n\nText.\n\n## Goal",
     ],
 )
-def test_a_section_that_must_be_there_says_something(text: str) -> None:
+def test_a_section_that_must_be_there_has_answer(text: str) -> None:
     (problem,) = problems(text, spec("## Goal"))
 
     assert problem.code == "E115"
@@ -237,7 +237,7 @@ def test_a_section_that_must_be_there_says_something(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["## Goal\n\n### First\n\nText.\n", "## Goal\n\nText.\n\n## Goal\n\n## Scope\n"]
 )
-def test_a_section_that_says_something_somewhere_passes(text: str) -> None:
+def test_a_section_that_has_answer_somewhere_passes(text: str) -> None:
     assert codes(text, spec("## Goal")) == []
 
 

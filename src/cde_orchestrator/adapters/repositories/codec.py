@@ -43,7 +43,7 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
         *("attempts_before", "failures", "evidence", "progress"),
         *("entered", "entered_at", "written", "start_commit", "end_commit"),
         *("start_source", "proof", "approval", "difference", "doer", "given", "returned"),
-        *("tasks", "ticks", "past"),
+        *("tasks", "ticks", "runs", "past"),
     ),
 }
 _OWN_FIELDS = {

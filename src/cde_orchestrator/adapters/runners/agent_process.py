@@ -6,14 +6,18 @@ import fnmatch
 import os
 import re
 import secrets
+import signal
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
+from cde_orchestrator.adapters.runners.output.forms import reader_of
+from cde_orchestrator.adapters.runners.output.reader import Reader
 from cde_orchestrator.application.ports.agents import (
     AgentProbe,
     AgentTrialReply,
@@ -21,10 +25,12 @@ from cde_orchestrator.application.ports.agents import (
     OnLine,
 )
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.clock import Stopwatch
-from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
+from cde_orchestrator.domain.exceptions import AgentError, AgentUnavailableError, CDESystemError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import SecretLines
+from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
 from cde_orchestrator.infrastructure.observability.tracing import describe_agent
@@ -48,7 +54,10 @@ log = get_logger(__name__)
 
 VERSION_SECONDS = 15.0
 TRIAL_SECONDS = 180.0
+EVENT_BYTES = 8 * 1024 * 1024
+"""Bytes of an event: it holds what a tool returned, as a whole file."""
 _VERSION = re.compile(r"(?<![\w./-])v?\d+\.\d+")
+_CONTROL_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _TRIAL_LINES = 20
 _TRIAL_FILE = "cde-agent-test.txt"
 _TRIAL = (
@@ -75,7 +84,7 @@ class CommandLineAgents:
         self._root = root
         self._breakers = breakers
         self._running: set[supervised.SupervisedProcess] = set()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._mutex = threading.Lock()
 
     def definitions(self) -> Mapping[str, Agent]:
@@ -83,15 +92,28 @@ class CommandLineAgents:
         return load_agents(self._root)
 
     @span(AGENT)
-    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
-        """Run the agent once; raises E903, E905 to E907 or E911 as the port says."""
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> AgentReport:
+        """Run the agent once; raises E903, E905 to E907, E911, E939 or E942 as the port says."""
         describe_agent(agent.name)
-        breaker = self._breakers.get(agent.breaker, failures=AgentError)
-        breaker.call(self._run, agent, assignment, on_line)
+        return self._breaker(agent).call(self._run, agent, assignment, on_line)
+
+    def is_installed(self, agent: Agent) -> bool:
+        """Whether its program is found."""
+        return programs.found(agent.command[0]) is not None
+
+    def wait(self, seconds: float, agent: str) -> None:
+        """Wait; raises E911 when the run is stopped."""
+        if self._stopped.wait(seconds):
+            raise CDESystemError.of("E911", agent=agent)
+
+    def _breaker(self, agent: Agent) -> CircuitBreaker:
+        # A busy model says nothing of the program.
+        ignored = (AgentUnavailableError,)
+        return self._breakers.get(agent.breaker, failures=AgentError, ignored=ignored)
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
         """Whether the agent's program is found, and what it says of its version."""
-        found = programs.found(agent.command[0]) is not None
+        found = self.is_installed(agent)
         return {
             "name": agent.name,
             "source": agent.source,
@@ -100,7 +122,7 @@ class CommandLineAgents:
             "timeout_seconds": agent.timeout_seconds,
             "found": found,
             "version": self._version(agent) if found and ask_version else None,
-            "breaker": self._breakers.get(agent.breaker, failures=AgentError).state,
+            "breaker": self._breaker(agent).state,
         }
 
     @contextmanager
@@ -138,48 +160,73 @@ class CommandLineAgents:
     def stop(self) -> None:
         """End the agents that are running, and those that would be started from now on."""
         with self._mutex:
-            self._stopped = True
+            self._stopped.set()
             for process in self._running:
                 process.stop()
 
-    def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+    def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> AgentReport:
         bound = log.bind(agent=agent.name)
-        last: deque[str] = deque(maxlen=1)
-        lines = SecretLines()
+        reader = reader_of(agent, assignment.folder, assignment.session)
+        clear = SecretLines()
         seconds = assignment.timeout_seconds or agent.timeout_seconds
 
-        def line_came(line: str) -> None:
-            line = lines.clean(line)
-            last.append(line)
-            bound.info("agent_output", line=line)
-            on_line(line)
+        def show(lines: Iterable[str]) -> None:
+            for line in map(clear.clean, lines):
+                bound.info("agent_output", line=line)
+                on_line(line)
 
         bound.info("agent_started", command=list(agent.command), timeout_seconds=seconds)
-        ending = self._watched(agent, assignment, line_came, seconds)
-        code = ending.exit_code
-        bound.info("agent_ended", cause=ending.cause, exit_code=code)
-        if ending.cause == "stop":
-            raise CDESystemError.of("E911", agent=agent.name)
+        ending = self._watched(agent, assignment, reader, show, seconds)
+        show(reader.end())
+        bound.info("agent_ended", cause=ending.cause, exit_code=ending.exit_code)
+        return self._judged(agent, ending, reader, seconds)
+
+    def _judged(
+        self, agent: Agent, ending: supervised.Ending, reader: Reader, seconds: float
+    ) -> AgentReport:
+        """What the program reported, if it did its work."""
+        code, report = ending.exit_code, reader.report
         if ending.cause == "timeout":
-            raise AgentError.of("E907", agent=agent.name, timeout_seconds=round(seconds, 3))
+            error = AgentError.of("E907", agent=agent.name, timeout_seconds=round(seconds, 3))
+            raise error.reporting(report)
+        if ending.cause == "stop" and (self._stopped.is_set() or reader.problem is None):
+            raise CDESystemError.of("E911", agent=agent.name)
+        if problem := reader.exit_problem(code or 1 if ending.cause == "stop" else code):
+            busy = problem.kind == "busy"
+            facts = {"wait_seconds": problem.wait_seconds} if busy else {}
+            unavailable = AgentUnavailableError.of(
+                "E939" if busy else "E942",
+                agent=agent.name,
+                reason=problem.reason.rstrip("."),
+                **facts,
+            )
+            raise unavailable.reporting(report)
         if code:
             ended = f"it was ended by signal {code - 128}"
-            raise AgentError.of(
+            failed = AgentError.of(
                 "E906",
                 agent=agent.name,
-                reason=ended if code > 128 else f"its exit code is {code}",
+                reason=ended if 128 < code < 128 + signal.NSIG else f"its exit code is {code}",
                 exit_code=code,
-                last_line=last[0] if last else "none",
+                last_line=report.words or "none",
             )
+            raise failed.reporting(report)
+        return report
 
     def _watched(
-        self, agent: Agent, assignment: Assignment, on_line: OnLine, seconds: float
+        self,
+        agent: Agent,
+        assignment: Assignment,
+        reader: Reader,
+        show: Callable[[Iterable[str]], None],
+        seconds: float,
     ) -> supervised.Ending:
         with self._prompt(agent, assignment) as (arguments, stdin):
             program = programs.found(agent.command[0])
             if program is None:
                 reason = f"the command {agent.command[0]} is not on PATH"
                 raise AgentError.of("E905", agent=agent.name, reason=reason)
+            longest = supervised.LINE_LIMIT if agent.output == "text" else EVENT_BYTES
 
             def once() -> supervised.Ending:
                 process = supervised.SupervisedProcess(
@@ -188,8 +235,14 @@ class CommandLineAgents:
                     environment={**_visible_to(agent), **assignment.labels},
                     stdin=stdin,
                 )
+
+                def line_came(line: str) -> None:
+                    show(reader.lines(_CONTROL_SEQUENCES.sub("", line)))
+                    if reader.gives_up(others=assignment.others):
+                        process.stop()
+
                 with self._stoppable(process):
-                    lines = supervised.OutputLines(on_line)
+                    lines = supervised.OutputLines(line_came, longest)
                     ending = process.watch(lines.add, seconds)
                     lines.end()
                     return ending
@@ -204,7 +257,7 @@ class CommandLineAgents:
     def _stoppable(self, process: supervised.SupervisedProcess) -> Iterator[None]:
         with self._mutex:
             self._running.add(process)
-            if self._stopped:
+            if self._stopped.is_set():
                 process.stop()
         try:
             yield
@@ -218,11 +271,16 @@ class CommandLineAgents:
     ) -> Iterator[tuple[list[str], IO[bytes] | None]]:
         """The arguments and the standard input that carry the prompt."""
         data = assignment.prompt.encode()
+        fill = partial(
+            agent.arguments,
+            session=assignment.session.session if assignment.session else "",
+            commands=assignment.commands,
+        )
         if agent.prompt == "stdin":
             with tempfile.TemporaryFile() as file:
                 file.write(data)
                 file.seek(0)
-                yield agent.arguments(""), file
+                yield fill(), file
             return
         # In the folder that the agent works in: it may be kept from reading elsewhere.
         path = assignment.folder / FOLDER / RUNS / f"prompt-{secrets.token_hex(6)}.md"
@@ -231,7 +289,7 @@ class CommandLineAgents:
                 make_own_folder(path.parent)
                 with open_new(path) as file:
                     file.write(data)
-            yield agent.arguments(str(path)), None
+            yield fill(str(path)), None
         finally:
             with suppress(OSError):
                 unlink(path)
@@ -265,4 +323,4 @@ def _visible_to(agent: Agent) -> dict[str, str]:
         for name, value in os.environ.items()
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     }
-    return {**visible, **call_environment()}
+    return {**visible, "NO_COLOR": "1", **call_environment()}

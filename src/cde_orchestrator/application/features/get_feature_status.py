@@ -24,7 +24,8 @@ from cde_orchestrator.application.who_views import WaiverView
 from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import COMPLETED, Feature
-from cde_orchestrator.domain.workflow import Workflow
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.workflow import Phase, Workflow
 
 DETAILS = ("brief", "full")
 
@@ -101,6 +102,7 @@ class AssignmentReply(FeatureReply):
 
     ``agent`` is whom the workflow names for the phase, ``named_agents`` all that it names;
     ``worked`` is the name of who did the work that the phase judges, as far as it is known.
+    ``commands`` are those that the phase asks for, as far as they may be run.
     """
 
     number: int
@@ -111,6 +113,7 @@ class AssignmentReply(FeatureReply):
     agent: str | None
     named_agents: list[str]
     worked: str
+    commands: list[list[str]]
 
 
 class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
@@ -137,4 +140,18 @@ class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
             "agent": asked.agent if asked else None,
             "named_agents": workflow.named_agents(),
             "worked": doer.agent if doer else "",
+            "commands": _commands(features, project, feature, asked) if asked else [],
         }
+
+
+def _commands(
+    features: ProjectFeatures, project: Project, feature: Feature, phase: Phase
+) -> list[list[str]]:
+    """The phase's check, if a person trusts it, the project's tests, and saving notes."""
+    found = [["cde", word, feature.name] for word in ("save", "status", "rollback")]
+    check, tests = phase.gate_check, project.metadata.get("test_command")
+    if check is not None and features.trust.trusts(features.root, check.command_line):
+        found.append([*check.command])
+    if isinstance(tests, list) and tests and all(isinstance(word, str) for word in tests):
+        found.append([*tests])
+    return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict
 
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
 
 OnLine = Callable[[str], None]
 
@@ -21,12 +22,18 @@ class Assignment:
         folder: where it works.
         timeout_seconds: how long it may take; its own time-out when None.
         labels: environment variables that say what it works on.
+        commands: what it may run, each as a list of words.
+        session: what is known of the session that it continues; None for a new one.
+        others: whether another agent could go on in its place.
     """
 
     prompt: str
     folder: Path
     timeout_seconds: float | None = None
     labels: Mapping[str, str]
+    commands: Sequence[Sequence[str]] = ()
+    session: AgentReport | None = None
+    others: bool = False
 
 
 class AgentProbe(TypedDict):
@@ -61,15 +68,22 @@ class Agents(Protocol):
             ValidationError: E314, a definition in the project's settings is not valid.
         """
 
-    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> AgentReport:
         """Start the agent, wait for it, and leave none of its processes behind.
 
         Each line of its output is given to ``on_line``, in the calling thread.
 
         Raises:
             AgentError: E905 it cannot be started, E906 it failed, E907 it took too long.
+            AgentUnavailableError: E939 its model is busy, E942 it cannot work here.
             CDESystemError: E903 it is given time to recover, E911 the run was stopped.
         """
+
+    def is_installed(self, agent: Agent) -> bool:
+        """Whether its program is found."""
+
+    def wait(self, seconds: float, agent: str) -> None:
+        """Wait for an agent whose model is busy; raises E911 when the run is stopped."""
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
         """Whether the agent can be used here; its version only when it may be run for it."""

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import TypedDict
 
 from cde_orchestrator.application.features.list_features import LARGEST_LIMIT, OPEN, ListFeatures
-from cde_orchestrator.application.runs.run_feature import Outcome, PhaseRun, RunReply
+from cde_orchestrator.application.runs.observer import Outcome, PhaseRun, RunReply
 from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload

@@ -91,4 +91,5 @@ def _agreed(name: str, command: list[str], root: Path) -> bool:
     require_person(str(root))
     typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
     typer.echo(f"  {clean(shlex.join(command))}", err=True)
-    return typer.confirm("It acts with your rights. Trust it in this project?", err=True)
+    typer.echo("It acts with your rights, and may run what a phase asks for, as tests.", err=True)
+    return typer.confirm("Trust it in this project?", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -10,19 +11,16 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.move_work import MoveWork
 from cde_orchestrator.application.features.start_feature import StartFeature
-from cde_orchestrator.application.runs.run_feature import (
-    FeatureRun,
-    PhaseRun,
-    RunObserver,
-    RunReply,
-)
+from cde_orchestrator.application.runs.budget import Budget
+from cde_orchestrator.application.runs.observer import PhaseRun, RunObserver, RunReply
+from cde_orchestrator.application.runs.run_feature import FeatureRun
 from cde_orchestrator.application.runs.run_features import RunsReply, open_features, run_features
 from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.application.views import FeatureRow
@@ -31,15 +29,21 @@ from cde_orchestrator.cli.commands.agents import trusted
 from cde_orchestrator.cli.commands.approve import decide
 from cde_orchestrator.cli.console.input import text_or_stdin
 from cde_orchestrator.cli.console.output import is_terminal
+from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import run as view
+from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
+from cde_orchestrator.infrastructure.system.cancellation import Cancellation, cancellable
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 top_level = Commands()
 
 TERMINATED = 143
 """What a shell sees of a program that SIGTERM ended."""
+STUCK_SECONDS = 5.0
+"""How long a run may take to end before another signal ends the process itself."""
 
 
 FeatureReference = Annotated[
@@ -88,7 +92,24 @@ Timeout = Annotated[
         help="The limit for one attempt. Default: the agent's own.",
     ),
 ]
-
+BudgetUsd = Annotated[
+    float | None,
+    typer.Option(
+        metavar="USD",
+        min=0.01,
+        max=1_000_000,
+        help="Pause and ask you when the agents report to have cost this much.",
+    ),
+]
+BudgetMinutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MINUTES",
+        min=0.001,
+        max=100_000,
+        help="Pause and ask you when the run has taken this long.",
+    ),
+]
 
 _SHARED = threading.Lock()
 """Held while an agent works in the project's own folder."""
@@ -109,6 +130,8 @@ def run(
     jobs: Jobs = 1,
     approve: Approve = False,
     timeout: Timeout = None,
+    budget_usd: BudgetUsd = None,
+    budget_minutes: BudgetMinutes = None,
 ) -> None:
     """Let agents work through a feature's phases until it is done or a person is needed.
 
@@ -120,7 +143,6 @@ def run(
     names = [name.strip() for name in agent.split(",") if name.strip()]
     if not names:
         raise typer.BadParameter("name at least one", param_hint="'--agent'")
-    wanted = partial(FeatureRun, names=names, timeout_seconds=timeout)
     if approve and (every or (problem := terminal_problem([sys.stdin, sys.stdout]))):
         reason = "it cannot be given with --all" if every else problem
         raise typer.BadParameter(
@@ -128,31 +150,86 @@ def run(
         )
     if not call.as_json and is_terminal(sys.stdin):
         trusted(names, call, ask=True)
-    with _ending_on_sigterm(), call.application() as application:
+    with ending_at_once() as cancellation, call.application() as application:
         application.require_trusted()
+        if budget_usd is not None:
+            _require_costs(application, names)
+        application.handle(GetTrustedAgents(names=names))  # before a feature is started for them
+        budget = Budget(usd=budget_usd, minutes=budget_minutes)
+        wanted = partial(FeatureRun, names=names, timeout_seconds=timeout, budget=budget)
         if every:
-            runs = _run_all(application, names, wanted, jobs=jobs, quiet=call.as_json)
+            with _saying_how_to_go_on(call, "--all", agent):
+                runs = _run_all(application, wanted, cancellation, jobs=jobs, quiet=call.as_json)
             call.say(runs, view.runs_ended)
             raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
-        reference = feature
-        try:
-            with view.display(call.as_json) as observer:
-                reference = feature or _started(application, prompt or "", workflow, names)
-                reply, _ = _run_one(application, reference, wanted, observer, apart=False)
-            while approve and (answered := _decided(application, reply, call)):
-                with view.display(call.as_json) as observer:
-                    after, _ = _run_one(application, reference, wanted, observer, apart=False)
-                reply = {**after, "phases": [*reply["phases"], *answered, *after["phases"]]}
-        except KeyboardInterrupt:
-            if reference is not None:
-                call.remark(partial(view.run_cut_short, reference, agent))
-            raise
+        reference = feature or _started(application, prompt or "", workflow)
+        with _saying_how_to_go_on(call, reference, agent):
+            reply = _run_with_person(application, reference, wanted, budget, call, approve=approve)
     call.say(reply, view.run_ended)
 
 
-def _started(application: Application, prompt: str, workflow: str | None, names: list[str]) -> str:
-    """The id of a new feature; none is started for agents that may not be run."""
-    application.handle(GetTrustedAgents(names=names))
+@contextmanager
+def _saying_how_to_go_on(call: Call, meant: str, agents: str) -> Iterator[None]:
+    """Say it when a signal ends the run."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, KeyboardInterrupt) or end.code == TERMINATED:
+            call.remark(partial(view.run_cut_short, meant, agents))
+        raise
+
+
+def _require_costs(application: Application, names: list[str]) -> None:
+    """Refuse a budget in money for agents that do not say what they cost."""
+    silent = [
+        each.name
+        for each in application.handle(GetTrustedAgents(names=names))
+        if not each.reports_cost
+    ]
+    if silent:
+        words = f"{', '.join(silent)} does not report its cost; use --budget-minutes"
+        raise typer.BadParameter(words, param_hint="'--budget-usd'")
+
+
+def _run_with_person(
+    application: Application,
+    reference: str,
+    wanted: Callable[..., FeatureRun],
+    budget: Budget,
+    call: Call,
+    *,
+    approve: bool,
+) -> RunReply:
+    """Run a feature, and ask the person at the terminal where one is needed."""
+    done: list[PhaseRun] = []
+    while True:
+        try:
+            with view.display(call.as_json) as observer:
+                continued = partial(wanted, done=done)
+                reply, _ = _run_one(application, reference, continued, observer, apart=False)
+        except CDESystemError as error:
+            if error.code != "E940" or not _granted(error, budget, call):
+                raise
+            continue
+        answered = _decided(application, reply, call) if approve else []
+        if not answered:
+            return reply
+        done += answered
+
+
+def _granted(error: CDEError, budget: Budget, call: Call) -> bool:
+    """Whether a person at the terminal lets the run continue with the same budget once more."""
+    if call.as_json or terminal_problem([sys.stdin, sys.stdout]):
+        return False
+    typer.echo(clean(error.message), err=True)
+    if not typer.confirm("Continue with the same budget once more?", err=True):
+        return False
+    budget.grant()
+    return True
+
+
+def _started(application: Application, prompt: str, workflow: str | None) -> str:
+    """The id of a new feature."""
     wanted = text_or_stdin(prompt, "The prompt")
     reply = application.handle(StartFeature(prompt=wanted, workflow=workflow))
     return reply["feature"]["id"]
@@ -169,17 +246,33 @@ def _decided(application: Application, reply: RunReply, call: Call) -> list[Phas
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does: the agents end with it."""
-    before = signal.signal(signal.SIGTERM, _end)
+def ending_at_once() -> Iterator[Cancellation]:
+    """Let SIGTERM end the run as Ctrl-C does, and all that runs for it with it.
+
+    Further signals change nothing, for the end is on its way, unless it does not come: then the
+    process ends, and what it started ends with it.
+    """
+    began: list[Stopwatch] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if began:
+            if began[0].elapsed_ms > STUCK_SECONDS * 1_000:
+                os._exit(128 + number)
+            return
+        began.append(Stopwatch())
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(TERMINATED)
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        for each in before:
+            signal.signal(each, end)
+        with cancellable() as cancellation:
+            yield cancellation
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _run_one(
@@ -216,18 +309,21 @@ def _run_one(
 
 def _run_all(
     application: Application,
-    names: list[str],
     wanted: Callable[..., FeatureRun],
+    cancellation: Cancellation,
     *,
     jobs: int,
     quiet: bool,
 ) -> RunsReply:
-    """Run every open feature, several at once; none with agents that may not be run here."""
-    application.handle(GetTrustedAgents(names=names))
+    """Run every open feature, several at once."""
+
+    def stop() -> None:
+        application.agents.stop()
+        cancellation.cancel()
 
     def one(feature: FeatureRow) -> tuple[RunReply, str]:
         observer = RunObserver() if quiet else view.PlainDisplay(f"{feature['name']}: ")
         reply, folder = _run_one(application, feature["id"], wanted, observer, apart=True)
         return reply, str(folder)
 
-    return run_features(open_features(application), one, jobs=jobs, stop=application.agents.stop)
+    return run_features(open_features(application), one, jobs=jobs, stop=stop)

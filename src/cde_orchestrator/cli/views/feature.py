@@ -254,6 +254,10 @@ def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
         )
         for failure in work["failures"]
     ]
+    lines += [
+        Text(f"    attempt {run['attempt']}, {clean(run['agent'])}: {clean(run['words'])}", "dim")
+        for run in work.get("runs", ())
+    ]
     evidence = work["evidence"]
     if evidence is not None:
         code = evidence["exit_code"]
@@ -287,6 +291,8 @@ def recorded(record: Mapping[str, Any]) -> list[RenderableType]:
         lines.append(Text(f"    {approved_by(record['approval'])}", style="dim"))
     if "reader" in record:
         lines.append(Text(f"    {clean(record['reader']['words'])}", style="dim"))
+    if "usage" in record:
+        lines.append(Text(f"    {clean(record['usage']['words'])}", style="dim"))
     return lines
 
 

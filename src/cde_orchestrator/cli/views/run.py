@@ -15,16 +15,20 @@ from rich.text import Text
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.remarks import submit_remarks
-from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
+from cde_orchestrator.application.runs.observer import PhaseRun, RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
+from cde_orchestrator.application.usage_views import denied_words, used_words
 from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import CDEError
 
 _LAST_LINES = 8
+FIRST_SHOWN, LAST_SHOWN = 300, 200
+"""Lines of an attempt that are shown where no terminal is: the first ones and the last ones."""
 
 
 class PlainDisplay(RunObserver):
@@ -38,6 +42,8 @@ class PlainDisplay(RunObserver):
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = clean(prefix)
+        self._count = 0
+        self._held: deque[str] = deque(maxlen=LAST_SHOWN)
 
     def phase_started(self, assignment: AssignmentReply) -> None:
         """Name the feature, the phase and its place."""
@@ -49,20 +55,66 @@ class PlainDisplay(RunObserver):
         self._say(Text(f"  attempt {attempt} of {attempts}: {clean(agent.name)}"))
 
     def line(self, line: str) -> None:
-        """Pass the line on."""
+        """Pass the line on; of very many only the first ones and, in the end, the last ones."""
+        self._count += 1
+        if self._count <= FIRST_SHOWN:
+            self._pass_on(line)
+            return
+        self._held.append(line)
+        if self._count % (10 * FIRST_SHOWN) == 0:
+            self._pass_on(f"... {self._count:,} lines so far")
+
+    def _pass_on(self, line: str) -> None:
         self._say(Text(f"  | {clean(line)}", style="dim"))
+
+    def _end_lines(self) -> None:
+        """Show the last lines that were held back, and how many are left out."""
+        omitted = self._count - FIRST_SHOWN - len(self._held)
+        if omitted > 0:
+            self._pass_on(f"... {omitted:,} lines are left out here; the log has them")
+        for line in self._held:
+            self._pass_on(line)
+        self._count = 0
+        self._held.clear()
+
+    def agent_ended(self, report: AgentReport) -> None:
+        """Say what it used, and what it was not allowed."""
+        self._end_lines()
+        if words := used_words(report):
+            self._say(Text(f"  {words}", style="dim"))
+        if words := denied_words(report):
+            self._say(Text.assemble(self._indent, note(words[:1].upper() + words[1:])))
 
     def agent_failed(self, error: CDEError) -> None:
         """Say why."""
+        self._end_lines()
         self._say(Text(f"{self._indent}✗ {error.code} {clean(error.message)}", style="red"))
+
+    def dropped(self, agent: Agent, error: CDEError) -> None:
+        """Say that the agent is not used any more."""
+        self._end_lines()
+        words = f"{clean(agent.name)} is not used in this run: {error.code} {clean(error.message)}"
+        self._say(Text.assemble(self._indent, note(words)))
+
+    def waits(self, agent: Agent, seconds: float) -> None:
+        """Say for whom, and how long."""
+        words = f"{clean(agent.name)} is busy; the run continues in {_clock(seconds)}"
+        self._say(Text.assemble(self._indent, note(words)))
+
+    def completed_meanwhile(self, phases: list[PhaseRun]) -> None:
+        """Name the phases."""
+        for each in phases:
+            self._say(done(clean(each["id"]), " was completed meanwhile"))
 
     def refused(self, error: CDEError) -> None:
         """Say what the gate said."""
+        self._end_lines()
         words = f"{self._indent}✗ refused: {error.code} {clean(error.message)}"
         self._say(Text(words, style="yellow"))
 
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
+        self._end_lines()
         self._say(done(clean(reply["accepted"]["id"]), " accepted"))
         for each in (*proof_remarks(reply), *submit_remarks(reply)):
             self._say(Text.assemble(self._indent, note(each)))
@@ -129,6 +181,9 @@ class LiveDisplay(PlainDisplay):
         """Show it with the ones before."""
         self._lines.append(clean(line))
 
+    def _end_lines(self) -> None:
+        """Nothing was held back."""
+
     def _say(self, text: Text) -> None:
         self._live.console.print(text)
 
@@ -163,11 +218,7 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
     feature, phase = reply["feature"], reply["phase"]
     name = clean(feature["name"])
     lines = [
-        done(
-            (clean(each["id"]), "bold"),
-            f"  {counted(each['attempts'], 'attempt')}" if each["agent"] else "  approved",
-            (f"  {clean(each['agent'] or '')}", "dim"),
-        )
+        done((clean(each["id"]), "bold"), f"  {_how(each)}", (f"  {_who(each)}", "dim"))
         for each in reply["phases"]
     ]
     done_so_far = Group(*lines) if lines else None
@@ -191,9 +242,20 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
     return spaced(done_so_far, waits, next_steps(steps))
 
 
-def run_cut_short(feature: str, agents: str, look: RenderTarget) -> RenderableType:
-    """How to go on after Ctrl-C."""
-    step = command(look, "run", feature, "--agent", agents)
+def _how(phase: PhaseRun) -> str:
+    if phase["agent"] is None:
+        return "approved"
+    return "meanwhile" if "meanwhile" in phase else counted(phase["attempts"], "attempt")
+
+
+def _who(phase: PhaseRun) -> str:
+    words = clean(phase["usage"]["words"]) if "usage" in phase else ""
+    return "  ".join(filter(None, (clean(phase["agent"] or ""), words)))
+
+
+def run_cut_short(meant: str, agents: str, look: RenderTarget) -> RenderableType:
+    """How to go on after Ctrl-C or SIGTERM; ``meant`` is the feature, or ``--all``."""
+    step = command(look, "run", meant, "--agent", agents)
     return spaced(note("Stopped; nothing is lost."), next_steps([(step, "continue from here")]))
 
 

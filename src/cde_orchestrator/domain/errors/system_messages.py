@@ -13,8 +13,10 @@ from cde_orchestrator.domain.errors.fixes import (
     LIST_REPORTS,
     PROMPT_CALL,
     SERVE_LOCALLY,
+    SHOW_FEATURE,
     SHOW_SETTINGS,
     STATUS_CALL,
+    TEST_AGENT,
     explaining,
     fix,
     here,
@@ -70,7 +72,7 @@ SYSTEM_MESSAGES = {
         "Test whether it works at all: cde agents test {agent}",
         "Read its output in the log: cde logs",
         "Check its account: signed in, within its limits, and with a network",
-        fixes=(here("agents test {agent}"),),
+        fixes=(TEST_AGENT,),
     ),
     "E907": message(
         "Agent Took Too Long",
@@ -83,8 +85,8 @@ SYSTEM_MESSAGES = {
     "E908": message(
         "Phase Waits For A Person",
         (
-            "No agent completed the phase '{phase}' of '{feature}': {reason}. "
-            "The feature is unchanged and its prompt is ready."
+            "No agent completed the phase '{phase}' of '{feature}': {reason}. The agent's last "
+            "words were: '{last_words}'. The feature is unchanged and its prompt is ready."
         ),
         Suggestion("Read the prompt", *PROMPT_CALL),
         Suggestion(
@@ -102,7 +104,7 @@ SYSTEM_MESSAGES = {
         "Wait for that run, or stop it with Ctrl-C in its terminal",
         Suggestion("See its progress", *STATUS_CALL),
         "If that process is gone, try again: its lock ended with it",
-        fixes=(here("status {feature}"),),
+        fixes=(SHOW_FEATURE,),
     ),
     "E910": message(
         "No Such Agent",
@@ -278,6 +280,33 @@ SYSTEM_MESSAGES = {
         "If the name is the server's own, as behind a proxy, start it with --allow-host NAME",
         "A page of another host may not ask: open the dashboard itself",
         fixes=(explaining("E938"),),
+    ),
+    "E939": warning(
+        "Model Busy",
+        "The model of the agent '{agent}' does not answer now: {reason}.",
+        "Continue later: cde run FEATURE --agent {agent}",
+        "Name another agent that can take its place: cde run FEATURE --agent {agent},OTHER",
+        "Check the limits of the account with its provider",
+        fixes=(TEST_AGENT,),
+    ),
+    "E940": warning(
+        "Budget Used Up",
+        (
+            "The run has used {spent}, and its budget is {budget}. "
+            "The feature '{feature}' is unchanged since its last phase."
+        ),
+        "Continue with a new budget: cde run {feature}",
+        Suggestion("See what each phase has used", *STATUS_CALL),
+        "Or continue by hand: the prompt of the current phase is unchanged",
+        fixes=(SHOW_FEATURE,),
+    ),
+    "E942": message(
+        "Agent Cannot Work Here",
+        "The agent '{agent}' cannot work here: {reason}.",
+        "Sign it in, set its key or let it trust this folder: cde agents test {agent}",
+        "Choose another agent with --agent",
+        "See what it is started with, and which variables it gets: cde agents list",
+        fixes=(TEST_AGENT,),
     ),
     "E999": critical(
         "Unexpected Failure",

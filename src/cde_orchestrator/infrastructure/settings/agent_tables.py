@@ -7,6 +7,7 @@ A definition of a built-in agent's name changes what it gives and keeps the rest
 
     [agents.mine]
     command = ["my-agent", "--headless"]
+    output = "text"
     environment = ["MY_AGENT_KEY"]
 """
 
@@ -16,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from cde_orchestrator.domain.agent import PROMPT_FILE, Agent, PromptBy
+from cde_orchestrator.domain.agent import PROMPT_FILE, SLOTS, Agent, OutputForm, PromptBy
 from cde_orchestrator.domain.built_in_agents import BUILT_IN_AGENTS
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import checked_name
@@ -27,6 +28,7 @@ from cde_orchestrator.infrastructure.settings.settings import FILE
 TABLE = "agents"
 LONGEST_TIMEOUT_SECONDS = 86_400.0
 _LISTS = ("command", "version", "environment")
+_CHOICES = {"prompt": get_args(PromptBy), "output": get_args(OutputForm)}
 
 
 def load_agents(root: Path) -> dict[str, Agent]:
@@ -46,15 +48,21 @@ def _agent(name: str, agents: CommandTable) -> Agent:
     except ValidationError as error:
         agents.refuse(name, error.message)
     table = CommandTable.of(f"{TABLE}.{name}", agents.values[name], agents.source)
-    table.require_keys(*_LISTS, "prompt", "timeout_seconds")
+    table.require_keys(*_LISTS, *_CHOICES, "timeout_seconds")
     values = {key: _value(table, key) for key in table.values}
     known = BUILT_IN_AGENTS.get(name)
+    if known and (command := values.get("command")):  # what it replaces says nothing of it
+        takes_file = any(PROMPT_FILE in word for word in command)
+        values = {"output": "text", "prompt": "file" if takes_file else "stdin", **values}
     if known is None and not values.get("command"):
         table.refuse("command", "it is missing")
     agent = replace(known, **values) if known else Agent(name=name, **values)
     if (agent.prompt == "file") is not any(PROMPT_FILE in word for word in agent.command):
         reason = f'{PROMPT_FILE} must be in the command if, and only if, prompt is "file"'
         table.refuse("prompt", reason)
+    if agent.output == "text" and any(slot in agent.command for slot in SLOTS):
+        slots = " and ".join(SLOTS)
+        table.refuse("output", f"{slots} in the command need one that is not text")
     return replace(agent, source=f"{FOLDER}/{FILE}")
 
 
@@ -64,8 +72,8 @@ def _value(table: CommandTable, key: str) -> Any:
         if key == "command" and not words:
             table.refuse(key, "it is empty")
         return words
-    if key == "prompt":
-        if table.values[key] not in get_args(PromptBy):
-            table.refuse(key, f"it must be one of {', '.join(get_args(PromptBy))}")
+    if (choices := _CHOICES.get(key)) is not None:
+        if table.values[key] not in choices:
+            table.refuse(key, f"it must be one of {', '.join(choices)}")
         return table.values[key]
     return table.seconds(key, LONGEST_TIMEOUT_SECONDS)

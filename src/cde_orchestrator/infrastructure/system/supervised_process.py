@@ -23,6 +23,8 @@ from cde_orchestrator.infrastructure.system.retry import is_transient_on_startin
 
 LINE_LIMIT = 2_000
 """Bytes of a line; a longer one is passed on in pieces."""
+STOP_SECONDS = 1.0
+"""How long a command may take to end when whoever waited for it does no longer."""
 
 _UNENDED_LIMIT = 65_536
 _CHUNK_BYTES = 65_536
@@ -116,7 +118,7 @@ class SupervisedProcess:
             with present_cancellation().stopping(self.stop):
                 return self._watched(on_output, time.monotonic() + timeout_seconds)
         finally:
-            self._end()
+            self._end(min(STOP_SECONDS, self._grace_seconds))
             self._room.release(_CHUNKS_WAITING)
             self._lifeline.close()
 
@@ -142,18 +144,19 @@ class SupervisedProcess:
         return self._ending("timeout")
 
     def _ending(self, cause: Literal["exit", "timeout", "stop"]) -> Ending:
-        code = self._end()
+        at_once = cause == "stop"
+        code = self._end(min(STOP_SECONDS, self._grace_seconds) if at_once else self._grace_seconds)
         if self._report:
             number = int(self._report)
             raise NotStartedError(number, os.strerror(number))
         return Ending(code, cause)
 
-    def _end(self) -> int:
+    def _end(self, grace_seconds: float) -> int:
         """Ask it to end, then make it; the exit code."""
         if self._process.returncode is None:
             if not self._exited.is_set():
                 self._signal(signal.SIGTERM)
-                self._exited.wait(self._grace_seconds)
+                self._exited.wait(grace_seconds)
             self._sweep()
             self._exited.wait()
         code = self._process.wait()
@@ -198,10 +201,16 @@ class SupervisedProcess:
 
 
 class OutputLines:
-    """Takes pieces of output as they come, and passes on each line but blank ones."""
+    """Takes pieces of output as they come, and passes on each line but blank ones.
 
-    def __init__(self, on_line: Callable[[str], None]) -> None:
+    Args:
+        on_line: gets the lines.
+        longest: bytes of a line; a longer one is passed on in pieces.
+    """
+
+    def __init__(self, on_line: Callable[[str], None], longest: int = LINE_LIMIT) -> None:
         self._on_line = on_line
+        self._longest = longest
         self._rest = b""
 
     def add(self, data: bytes) -> None:
@@ -209,7 +218,7 @@ class OutputLines:
         *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
         for line in lines:
             self._pass_on(line)
-        if len(self._rest) > _UNENDED_LIMIT:
+        if len(self._rest) > max(_UNENDED_LIMIT, self._longest):
             self.end()
 
     def end(self) -> None:
@@ -218,8 +227,8 @@ class OutputLines:
         self._pass_on(rest)
 
     def _pass_on(self, line: bytes) -> None:
-        for start in range(0, len(line), LINE_LIMIT):
-            text = line[start : start + LINE_LIMIT].decode("utf-8", "replace")
+        for start in range(0, len(line), self._longest):
+            text = line[start : start + self._longest].decode("utf-8", "replace")
             if text.strip():
                 self._on_line(text)
 

@@ -199,6 +199,7 @@ function proof({ proof: seen, standing, approved_by }) {
 function phaseCard(phase, work) {
   const rows = [];
   if (phase.reader) rows.push(element("p", {}, phase.reader.words));
+  if (phase.usage?.words) rows.push(element("p", {}, `Agents used ${phase.usage.words}.`));
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(work.evidence));

@@ -15,6 +15,7 @@ from cde_orchestrator.adapters.repositories.codec import (
 from cde_orchestrator.adapters.repositories.documents import touched_of
 from cde_orchestrator.adapters.repositories.validation import _require_fit
 from cde_orchestrator.domain import proofs
+from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import touched_by
@@ -63,6 +64,8 @@ def test_what_was_seen_is_read_back() -> None:
     record = feature.phases["test"]
     record.proof, record.difference = EVIDENCE, CHANGED
     record.doer = Doer(agent="claude", session="1 now here", wanted="other", as_wanted=True)
+    used = AgentReport(session="s", cost_usd=0.5, denied=("Bash curl",))
+    record.add_run(AgentRun(at=EVIDENCE.at, agent="claude", attempt=1, seconds=1.5, report=used))
 
     read = decode_feature(json.loads(json.dumps(encode_feature(feature))))
 
@@ -73,7 +76,17 @@ def test_what_was_seen_is_read_back() -> None:
 
 def test_each_of_its_fields_can_be_read() -> None:
     seen = (ProofEvidence, CriterionSeen, ProofSeen, proofs.Proof, proofs.Verified)
-    for kind in (*seen, SourceBase, Difference, Doer, SourceMoment, Returned, Discarded):
+    for kind in (
+        *seen,
+        SourceBase,
+        Difference,
+        Doer,
+        SourceMoment,
+        Returned,
+        Discarded,
+        AgentRun,
+        AgentReport,
+    ):
         assert _readers_of(kind).keys() == get_type_hints(kind, include_extras=True).keys() - {
             "__test__"
         }

@@ -24,7 +24,8 @@ from cde_orchestrator.application.ports.agents import (
     OnLine,
 )
 from cde_orchestrator.application.projects.trust_commands import RevokeTrust
-from cde_orchestrator.application.runs.run_feature import FeatureRun, RunObserver
+from cde_orchestrator.application.runs.observer import PhaseRun, RunObserver
+from cde_orchestrator.application.runs.run_feature import FeatureRun
 from cde_orchestrator.application.runs.show_agents import (
     GetTrustedAgents,
     ListAgents,
@@ -34,6 +35,7 @@ from cde_orchestrator.application.runs.show_agents import (
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import (
     AgentError,
     CDEError,
@@ -62,6 +64,9 @@ class ScriptedAgents:
     meanwhile: Callable[[], object] = lambda: None
     commands: Iterator[tuple[str, ...]] = field(default_factory=lambda: iter(()))
     ran: list[Agent] = field(default_factory=list)
+    missing: frozenset[str] = frozenset()
+    reports: list[AgentReport] = field(default_factory=list)
+    waited: list[tuple[float, str]] = field(default_factory=list)
 
     def definitions(self) -> Mapping[str, Agent]:
         command = next(self.commands, None)
@@ -70,7 +75,7 @@ class ScriptedAgents:
             name: replace(each, command=command or each.command) for name, each in known.items()
         }
 
-    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> AgentReport:
         self.asked.append((agent.name, assignment))
         self.ran.append(agent)
         script = self.scripts[agent.name]
@@ -82,6 +87,13 @@ class ScriptedAgents:
             path = f"specs/{assignment.labels['CDE_FEATURE']}/spec.md"
             self.world.files.contents[path] = SPEC.encode()
         self.meanwhile()
+        return self.reports.pop(0) if self.reports else AgentReport()
+
+    def is_installed(self, agent: Agent) -> bool:
+        return agent.name not in self.missing
+
+    def wait(self, seconds: float, agent: str) -> None:
+        self.waited.append((seconds, agent))
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
         return {
@@ -127,6 +139,19 @@ class Watching(RunObserver):
 
     def refused(self, error: CDEError) -> None:
         self.told.append(f"refused {error.code}")
+
+    def agent_ended(self, report: AgentReport) -> None:
+        if report.cost_usd is not None:
+            self.told.append(f"used ${report.cost_usd:.2f}")
+
+    def dropped(self, agent: Agent, error: CDEError) -> None:
+        self.told.append(f"dropped {agent.name}")
+
+    def waits(self, agent: Agent, seconds: float) -> None:
+        self.told.append(f"waits for {agent.name}")
+
+    def completed_meanwhile(self, phases: list[PhaseRun]) -> None:
+        self.told += [f"meanwhile {each['id']}" for each in phases]
 
     def sent_back(self, sent: SentBackView) -> None:
         self.told.append(f"sent back to {sent['to'] or 'nobody'}")

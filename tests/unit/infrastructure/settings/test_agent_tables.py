@@ -76,6 +76,17 @@ def test_a_built_in_agent_is_changed_in_part(root: Path) -> None:
     assert claude.source == ".cde/config.toml"
 
 
+def test_another_command_of_a_built_in_agent_prints_text_unless_it_says_otherwise(
+    root: Path,
+) -> None:
+    write(root, '[agents.claude]\ncommand = ["claude", "--print"]')
+    assert load_agents(root)["claude"].output == "text"
+    write(root, '[agents.claude]\ncommand = ["claude", "{resume}"]\noutput = "claude-json"')
+    assert load_agents(root)["claude"].resumes
+    write(root, '[agents.copilot]\ncommand = ["copilot", "-p", "Read {prompt_file}"]')
+    assert load_agents(root)["copilot"].prompt == "file"
+
+
 @pytest.mark.parametrize(
     ("text", "setting"),
     [
@@ -91,6 +102,9 @@ def test_a_built_in_agent_is_changed_in_part(root: Path) -> None:
         ('[agents.mine]\ncommand = ["x"]\nshell = true', "agents.mine.shell"),
         ('[agents.mine]\ncommand = ["x"]\nprompt = "mail"', "agents.mine.prompt"),
         ('[agents.mine]\ncommand = ["x"]\nprompt = "file"', "agents.mine.prompt"),
+        ('[agents.mine]\ncommand = ["x"]\noutput = "xml"', "agents.mine.output"),
+        ('[agents.mine]\ncommand = ["x", "{resume}"]', "agents.mine.output"),
+        ('[agents.claude]\ncommand = ["x", "{allow_commands}"]', "agents.claude.output"),
         ('[agents.mine]\ncommand = ["{prompt_file}"]', "agents.mine.prompt"),
         ('[agents.mine]\ncommand = ["x"]\ntimeout_seconds = 0', "agents.mine.timeout_seconds"),
         ('[agents.mine]\ncommand = ["x"]\ntimeout_seconds = nan', "agents.mine.timeout_seconds"),

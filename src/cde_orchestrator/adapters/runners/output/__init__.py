@@ -1,0 +1,1 @@
+"""What the known agent programs print, as lines for people and as a report."""

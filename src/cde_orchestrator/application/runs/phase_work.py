@@ -1,0 +1,90 @@
+"""The work on one phase in a run of agents: sessions, refusals, and what is said to an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cde_orchestrator.application.runs.crew import Crew
+from cde_orchestrator.application.views import PhaseView
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent_run import AgentReport
+from cde_orchestrator.domain.errors.entry import Reader
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import CDEError
+
+_UNATTENDED = """
+
+## You are running unattended
+
+Nobody will answer questions. Write the outputs to their paths in this folder and end: they are \
+then submitted for you. Do not call cde_submitWork or cde submit yourself.
+"""
+_REFUSED = """
+
+## Your last attempt was refused
+
+This is attempt {attempt}. The gate reported:
+
+{words}
+
+Fix these problems; leave the rest unchanged.
+"""
+_AGAIN = """What you left for the phase `{phase}` was submitted. All of its prompt still holds.
+"""
+_GO_ON = """The model was busy, and you were stopped. Continue with the phase `{phase}` where you \
+were: all of its prompt still holds.
+"""
+
+
+@dataclass(slots=True)
+class PhaseWork:
+    """The work on one phase in this run.
+
+    Attributes:
+        crew: the agents of the run; ``agents`` are those for this phase.
+        place: of the phase among all, from 1.
+        attempts: the number of the last attempt.
+        session: of the agent that ran last, with all that it has used in it; None where it
+            cannot be continued.
+        reports: of all runs of agents for the phase.
+        waited_seconds: for busy agents.
+    """
+
+    id: str
+    place: int
+    crew: Crew
+    agents: list[Agent]
+    attempts: int = 0
+    refusal: CDEError | None = None
+    last: CDEError | None = None
+    ran: str = ""
+    session: AgentReport | None = None
+    reports: list[AgentReport] = field(default_factory=list)
+    waited_seconds: float = 0.0
+
+    def ended(self, agent: Agent, report: AgentReport) -> None:
+        """Keep what the agent reported, and its session where it can be continued."""
+        self.reports.append(report)
+        before = self.session_of(agent)
+        self.ran, self.session = agent.name, None
+        if agent.resumes and report.session and report.turns:
+            is_same = before is not None and before.session == report.session
+            self.session = before + report if before and is_same else report
+
+    def session_of(self, agent: Agent) -> AgentReport | None:
+        """The session that the agent continues: nobody else may have worked since."""
+        return self.session if self.ran == agent.name else None
+
+    def prompt(self, phase: PhaseView, agent: Agent, attempt: int) -> str:
+        """What the agent is given: all of it, or what is new to its session."""
+        refused = _handed_back(self.refusal, attempt)
+        if self.session_of(agent) is None:
+            return phase["prompt"] + _UNATTENDED + refused
+        return (_AGAIN if refused else _GO_ON).format(phase=phase["id"]) + refused
+
+
+def _handed_back(refusal: CDEError | None, attempt: int) -> str:
+    if refusal is None:
+        return ""
+    words = ErrorFormatter.format(refusal, Reader.AGENT)
+    return _REFUSED.format(attempt=attempt, words=words)
