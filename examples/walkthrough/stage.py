@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -76,21 +75,9 @@ class Stage:
 
     def connecting(self) -> None:
         """How to use the product with one's own editor."""
-        entry: dict[str, Any] = {
-            "command": "cde",
-            "args": ["serve", "--project", "/path/to/project"],
-        }
         own = Path(sys.executable).with_name("cde")
         self.heading("Your own editor, your own project")
-        for title, text in (
-            ("Claude Code, in the project's folder:", "claude mcp add cde -- cde serve"),
-            ("Cursor, .cursor/mcp.json:", json.dumps({"mcpServers": {"cde": entry}})),
-            (
-                "VS Code, .vscode/mcp.json:",
-                json.dumps({"servers": {"cde": {"type": "stdio", **entry}}}),
-            ),
-        ):
-            self.console.print(title)
-            self.console.print(f"  {text}", markup=False, soft_wrap=True, style="bold")
+        self.console.print("In the project's folder, for all that it knows:")
+        self.console.print("  cde connect --all", markup=False, soft_wrap=True, style="bold")
         if shutil.which("cde") is None and own.exists():
             self.console.print(f"cde is not on your PATH yet; here it is {own}", soft_wrap=True)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.ports import checks as work
     from cde_orchestrator.application.ports import core
     from cde_orchestrator.application.ports.agents import Agents
+    from cde_orchestrator.application.ports.clients import ClientPrograms
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.application.projects.trust_commands import ProjectCommands
     from cde_orchestrator.application.proofs.proving import Proving
@@ -127,14 +128,9 @@ class ProjectPorts:
     @MadeOnce
     def files_repository(self) -> FilesystemProjectRepository:
         """The state in the project's own files, wherever it is kept."""
-        from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-        from cde_orchestrator.storage.retention import Retention
+        from cde_orchestrator.adapters.repositories.database import in_files
 
-        own = self._settings
-        kept = Retention(count=own.backups_kept, days=own.backup_days, total_bytes=own.backup_bytes)
-        return FilesystemProjectRepository(
-            lock_timeout_seconds=own.lock_timeout_seconds, retention=kept
-        )
+        return in_files(self._settings)
 
     @MadeOnce
     def recovery(self) -> core.StateRecovery:
@@ -324,6 +320,13 @@ class ProjectPorts:
         from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
 
         return CommandLineAgents(self.root, self.breakers)
+
+    @MadeOnce
+    def clients(self) -> ClientPrograms:
+        """The programs that agents run in."""
+        from cde_orchestrator.adapters.clients.installed import InstalledClients
+
+        return InstalledClients(self.root)
 
     @MadeOnce
     def breakers(self) -> BreakerRegistry:

@@ -112,6 +112,7 @@ COMMANDS: dict[str, list[str]] = {
     "alerts test": [],
     "health breakers": [],
     "health reset-breaker": ["git"],
+    "connect": ["vscode", "--print"],
 }
 REFUSED = {
     *("start", "submit"),  # the project is archived; no results are given

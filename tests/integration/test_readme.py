@@ -7,20 +7,13 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
+from cde_orchestrator.domain.clients import CLIENTS
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.terminal import at_terminal
 
 README = Path(__file__).parents[2] / "README.md"
-
-HTTP = [
-    'auth="Authorization: Bearer $(cat FILE)"',
-    'claude mcp add --transport http cde http://127.0.0.1:8787/mcp -H "$auth"',
-]
-GEMINI = "gemini mcp add --scope user cde cde serve"
-"""A server of the folder alone is left out where Gemini was not asked to trust the folder."""
 
 
 def test_a_newcomer_who_follows_the_readme_finishes_a_feature(tmp_path: Path) -> None:
@@ -42,6 +35,7 @@ def test_a_newcomer_who_follows_the_readme_finishes_a_feature(tmp_path: Path) ->
 
 
 def test_no_recipe_for_a_client_binds_all_its_sessions_to_one_project() -> None:
+    """Entries are made by one command, so that no text has its own; that they do not is tested."""
     readme = README.read_text()
     shown = subprocess.run(
         [sys.executable, "-m", "cde_orchestrator", "serve", "--help"],
@@ -51,20 +45,10 @@ def test_no_recipe_for_a_client_binds_all_its_sessions_to_one_project() -> None:
         check=True,
     ).stdout
 
-    codex = tomllib.loads("\n".join(re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)))
-    entry = {"command": "cde", "args": ["serve"], "required": True}
-    assert codex["mcp_servers"] == {"cde": entry}
-    lines = [line.strip() for line in shown.splitlines()]
-    first = lines.index("[mcp_servers.cde]")
-    assert tomllib.loads("\n".join(lines[first : first + 4])) == codex
-    over_http = lines[lines.index(HTTP[0]) :][: len(HTTP)]
-    assert over_http == HTTP
-    for text, more in ((readme, set()), (shown, set(HTTP[1:]))):
-        commands = {each.strip() for each in re.findall(r"\w+ mcp add [^`\n]+", text)}
-        assert commands == {"claude mcp add cde -- cde serve", GEMINI} | more
-
-
-def test_the_files_that_the_readme_gives_to_editors_are_json() -> None:
-    files = re.findall(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
-
-    assert [next(iter(json.loads(file))) for file in files] == ["mcpServers", "servers"]
+    for text in (readme, shown):
+        assert re.findall(r"\w+ mcp add|mcpServers|mcp_servers", text) == []
+        named = re.findall(
+            r"\$ (?:CDE_\S+ )?(?:\S+ )*?cde connect ([a-z][a-z -]*?)(?= --| {2}|\n|$)", text
+        )
+        assert named
+        assert {each for words in named for each in words.split()} <= CLIENTS.keys()

@@ -95,12 +95,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "health reset-breaker": ("git",),
     **dict.fromkeys(("health", "health breakers", "alerts", "alerts test", "serve"), ()),
     "verify": ("login",),
+    "connect": ("vscode", "--yes"),
 }
 CHANGING = {
-    *("state move", "state leave", "state salvage"),
-    *("init", "project activate", "project archive", "state restore", "state compact", "start"),
+    *("state move", "state leave", "state salvage", "connect"),
     *("submit", "save", "resume", "close", "rollback", "run", "agents trust", "alerts test"),
     *("health reset-breaker", "doctor", "approve", "verify", "check run", "grow", "check set"),
+    *("init", "project activate", "project archive", "state restore", "state compact", "start"),
 }
 NOT_YET_THERE = (".cde/prompts/new.md", ".cde/rules.md")
 ACTING = [

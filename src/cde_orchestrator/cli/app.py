@@ -45,6 +45,7 @@ _FEATURES = {
     "run": "Let agents work through a feature's phases until it is done or a person is needed.",
 }
 _SERVER = {
+    "connect": "Connect the programs that agents run in; without names, show which are connected.",
     "agents": "List, test and trust the agents that cde run starts.",
     "health": "Show project health.",
     "alerts": "Show alerts, and test that they arrive.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -307,3 +308,58 @@ async def an_agent_that_says_yes(stage: Stage) -> None:
 def trusted(stage: Stage) -> None:
     """Say yes as a person."""
     assert stage.run("trust", "--yes", "--project", str(stage.root)).returncode == 0
+
+
+def with_a_home(stage: Stage) -> Path:
+    """A home of its own, with nothing in it."""
+    home = stage.folder / "home"
+    home.mkdir()
+    stage.environment |= {"HOME": str(home), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
+    return home
+
+
+@drill("E329")
+async def a_client_that_does_not_exist(stage: Stage) -> None:
+    with_a_home(stage)
+    words = ["--yes", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command("connect", "codx", *words),
+        names="codex",
+        corrected=lambda: stage.json_command("connect", "codex", *words),
+    )
+
+
+@drill("E330")
+async def a_file_of_a_client_that_is_no_toml(stage: Stage) -> None:
+    file = with_a_home(stage) / ".codex" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('model = "x\n')
+    await stage.prove(
+        lambda: stage.json_command("connect", "codex", "--yes", "--project", str(stage.root)),
+        names=str(file),
+        by_hand=lambda: file.write_text('model = "x"\n'),
+    )
+    assert file.read_text().startswith('model = "x"\n\n[mcp_servers.cde]\n')
+
+
+@drill("E331")
+async def an_entry_that_starts_nothing(stage: Stage) -> None:
+    stage.environment["PATH"] = str(with_a_home(stage))
+    words = ["connect", "vscode", "--yes", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="vscode",
+        corrected=lambda: stage.json_command(*words, "--scope", "user"),
+    )
+    assert not (stage.root / ".vscode").exists()
+
+
+@drill("E332")
+async def a_client_that_nobody_agreed_to_connect(stage: Stage) -> None:
+    with_a_home(stage)
+    words = ["connect", "gemini", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="gemini",
+        corrected=lambda: stage.json_command(*words, "--yes"),
+    )

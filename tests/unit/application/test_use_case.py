@@ -28,6 +28,7 @@ from cde_orchestrator.application.ports.checks import (
     TrustStore,
     VersionControl,
 )
+from cde_orchestrator.application.ports.clients import ClientPrograms
 from cde_orchestrator.application.ports.core import (
     Doctor,
     ErrorReports,
@@ -86,6 +87,7 @@ PORTS: Mapping[str, Any] = {
     "logs": LogReader,
     "clock": Clock,
     "agents": Agents,
+    "clients": ClientPrograms,
     "breakers": Breakers,
     "health": Health,
     "commands": ProjectCommands,
@@ -94,17 +96,18 @@ PORTS: Mapping[str, Any] = {
 """What a use case may name, and the type that it is named with."""
 
 NAMES = """
-    approve_phase close_feature compact_state diagnose diff_states export_state expose_metrics
-    fail_phase follow_logs get_assignment get_feature_status get_health get_project_info
-    get_pulse get_trusted_agents grow_feature install_merge_driver leave_fork list_agents
-    list_alerts list_backups list_breakers list_changes list_error_reports list_features
-    list_slow_operations move_state move_work onboard_project read_logs record_agent_run
-    reset_breaker restore_state resume_feature revoke_trust rollback_feature run_agent
-    salvage_state save_progress send_back set_check set_project_status show_approval
-    show_baseline show_checks show_criterion show_dashboard show_error_report show_feature
-    show_workflows start_feature submit_work test_agent test_alert trace_call trust_agents
-    trust_checks try_checks validate_workflows verify_features verify_state waive_criterion
-    watch_alerts watch_health
+    approve_phase close_feature compact_state connect_client diagnose diff_states
+    disconnect_client export_state expose_metrics fail_phase follow_logs get_assignment
+    get_feature_status get_health get_project_info get_pulse get_trusted_agents grow_feature
+    install_merge_driver leave_fork list_agents list_alerts list_backups list_breakers
+    list_changes list_clients list_error_reports list_features list_slow_operations move_state
+    move_work onboard_project read_logs record_agent_run reset_breaker restore_state
+    resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress send_back
+    set_check set_project_status show_approval show_baseline show_checks show_client_entry
+    show_criterion show_dashboard show_error_report show_feature show_workflows start_feature
+    submit_work test_agent test_alert trace_call trust_agents trust_checks try_checks
+    validate_workflows verify_features verify_state waive_criterion watch_alerts watch_health
+    write_guide
 """
 
 

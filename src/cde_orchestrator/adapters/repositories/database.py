@@ -1,4 +1,4 @@
-"""The state in the database that the settings name, where what is needed for one is installed."""
+"""The state as the settings say: in files, or in a database where that can be used."""
 
 from __future__ import annotations
 
@@ -10,8 +10,24 @@ from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.settings.settings import Settings, outward
 
 if TYPE_CHECKING:
+    from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
     from cde_orchestrator.adapters.repositories.postgres.repository import (
         PostgresProjectRepository,
+    )
+
+
+def in_files(settings: Settings) -> FilesystemProjectRepository:
+    """The state in the project's own files."""
+    from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+    from cde_orchestrator.storage.retention import Retention
+
+    kept = Retention(
+        count=settings.backups_kept,
+        days=settings.backup_days,
+        total_bytes=settings.backup_bytes,
+    )
+    return FilesystemProjectRepository(
+        lock_timeout_seconds=settings.lock_timeout_seconds, retention=kept
     )
 
 

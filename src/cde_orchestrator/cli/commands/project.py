@@ -83,7 +83,12 @@ def init(
     if git_merge_driver:
         reply["created"] += there.ask(InstallMergeDriver())["changed"]
     # The steps that are shown name the folder only where the person had to.
-    Call(path or call.project, call.as_json).say(reply, onboarded)
+    shown = Call(path or call.project, call.as_json)
+    shown.say(reply, onboarded)
+    if not (call.as_json or reply["already_onboarded"]) and is_terminal(sys.stdin):
+        from cde_orchestrator.cli.commands.connect import offer  # noqa: PLC0415 - for people alone
+
+        offer(shown)
 
 
 def _review_what_came(application: Application) -> None:

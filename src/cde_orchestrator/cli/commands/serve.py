@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import socket
 import sys
@@ -50,22 +49,6 @@ class Transport(StrEnum):
     HTTP = "http"
 
 
-_IN_FILES = r"""
-[dim]In ~/.codex/config.toml of Codex, once for all projects[/dim]
-  \[mcp_servers.cde]
-  command = "cde"
-  args = ["serve"]
-  required = true
-[dim]In .cursor/mcp.json of Cursor[/dim]
-  {"mcpServers": {"cde": {"command": "cde", "args": ["serve"]}}}
-[dim]In .vscode/mcp.json of VS Code[/dim]
-  {"servers": {"cde": {"type": "stdio", "command": "cde", "args": ["serve"]}}}
-[dim]Over http, with the file that the server names[/dim]
-  auth="Authorization: Bearer $(cat FILE)"
-  claude mcp add --transport http cde http://127.0.0.1:8787/mcp -H "$auth"
-"""
-
-
 _TokenFile = Annotated[
     Path | None,
     typer.Option(
@@ -93,11 +76,10 @@ _AllowHost = Annotated[
 
 @top_level.command(
     epilog=examples(
-        "claude mcp add cde -- cde serve",
-        "gemini mcp add --scope user cde cde serve",
-        "cde serve --transport http --port 0",
-    )
-    + _IN_FILES,
+        "cde connect claude-code",
+        "cde serve --transport http --port 8787",
+        'CDE_HTTP_TOKEN="$(cat FILE)" cde connect codex --url http://127.0.0.1:8787',
+    ),
 )
 def serve(
     call: Call,
@@ -312,8 +294,7 @@ def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> 
     if sys.stdin is None:
         return
     if sys.stdin.isatty():
-        command = f"claude mcp add cde -- cde serve --project {shlex.quote(str(root))}"
-        _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
+        _tell(f"Waiting for an MCP client on standard input, for {root}. To connect: cde connect")
     with collections_paused():
         from cde_orchestrator.server import run_stdio  # noqa: PLC0415 - not for help
 

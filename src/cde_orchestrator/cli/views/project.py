@@ -63,8 +63,7 @@ def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
     start = command(look, "start", "What the feature should do")
     steps = [(start, "start a feature"), (command(look, "status"), "show the project")]
     if not again:
-        connect = f"claude mcp add cde -- {command(look, 'serve')}"
-        steps.append((connect, "connect Claude Code; others: cde serve --help"))
+        steps.append((command(look, "connect"), "connect the programs that agents run in"))
     if made and (reply["facts"].get("test_command") or reply["proof"] == "required"):
         steps.append((command(look, "trust"), "let submissions run the project's tests"))
     return spaced(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Suggestion, message
 from cde_orchestrator.domain.errors.fixes import (
+    LIST_CLIENTS,
     LIST_FEATURES,
     LIST_REPORTS,
     LIST_TRUST,
@@ -236,5 +237,37 @@ VALIDATION_MESSAGES = {
         "See what is trusted, and what would come into force: cde trust --list",
         "For machines that build from a clean checkout, name its folder in CDE_TRUSTED_FOLDERS",
         fixes=(LIST_TRUST,),
+    ),
+    "E329": message(
+        "Unknown Client",
+        "No client is called '{client}'; the nearest name is {similar}.",
+        "Use one of the names that are known: {clients}",
+        "For another client that speaks MCP, let it start: cde serve",
+        "See which clients are installed, and connected: cde connect",
+        fixes=(LIST_CLIENTS,),
+    ),
+    "E330": message(
+        "Client File Not Changed",
+        "'{path}' was not changed: {reason}.",
+        "Correct the file, or move it aside and run the command again",
+        "Or write the entry yourself: cde connect CLIENT --print",
+        "See the files of all clients, and what is wrong with them: cde connect",
+        fixes=(LIST_CLIENTS,),
+    ),
+    "E331": message(
+        "Entry Does Not Work",
+        "{client} was not connected: its entry would use {started}, but {reason}.",
+        "Run what the entry would start yourself, and see what it says: {started}",
+        "Where PATH leads to no cde, use --scope user, which names the program by its path",
+        "For a server at a URL: start it, and set CDE_HTTP_TOKEN to its token, as in docs/mcp.md",
+        fixes=(LIST_CLIENTS,),
+    ),
+    "E332": message(
+        "Client Not Connected This Way",
+        "{client} was not changed: {reason}.",
+        "See which clients there are, and where each is connected: cde connect",
+        "See the entry, to write it yourself: cde connect CLIENT --print",
+        "See the options for each client: docs/clients.md",
+        fixes=(LIST_CLIENTS,),
     ),
 }

@@ -1,0 +1,1 @@
+"""The configuration files of the programs that agents run in, and what their entries start."""

@@ -1,0 +1,1 @@
+"""Connect the programs that agents run in."""
