@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cde_orchestrator.application.checks.running import RunningView, course_words
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.approval import Channel, Person
@@ -61,6 +62,7 @@ class ScriptedChecks:
         meanwhile: what happens while a check runs.
         run_checks: the checks that were run.
         busy: whether another submission is being checked.
+        noted: what is known of it.
         absent: programs that are not installed.
     """
 
@@ -70,15 +72,21 @@ class ScriptedChecks:
         self.meanwhile: Callable[[], None] | None = None
         self.run_checks: list[Check] = []
         self.busy = False
+        self.noted: RunningView | None = None
         self.absent: set[str] = set()
 
     @contextmanager
-    def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
+    def lock_check(self, root: Path, feature: Feature) -> Iterator[Watch]:
         """Be the only one; what happens meanwhile is let in."""
         if self.busy:
             phase = feature.current_phase
-            raise FeatureError.of("E129", feature=feature.name, phase=phase, holder="process 1")
-        yield
+            about = {"feature": feature.name, "phase": phase, "course": course_words(self.noted)}
+            raise FeatureError.of("E129", **about, holder="process 1")
+        yield lambda _: None
+
+    def running(self, root: Path, feature: Feature) -> RunningView | None:
+        """What another submission has run."""
+        return self.noted
 
     def problem(self, root: Path, check: Check) -> str | None:
         """Whether its program is not installed."""

@@ -17,6 +17,7 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import reports_of
@@ -194,7 +195,7 @@ class Application:
         """
 
         def capture(error: CDEError, raised: BaseException) -> None:
-            if arguments is None:
+            if arguments is None or _is_misuse_by_agent(error):
                 return
             reports_of(self.settings).capture(
                 self.root,
@@ -384,3 +385,11 @@ def stated_at(root: Path) -> tuple[str, Path]:
 
     home = home_of(root)
     return stated_name(home) or home.name, home
+
+
+def _is_misuse_by_agent(error: CDEError) -> bool:
+    """Whether an agent used a tool otherwise than it can be, which it reads and does again.
+
+    Nobody looks for a report of that, and agents do it often.
+    """
+    return call_context().actor.startswith("mcp") and error.code[1] in "13" and not error.is_failure

@@ -45,6 +45,11 @@ class ServedProject:
         """Whether a person may be asked by their client, in the form that it shows."""
         return self.application.settings.elicitation == "allowed"
 
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Where the project is, for answers that do not read its state."""
+        return {"path": str(self.application.root)}
+
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case on the project served.
 

@@ -6,9 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from socket import socket
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -34,23 +32,21 @@ from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
-from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
+from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result, text_of
 from cde_orchestrator.mcp_tools._calls import LoggedRequests
+from cde_orchestrator.mcp_tools.introduction import CACHE_HINTS, DESCRIPTION, ICONS, INSTRUCTIONS
 from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
 from cde_orchestrator.served_project import ServedProject
 
 if TYPE_CHECKING:
+    from cde_orchestrator.web.http_side import HttpSide
     from cde_orchestrator.web.live import EndingServer, LiveChanges
 
-INSTRUCTIONS = """\
-CDE Orchestrator leads a feature through its phases in one project. Start with \
-cde_startFeature; follow the prompt of the phase that it returns; deliver the outputs; \
-cde_submitWork returns the next phase, until the feature is completed. After a loss of \
-context, cde_listFeatures(status="open") and cde_resumeFeature show where to continue. \
-An error carries fixes: calls that are safe to make as given."""
-
 GRACE_SECONDS = 3
-"""How long connections have to finish when the server is asked to stop."""
+"""How long a change may take that is being written when its call is cancelled."""
+
+CONNECTION_SECONDS = 1
+"""How long connections have to finish when the server is asked to end, which takes 3 seconds."""
 
 NOTICE_SECONDS = 5
 """After which an answer goes without what a person has to decide."""
@@ -61,46 +57,20 @@ WATCH_AFTER_SECONDS = 2.0
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpSide:
-    """Where and to whom something is served over HTTP.
-
-    Attributes:
-        host: the name that the listener was bound by.
-        listener: a socket that listens already.
-        token: what every request must bear; None for no token.
-        allowed: further names by which the server may be asked.
-        key: what commands of the same user know the server by.
-    """
-
-    host: str
-    listener: socket
-    token: str | None
-    allowed: Sequence[str] = ()
-    key: ServerKey = field(default_factory=ServerKey)
-
-    @property
-    def address(self) -> str:
-        """The numeric address that it is bound to."""
-        return str(self.listener.getsockname()[0])
-
-    @property
-    def port(self) -> int:
-        """The port that it is bound to."""
-        return int(self.listener.getsockname()[1])
-
-
 class OrchestratorServer(MCPServer[None]):
     """An MCP server whose every tool answers a failure with a code and fixes.
 
     Args:
         served: the project served.
+        core: whether only the tools of the loop are listed; the others can be called, too, for
+            errors and prompts name them.
         options: as of ``MCPServer``.
     """
 
-    def __init__(self, served: ServedProject, **options: Any) -> None:
+    def __init__(self, served: ServedProject, *, core: bool = False, **options: Any) -> None:
         super().__init__("cde-orchestrator", **options)
         self._served = served
+        self._core = core
         self._late: set[asyncio.Task[Any]] = set()
         self._has_tools = False
 
@@ -122,9 +92,12 @@ class OrchestratorServer(MCPServer[None]):
         self._has_tools = True
 
     async def list_tools(self) -> list[Tool]:
-        """All tools."""
+        """All tools, or those of the loop."""
         self.add_tools()
-        return await super().list_tools()
+        from cde_orchestrator.mcp_tools.all_tools import core_of
+
+        tools = await super().list_tools()
+        return core_of(tools) if self._core else tools
 
     async def call_tool(
         self,
@@ -132,27 +105,29 @@ class OrchestratorServer(MCPServer[None]):
         arguments: dict[str, Any],
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
-        """Run a tool; errors of the product are results."""
+        """Run a tool; errors of the product are results, but for a tool that does not exist.
+
+        Raises:
+            MCPError: E309, with the error as its data.
+        """
         try:
             self.add_tools()
             result = await self._in_time(name, self._stated(name, arguments), context)
         except (ToolError, CDEError) as raised:
             result = self._refusal(raised, name, arguments)
         if isinstance(result, CallToolResult):
-            if isinstance(result.structured_content, dict):
-                named = call_context().correlation_id
-                result.structured_content.setdefault("correlation_id", named)
-            await self._append_notice(result)
+            await self._add_notice(result)
         return result
 
-    async def _append_notice(self, result: CallToolResult) -> None:
+    async def _add_notice(self, result: CallToolResult) -> None:
         """Add what a person has to decide about the project, unless its disk is very slow."""
         with move_on_after(NOTICE_SECONDS):
             words = await to_thread.run_sync(
                 self._served.application.notice, abandon_on_cancel=True
             )
             if words is not None:
-                result.content.append(TextContent(type="text", text=words))
+                result.content.insert(0, TextContent(type="text", text=words))
+                result.structured_content = {"notice": words, **(result.structured_content or {})}
 
     async def get_prompt(self, name: str, *_: Any, **__: Any) -> NoReturn:
         """Refuse: there are none, and the SDK takes an unknown one for a failure of ours."""
@@ -175,7 +150,7 @@ class OrchestratorServer(MCPServer[None]):
     ) -> CallToolResult:
         about = {"method": "tools/call", "name": name}
         ended = self._served.end_call(MCP_REQUEST, as_cde_error(raised) or raised, about, arguments)
-        return error_result(ended or CDESystemError.of("E999"))
+        return error_result(ended or CDESystemError.of("E999"), self._served.place)
 
     async def _in_time(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
@@ -212,11 +187,14 @@ class OrchestratorServer(MCPServer[None]):
         any kind may be an empty text.
 
         Raises:
-            ValidationError: E305 or E309, there is no such argument or tool.
+            ValidationError: E305, there is no such argument.
+            MCPError: E309, there is no such tool.
         """
         schema = input_schema(self, name)
         if schema is None:
-            raise ValidationError.of("E309", tool=name)
+            unknown = ValidationError.of("E309", tool=name)
+            result = error_result(unknown, self._served.place)
+            raise MCPError(INVALID_PARAMS, text_of(result), result.structured_content) from unknown
         known = schema.get("properties", {})
         for argument in arguments:
             if argument not in known:
@@ -225,20 +203,25 @@ class OrchestratorServer(MCPServer[None]):
         required = schema.get("required", [])
 
         def is_omitted(argument: str, value: Any) -> bool:
-            empty = value is None or (value == "" and {"type", "anyOf"} & known[argument].keys())
-            return argument not in required and bool(empty)
+            kinds = known[argument]["type"]
+            is_any = isinstance(kinds, list) and "string" in kinds
+            return argument not in required and (value is None or (value == "" and not is_any))
 
         return {key: value for key, value in arguments.items() if not is_omitted(key, value)}
 
 
-def build_server(served: ServedProject) -> OrchestratorServer:
-    """The server for a project, ready to run on any transport."""
+def build_server(served: ServedProject, *, core: bool = False) -> OrchestratorServer:
+    """The server for a project, ready to run on any transport; ``core`` as of the server."""
     subscriptions = alerts.AlertSubscriptions()
     server = OrchestratorServer(
         served,
+        core=core,
         subscriptions=subscriptions,
         title="CDE Orchestrator",
+        description=DESCRIPTION,
+        icons=ICONS,
         instructions=INSTRUCTIONS,
+        cache_hints=CACHE_HINTS,
         version=__version__,
         log_level="WARNING",
     )
@@ -258,6 +241,7 @@ def build_app(
     key: ServerKey | None = None,
     live: LiveChanges | None = None,
     tools: bool = True,
+    core: bool = False,
 ) -> ASGIApp:
     """MCP at ``/mcp`` and everything else that is served over HTTP, guarded.
 
@@ -270,6 +254,7 @@ def build_app(
         key: what commands of the same user know the server by.
         live: notifies the dashboard's pages of what changed.
         tools: whether MCP is served there.
+        core: as of ``OrchestratorServer``.
     """
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
@@ -278,7 +263,7 @@ def build_app(
 
     key = key or ServerKey()
     if tools:
-        server = build_server(served)
+        server = build_server(served, core=core)
         server.add_tools()  # the transport reads their schemas by itself
         # Names are checked for every path, around all of it.
         unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -291,19 +276,26 @@ def build_app(
     return calls.LoggedRequests(guards.guarded(app, names, token, key), served.end_call)
 
 
-def run_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
+def run_stdio(
+    root: Path, *, pinned: bool, pages: HttpSide | None = None, core: bool = False
+) -> None:
     """Serve the project over standard input and output until the input ends.
 
     With ``pages``, everything that is served over HTTP but MCP is served there meanwhile.
     """
     with _serving(root, pinned=pinned) as served:
-        server = build_server(served)
+        server = build_server(served, core=core)
         with nullcontext() if pages is None else _serving_pages(served, pages):
             server.run("stdio")
 
 
 def run_http(
-    root: Path, *, pinned: bool, at: HttpSide, asked_to_end: Callable[[], bool] = bool
+    root: Path,
+    *,
+    pinned: bool,
+    at: HttpSide,
+    asked_to_end: Callable[[], bool] = bool,
+    core: bool = False,
 ) -> None:
     """Serve the project over streamable HTTP at ``/mcp`` until the process is asked to end.
 
@@ -312,7 +304,7 @@ def run_http(
     from cde_orchestrator.adapters.runners.server_file import announced
 
     with _serving(root, pinned=pinned) as served:
-        server = _http_server(served, at, tools=True, asked_to_end=asked_to_end)
+        server = _http_server(served, at, asked_to_end, tools=True, core=core)
         with announced(root, at.host, at.port, at.key):
             server.run(sockets=[at.listener])
 
@@ -334,7 +326,7 @@ def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
 
 
 def _http_server(
-    served: ServedProject, at: HttpSide, *, tools: bool, asked_to_end: Callable[[], bool] = bool
+    served: ServedProject, at: HttpSide, asked_to_end: Callable[[], bool] = bool, **offer: bool
 ) -> EndingServer:
     import uvicorn
 
@@ -342,8 +334,8 @@ def _http_server(
     from cde_orchestrator.web.live import EndingServer, LiveChanges
 
     live = LiveChanges()
-    where: dict[str, Any] = {"host": at.host, "address": at.address, "allowed": at.allowed}
-    app = build_app(served, **where, token=at.token, key=at.key, live=live, tools=tools)
+    where: dict[str, Any] = {"host": at.host, "address": at.address, "allowed": at.allowed, **offer}
+    app = build_app(served, **where, token=at.token, key=at.key, live=live)
     config = uvicorn.Config(
         app,
         http=BoundedConnection,
@@ -351,7 +343,7 @@ def _http_server(
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=CONNECTION_SECONDS,
     )
     server = EndingServer(config, live, asked_to_end)
     # A connection that is cut because the server was asked to end is no error.

@@ -17,6 +17,7 @@ from mcp.client.client import Client
 from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, TextContent
 
+from cde_orchestrator.domain.errors.entry import tool_call
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import program
 
@@ -84,6 +85,12 @@ class Agent:
         assert result.structured_content is not None
         told = dict(result.structured_content)
         assert told.pop("correlation_id")  # names the call, and is never the same twice
+        following = told.pop("next")
+        assert f"\nNext: {tool_call(following['tool'], following['arguments'])}: " in text_of(
+            result
+        )
+        assert following["why"]
+        assert told["project"]["path"]
         return told
 
     async def refused(self, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -104,6 +111,12 @@ class Agent:
 def text_of(result: CallToolResult) -> str:
     """The text of a result."""
     return "".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def require_short(result: CallToolResult) -> None:
+    """Neither channel has more than 25,000 characters: a client shows one of them."""
+    assert len(json.dumps(result.structured_content, ensure_ascii=False)) <= 25_000
+    assert len(text_of(result)) <= 25_000
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mcp.client.client import Client
+from mcp.shared.exceptions import MCPError
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.cli.app import run
@@ -92,6 +93,11 @@ class Conversation:
         """Call a tool, and require an answer as it must be."""
 
         async def called() -> None:
+            if tool not in self.tools:
+                with anyio.fail_after(SECONDS), pytest.raises(MCPError) as refused:
+                    await self.agent.raw(tool, given_arguments)
+                assert refused.value.error.data["error"]["code"] == "E309"
+                return
             with anyio.fail_after(SECONDS):
                 result = await self.agent.raw(tool, given_arguments)
             content = result.structured_content

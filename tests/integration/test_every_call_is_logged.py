@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from mcp.shared.exceptions import MCPError
 from starlette.routing import Route
 
 from cde_orchestrator.application.logs.log_query import ENDS
@@ -222,13 +223,17 @@ async def test_every_tool_logs_its_start_and_end_under_the_id_that_the_client_se
         trace: Any = {"traceparent": TRACEPARENT}
         traced = await agent.client.call_tool("cde_listFeatures", {"limit": 0}, meta=trace)
         own: Any = {"correlation_id": "x1"}
-        unknown = await agent.client.call_tool("cde_noSuchTool", {}, meta=own)
+        with pytest.raises(MCPError) as unknown:
+            await agent.client.call_tool("cde_noSuchTool", {}, meta=own)
     for tool in TOOLS:
         assert_called(project, f"sent-{tool}")
         assert_called(project, f"refused-{tool}", refused=True)
-    for result, correlation_id in ((traced, TRACE), (unknown, "x1")):
-        assert result.structured_content is not None
-        assert result.structured_content["correlation_id"] == correlation_id
+    for content, correlation_id in (
+        (traced.structured_content, TRACE),
+        (unknown.value.error.data, "x1"),
+    ):
+        assert content is not None
+        assert content["correlation_id"] == correlation_id
     refused = assert_logged_whole(project, "x1")
     assert [line["operation"] for line in refused] == ["mcp_request"] * 2
     assert (refused[-1]["name"], refused[-1]["error_code"]) == ("cde_noSuchTool", "E309")

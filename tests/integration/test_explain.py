@@ -108,12 +108,10 @@ async def test_an_error_names_its_call_and_its_report(project: Path) -> None:
 
 
 async def test_the_same_refusal_is_listed_once_and_found_by_each_of_its_ids(project: Path) -> None:
-    async with Client(build_server(ServedProject(project, pinned=True))) as client:
-        agent = Agent(client)
-        ids = [
-            (await agent.refused("cde_getFeatureStatus", feature_id="nope"))["report_id"]
-            for _ in range(3)
-        ]
+    ids = [
+        json.loads(command("status", "nope", "--json", cwd=project).stdout)["error"]["report_id"]
+        for _ in range(3)
+    ]
     listed = json.loads(command("errors", "list", "--json", cwd=project).stdout)["reports"]
     assert [(each["id"], each["code"], each["count"]) for each in listed] == [(ids[2], "E102", 3)]
     assert " 3 E102 " in " ".join(command("errors", "list", cwd=project).stdout.split())
@@ -123,27 +121,37 @@ async def test_the_same_refusal_is_listed_once_and_found_by_each_of_its_ids(proj
         assert ids[2] in shown
 
 
+async def test_an_error_from_before_any_operation_leaves_a_report_too(project: Path) -> None:
+    async with Client(build_server(ServedProject(project, pinned=True))) as client:
+        error = await Agent(client).refused("cde_onboardProject", path="/nowhere", name="shop")
+
+    assert error["code"] == "E001"
+    report = json.loads((project / ".cde" / "errors" / f"{error['report_id']}.json").read_text())
+    assert set(report["operation"]["arguments"]) == {"path", "name"}
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "code"),
     [
         ("cde_startFeature", {"prompt": ["a"]}, "E305"),
         ("cde_startFeature", {"promt": "a"}, "E305"),
-        ("cde_nothing", {"token": "hunter2"}, "E309"),
-        ("cde_onboardProject", {"path": "/nowhere"}, "E001"),
+        ("cde_startFeature", {"prompt": ""}, "E301"),
+        ("cde_getFeatureStatus", {"feature_id": "nope"}, "E102"),
     ],
 )
-async def test_an_error_from_before_any_operation_leaves_a_report_too(
+async def test_a_slip_of_an_agent_leaves_no_report(
     project: Path, tool: str, arguments: dict[str, Any], code: str
 ) -> None:
     async with Client(build_server(ServedProject(project, pinned=True))) as client:
-        error = await Agent(client).refused(tool, **arguments)
+        agent = Agent(client)
+        error = await agent.refused(tool, **arguments)
+        text = text_of(await agent.raw(tool, arguments))
+        with pytest.raises(MCPError):
+            await agent.raw("cde_nothing", {"token": "hunter2"})
 
-    assert error["code"] == code
-    path = project / ".cde" / "errors" / f"{error['report_id']}.json"
-    report = json.loads(path.read_text())
-    assert report["operation"]["name"] == tool
-    assert set(report["operation"]["arguments"]) == set(arguments)
-    assert "hunter2" not in path.read_text()
+    assert (error["code"], error["report_id"]) == (code, None)
+    assert "Report:" not in text
+    assert json.loads(command("errors", "list", "--json", cwd=project).stdout)["reports"] == []
 
 
 async def test_a_code_has_a_page_that_runs_nothing(project: Path) -> None:

@@ -335,7 +335,7 @@ def test_an_agent_reads_fork_in_each_answer(forked: Path) -> None:
     answers = [server.ask("tools/call", call, number)["result"] for number in (1, 2)]
     refused = [
         server.ask("tools/call", {"name": tool, "arguments": {"feature": "nothing"}}, number)
-        for number, tool in enumerate(("cde_getFeatureStatus", "cde_noSuchTool"), 3)
+        for number, tool in enumerate(("cde_getFeatureStatus", "cde_resumeFeature"), 3)
     ]
     server.end()
     for answer in answers:
@@ -344,7 +344,8 @@ def test_an_agent_reads_fork_in_each_answer(forked: Path) -> None:
         assert answer["result"]["isError"]
     for answer in (*answers, *(each["result"] for each in refused)):
         texts = [each["text"].startswith("fork: ") for each in answer["content"]]
-        assert texts == [False, True]
+        assert texts == [True, False]
+        assert answer["structuredContent"]["notice"].startswith("fork: ")
 
 
 def test_a_merge_needs_a_side_or_three_files(forked: Path) -> None:

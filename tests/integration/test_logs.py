@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
@@ -132,7 +133,8 @@ async def test_hostile_text_and_secrets_leave_one_clean_line_an_event(project: P
         before = len(lines_of(project))
         await agent.call("cde_startFeature", prompt=f"Add {hostile}", name="named")
         await agent.refused("cde_getFeatureStatus", feature_id=hostile)
-        await agent.refused(f"cde_{hostile}")
+        with pytest.raises(MCPError):
+            await agent.raw(f"cde_{hostile}", {})
     data = (project / LOG_FILE).read_bytes()
     text = data.decode()
     assert len(text.splitlines()) == data.count(b"\n") == len(lines_of(project))

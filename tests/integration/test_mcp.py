@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import socket
@@ -13,12 +14,14 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from tests.command_line import program
 from tests.integration.deliverables import deliverable
 from tests.integration.mcp_client import (
     Agent,
     kill_servers,
+    require_short,
     stdio_agent,
     text_of,
 )
@@ -125,22 +128,43 @@ async def test_outputs_may_be_written_by_the_agent_itself(project: Path) -> None
         assert answer["feature"]["current_phase"] == "decompose"
 
 
-async def test_every_tool_is_listed_in_at_most_8000_characters(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(("offered", "tools", "most"), [("all", 14, 8_000), ("core", 6, 3_500)])
+async def test_all_tools_are_listed_in_8000_characters_and_the_core_in_3500(
+    project: Path, offered: str, tools: int, most: int, mode: str
+) -> None:
+    async with stdio_agent(project, mode=mode, options=["--tools", offered]) as agent:
         listed = (await agent.client.list_tools()).tools
-    names = [tool.name for tool in listed]
-    assert len(names) <= 14
+        await agent.call("cde_getProjectInfo")  # which errors may name, also of a core
+    names = {tool.name for tool in listed}
+    assert len(names) == tools
     assert {
-        "cde_onboardProject",
-        "cde_getProjectInfo",
-        "cde_setProjectStatus",
         "cde_startFeature",
         "cde_submitWork",
         "cde_getFeatureStatus",
         "cde_listFeatures",
-    } <= set(names)
-    size = sum(len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in listed)
-    assert size <= 8_000
+        "cde_resumeFeature",
+        "cde_saveProgress",
+    } <= names
+    sizes = [len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in listed]
+    assert sum(sizes) + len(sizes) + 1 <= most
+
+
+async def test_a_client_is_introduced_to_the_server(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        server, instructions = agent.client.server_info, agent.client.instructions or ""
+        listed = await agent.client.list_tools()
+    assert server is not None
+    assert (server.title, bool(server.description)) == ("CDE Orchestrator", True)
+    (icon,) = server.icons or []
+    head, _, drawing = icon.src.partition(",")
+    assert head == "data:image/svg+xml;base64"
+    assert base64.b64decode(drawing, validate=True).endswith(b"</svg>")
+    assert len(instructions) <= 1_200
+    for word in ("cde_resumeFeature", "E004", "refused", "cde_saveProgress", "person", "loop"):
+        assert word in instructions
+    assert listed.ttl_ms == 3_600_000
+    assert listed.cache_scope == "public"
 
 
 async def test_every_tool_says_what_it_does_and_that_it_reaches_nothing_outside(
@@ -153,31 +177,96 @@ async def test_every_tool_says_what_it_does_and_that_it_reaches_nothing_outside(
         for tool in listed
     }
     assert [name for name, each in hints.items() if each.pop("open_world_hint", True)] == []
+    titles = [each.pop("title") for each in hints.values()]
+    assert len(set(titles)) == len(titles)
     reads, adds = {"read_only_hint": True}, {"destructive_hint": False}
-    sets, takes_back = {**adds, "idempotent_hint": True}, {"destructive_hint": True}
+    sets = {**adds, "idempotent_hint": True}
+    takes_back = {"destructive_hint": True, "idempotent_hint": True}
     assert hints == {
         "cde_onboardProject": sets,
         "cde_getProjectInfo": reads,
         "cde_setProjectStatus": sets,
         "cde_startFeature": adds,
-        "cde_submitWork": adds,
+        "cde_submitWork": sets,
         "cde_getFeatureStatus": reads,
         "cde_listFeatures": reads,
-        "cde_recoverState": takes_back,
+        "cde_recoverState": adds,
         "cde_explainError": reads,
         "cde_saveProgress": adds,
-        "cde_resumeFeature": adds,
+        "cde_resumeFeature": sets,
         "cde_closeFeature": takes_back,
         "cde_rollbackFeature": takes_back,
         "cde_getHealth": reads,
     }
+    kept = {tool.name for tool in listed if (tool.meta or {}).get("anthropic/alwaysLoad")}
+    assert kept == {
+        "cde_startFeature",
+        "cde_submitWork",
+        "cde_resumeFeature",
+        "cde_getFeatureStatus",
+    }
+    assert all(
+        (tool.meta or {})["anthropic/maxResultSizeChars"] == 25_000
+        for tool in listed
+        if tool.name in kept
+    )
+
+
+async def test_every_argument_has_a_type_and_none_has_to_be_invented(project: Path) -> None:
+    def of(schema: dict[str, Any]) -> Any:
+        """What a client that omits nothing sends for an argument of which it has no value."""
+        kind = schema["type"]
+        if "null" in kind:
+            return None
+        empty: dict[str, Any] = {
+            "string": "",
+            "boolean": False,
+            "object": {},
+            "array": [],
+            "integer": schema.get("default"),
+        }
+        return schema.get("default", empty[kind])
+
+    async with stdio_agent(project) as agent:
+        listed = {tool.name: tool.input_schema for tool in (await agent.client.list_tools()).tools}
+
+        async def strictly(tool: str, **said: Any) -> dict[str, Any]:
+            properties = listed[tool]["properties"]
+            left = {name: of(each) for name, each in properties.items() if name not in said}
+            return await agent.call(tool, **left, **said)
+
+        phase = (await strictly("cde_startFeature", prompt="Log in"))["phase"]
+        work = {"feature_id": "log-in", "phase_id": "define"}
+        await strictly("cde_saveProgress", **work, note="Half")
+        await strictly("cde_listFeatures")
+        await strictly("cde_resumeFeature", feature_id="log-in")
+        await strictly("cde_getFeatureStatus", feature_id="log-in")
+        await strictly("cde_submitWork", **work, results=results_for(phase))
+        await strictly("cde_recoverState", action="history")
+        preview = await strictly("cde_recoverState", action="restore", at=1)
+        await strictly("cde_recoverState", action="restore", at=1, token=preview["token"])
+        await strictly("cde_explainError")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_tool_that_does_not_exist_is_refused_by_the_protocol(
+    project: Path, mode: str
+) -> None:
+    async with stdio_agent(project, mode=mode) as agent:
+        with pytest.raises(MCPError) as refused:
+            await agent.raw("cde_noSuchTool", {})
+        await agent.call("cde_getProjectInfo")
+    assert refused.value.error.code == -32602
+    assert "cde_noSuchTool" in refused.value.error.message
+    assert refused.value.error.data["error"]["code"] == "E309"
+    assert refused.value.error.data["next"]["tool"]
 
 
 async def test_the_text_of_a_status_holds_the_prompt_as_far_as_it_fits(project: Path) -> None:
     async with stdio_agent(project) as agent:
         started = await agent.call("cde_startFeature", prompt="Greet", name="greet")
         status = await agent.raw("cde_getFeatureStatus", {"feature_id": "greet"})
-        assert text_of(status).endswith(started["phase"]["prompt"])
+        assert f"{started['phase']['prompt'].strip()}\n\nNext: " in text_of(status)
         await agent.call("cde_startFeature", prompt="x" * 20_000, name="long")
         saved = {"feature_id": "long", "phase_id": "define", "note": "y" * 2_000}
         for _ in range(10):
@@ -185,7 +274,7 @@ async def test_the_text_of_a_status_holds_the_prompt_as_far_as_it_fits(project: 
         whole = {"feature_id": "long", "detail": "full"}
         status = await agent.raw("cde_getFeatureStatus", whole)
     assert "cde status long" in status.model_dump_json()
-    assert len(status.model_dump_json(by_alias=True, exclude_none=True)) <= 25_000
+    require_short(status)
 
 
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
@@ -242,7 +331,6 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("cde_onboardProject", {"path": "/nowhere/at/all"}, "E001"),
     ("cde_onboardProject", {"path": ".cde/state.json"}, "E002"),
     ("cde_onboardProject", {"path": ".."}, "E006"),
-    ("cde_noSuchTool", {}, "E309"),
 ]
 
 
@@ -266,7 +354,7 @@ async def test_a_call_that_is_no_json_to_the_server_is_answered_with_a_code(
         with anyio.fail_after(10):
             error = await agent.refused("cde_listFeatures", limit=10**4_299 * 10)
         assert error["code"] == "E305"
-        assert error["report_id"]
+        assert error["report_id"] is None
         await agent.call("cde_getProjectInfo")
 
 
@@ -318,7 +406,7 @@ async def test_no_answer_is_longer_than_25000_characters(project: Path) -> None:
         results.append(await agent.raw("cde_listFeatures", {"limit": 1_000}))
     for result in results:
         assert not result.is_error
-        assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= 25_000
+        require_short(result)
     assert "cde status long --full" in json.dumps(results[1].structured_content)
     page = results[2].structured_content
     assert page is not None

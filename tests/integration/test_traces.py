@@ -127,7 +127,8 @@ async def test_operations_are_spans_below_the_caller_s(
     async with stdio_agent(project, **otel) as agent:
         meta: Any = {"traceparent": TRACEPARENT}
         await agent.client.call_tool("cde_getFeatureStatus", {"feature_id": "nobody"}, meta=meta)
-        await agent.client.call_tool("cde_noSuchTool", {})
+        with pytest.raises(MCPError):
+            await agent.client.call_tool("cde_noSuchTool", {})
         with pytest.raises(MCPError):
             await agent.client.read_resource("cde://errors/none")
     by_id = {span.span_id: span for span in spans}

@@ -171,9 +171,12 @@ def test_an_agent_reads_tool_calls_and_a_person_reads_commands() -> None:
     for_agent = ErrorFormatter.format(error, Reader.AGENT)
     for_person = ErrorFormatter.format(error, Reader.TERMINAL)
 
-    assert "🔧 Fix:\n  cde_setProjectStatus(status='active')\n" in for_agent
+    calls = (
+        "  cde_setProjectStatus(status='active')\n  $ cde project activate --project /home/shop\n"
+    )
+    assert f"🔧 Fix:\n{calls}" in for_agent
     assert for_agent.endswith("📖 More info: cde_explainError(code='E101')")
-    assert "cde project" not in for_agent
+    assert "cde project" not in for_agent.partition("🔧 Fix")[0]
     assert "🔧 Fix:\n  $ cde project activate --project /home/shop\n" in for_person
     assert "  • Activate the project: cde project activate\n" in for_person
     assert "$ cde trust" in ErrorFormatter.format(error_about("E120", "x"), Reader.AGENT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import statistics
@@ -78,16 +77,19 @@ async def test_health_endpoint_returns_status(
         result = await client.call_tool("cde_getHealth", {})
 
     told = getattr(result.content[0], "text", "")
-    health = json.loads(told)
+    health: Any = dict(result.structured_content or {})
+    checks = len(health["checks"])
+    assert told.startswith(f"Healthy: {checks} of {checks} checks are well, 0 features open, ")
+    assert "\n- " not in told
     assert health["status"] == "healthy"
     assert set(health["checks"].values()) == {"ok"}
     assert set(health["checks"]) == set(health["details"])
     assert {"state_file_writable", "disk_space", "memory"} <= set(health["checks"])
     assert health["metrics"]["memory_mb"] > 0
     assert health["metrics"]["disk_mb"] > 0
-    structured = dict(result.structured_content or {})
-    assert structured.pop("correlation_id")
-    assert structured == health
+    assert health["correlation_id"]
+    assert health["next"]["tool"] == "cde_listFeatures"
+    assert health["project"] == {"path": str(shop.root)}
     assert health["version"] == __version__
     assert health["uptime_seconds"] > 0
     assert readiness(get_health_status(shop.root))["ready"]

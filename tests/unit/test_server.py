@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from mcp.client.client import Client
+from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 from structlog.testing import capture_logs
 
@@ -87,7 +89,8 @@ def test_tools_that_cannot_be_imported_are_an_answer_with_a_code(
     assert len(asyncio.run(server.list_tools())) > 10
 
 
-def test_a_call_that_its_schema_refuses_counts_as_a_refusal_whatever_its_name(
+@pytest.mark.anyio
+async def test_a_call_that_its_schema_refuses_counts_as_a_refusal_whatever_its_name(
     tmp_path: Path,
 ) -> None:
     served = ServedProject(tmp_path, pinned=True)
@@ -96,12 +99,14 @@ def test_a_call_that_its_schema_refuses_counts_as_a_refusal_whatever_its_name(
         ("cde_listFeatures", {"no_such_argument": 1}),
         ("cde_listFeatures", {"limit": "many"}),
         ("cde_saveProgress", {}),
-        ("cde_noSuchTool", {}),
-        ("another", {}),
     ):
-        refused = asyncio.run(server.call_tool(name, dict(arguments)))
+        refused = await server.call_tool(name, dict(arguments))
         assert isinstance(refused, CallToolResult)
         assert refused.is_error
+    async with Client(server) as client:
+        for name in ("cde_noSuchTool", "another"):
+            with pytest.raises(MCPError):
+                await client.call_tool(name, {})
     totals, _ = served.application._meter.totals()
     assert {name: dict(each.outcomes) for name, each in totals.items()} == {
         "mcp_request": {("refused", "E305"): 3, ("refused", "E309"): 2}

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
+from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.checks.trial_views import TrialView
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
@@ -271,7 +272,8 @@ class FeatureStatusReply(FeatureReply):
 
     ``standing`` is None while it is not completed; ``approved_by`` says by whom it was, then.
     ``baseline`` is how its checks and runners of tests ended before the work, and whether one
-    waits for a person; empty once it is closed.
+    waits for a person; empty once it is closed. ``running`` is there while a submission's check
+    runs.
     """
 
     phases: list[PhaseRecordView]
@@ -281,6 +283,7 @@ class FeatureStatusReply(FeatureReply):
     standing: VerdictView | None
     approved_by: list[str]
     baseline: list[TrialView]
+    running: NotRequired[RunningView]
 
 
 class FeatureDetailReply(FeatureStatusReply):

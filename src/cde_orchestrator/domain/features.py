@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Protocol, overload
 
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -13,6 +14,7 @@ from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import COMPARED, GOAL_LIMIT, Touched
 
 _CANDIDATES_SHOWN = 5
+_NEAR_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,22 +171,30 @@ def touched_by(feature: Feature) -> Touched:
 
 
 def find_feature(features: Features, reference: str) -> Feature:
-    """The feature with this id or name, or the only one whose id begins with it.
+    """The feature with this id or name, or the only one whose id, or else name, begins with it.
+
+    Upper and lower case only matter where several would be meant otherwise.
 
     Raises:
-        FeatureError: E102 none found, E103 several ids begin with it.
+        FeatureError: E102 none found, E103 several ids or names begin with it.
     """
     wanted = reference.strip()
-    exact = features.by_id(wanted) or features.by_name(wanted)
+    exact = features.by_id(wanted) or features.by_name(wanted) or features.by_name(wanted.lower())
     if exact is not None:
         return exact
-    matches: list[str] = []
-    if wanted:
-        matches = features.ids_beginning(wanted) or features.ids_beginning(wanted.lower())
+    if not wanted:
+        raise FeatureError.of("E102", reference=reference, near="")
+    matches = features.ids_beginning(wanted) or features.ids_beginning(wanted.lower())
+    names: list[str] = []
+    if not matches:
+        names = [each.name for each in features.summaries()]
+        matches = [name for name in names if name.startswith(wanted.lower())]
     if len(matches) > 1:
         shown = ", ".join(matches[:_CANDIDATES_SHOWN])
         raise FeatureError.of("E103", reference=reference, candidates=shown)
-    found = features.by_id(matches[0]) if matches else None
+    found = (features.by_id(matches[0]) or features.by_name(matches[0])) if matches else None
     if found is None:
-        raise FeatureError.of("E102", reference=reference)
+        near = get_close_matches(wanted.lower(), names, _NEAR_SHOWN)
+        words = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise FeatureError.of("E102", reference=reference, near=words)
     return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from mcp.shared.exceptions import MCPError
@@ -11,18 +10,13 @@ from mcp.types import INTERNAL_ERROR, METHOD_NOT_FOUND, CallToolResult, TextCont
 from pydantic import ValidationError as ArgumentsError
 
 from cde_orchestrator.application.use_case import Handles, UseCase
-from cde_orchestrator.domain.errors.entry import Reader
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.errors.entry import Reader, tool_call
+from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-
-REPLY_LIMIT = 25_000
-"""Characters of an answer, structured content and text together, as JSON."""
-
-_ENVELOPE = 300
-_SHORTEST_CUT = 200
-_CUT_LAST = "prompt"
-_RECORD = 24
-"""Members of a mapping that is a record; one with more is a collection."""
+from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.mcp_tools._fitting import excess_of, fitted, fitted_text, length
+from cde_orchestrator.mcp_tools._next import NextView, after_error
 
 Reply = TypeVar("Reply")
 Page = TypeVar("Page", bound=Mapping[str, Any])
@@ -35,6 +29,10 @@ class Service(Handles, Protocol):
     def asks_clients(self) -> bool:
         """Whether a person may be asked by their client, in the form that it shows."""
 
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Where the project is that is served, for answers that do not read its state."""
+
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path``, which is served from then on."""
 
@@ -43,26 +41,57 @@ class Service(Handles, Protocol):
 
 
 def reply(
-    structured: Mapping[str, Any], text: str, whole: str, *, is_error: bool = False
+    structured: Mapping[str, Any],
+    text: str,
+    whole: str,
+    following: NextView,
+    *,
+    is_error: bool = False,
 ) -> CallToolResult:
-    """An answer with structured content and text, cut to ``REPLY_LIMIT``.
+    """An answer in two channels, structured content and text, each complete and fitting alone.
+
+    The structured content begins with what is used first. A client that shortens it does so in
+    the middle, so it ends with the phase, whose prompt ends with what the outputs must fulfil.
 
     Args:
-        structured: the contract's object.
+        structured: the contract's object, with the ``project``.
         text: the same in short, for clients that show text only.
-        whole: where the full text is when it had to be cut.
+        whole: where the full answer is when it had to be cut.
+        following: what to do next.
         is_error: whether it is a failure.
     """
-    content, shown = _fitted(dict(structured), text, whole)
+    content = dict(structured)
+    called = call_context().correlation_id
+    around = {"next": following, "project": content.pop("project"), "correlation_id": called}
+    phase = content.get("phase")
+    prompt = str(phase["prompt"]) if phase else ""
+    if phase:
+        content["phase"] = {key: each for key, each in phase.items() if key != "prompt"}
+        content["phase"]["prompt"] = prompt
+    content = fitted(content, whole, length(around))
+    last = {"phase": content.pop("phase")} if "phase" in content else {}
+    shown = fitted_text(text.rstrip("\n"), prompt.rstrip("\n"), _end(around), whole)
     return CallToolResult(
         content=[TextContent(type="text", text=shown)],
-        structured_content=content,
+        structured_content={
+            "next": following,
+            **content,
+            **last,
+            "project": around["project"],
+            "correlation_id": called,
+        },
         is_error=is_error,
     )
 
 
 def reply_page(
-    ask: Callable[[int], Page], render: Callable[[Page], str], rows: str, limit: int, whole: str
+    ask: Callable[[int], Page],
+    render: Callable[[Page], str],
+    rows: str,
+    limit: int,
+    whole: str,
+    following: Callable[[Page], NextView],
+    place: Mapping[str, Any] | None = None,
 ) -> CallToolResult:
     """An answer with as many rows, up to ``limit``, as fit.
 
@@ -72,6 +101,8 @@ def reply_page(
         rows: the answer's member that has the rows.
         limit: rows that were asked for.
         whole: where all of them are.
+        following: what to do next.
+        place: the project, where the answer does not have it.
     """
     asked = limit
     while True:
@@ -79,21 +110,40 @@ def reply_page(
         text = render(answer)
         if limit < asked:
             text += f"\n[fewer than requested; all of them: {whole}]"
-        if size(answer, text) <= REPLY_LIMIT or limit == 1:
-            return reply(answer, text, whole)
-        limit = min(limit, len(answer[rows])) // 2 or 1
+        excess = excess_of(answer, text)
+        if excess <= 1 or limit == 1:
+            named = answer if place is None else {**answer, "project": place}
+            return reply(named, text, whole, following(answer))
+        shown = min(limit, len(answer[rows]))
+        limit = min(int(shown / excess), shown - 1) or 1
 
 
-def error_result(error: CDEError) -> CallToolResult:
-    """A failure as an agent can fix it: the catalogue's words and the fixes as calls."""
-    payload = {"error": dict(ErrorFormatter.payload(error, Reader.AGENT))}
+def error_result(error: CDEError, place: Mapping[str, Any]) -> CallToolResult:
+    """A failure as an agent can fix it: the catalogue's words and the fixes as calls.
+
+    ``place`` is the project that is served.
+    """
+    shown = ErrorFormatter.payload(error, Reader.AGENT)
     text = ErrorFormatter.format(error, Reader.AGENT)
-    return reply(payload, text, f"cde_explainError(code={error.code!r})", is_error=True)
+    whole = f"cde_explainError(code={error.code!r})"
+    payload = {"error": dict(shown), "project": place}
+    return reply(payload, text, whole, after_error(shown), is_error=True)
 
 
-def size(structured: Mapping[str, Any], text: str) -> int:
-    """Characters of an answer on the wire."""
-    return _length(structured) + _length(text) + _ENVELOPE
+def _end(around: Mapping[str, Any]) -> str:
+    """What every text ends with: what to do next, where, and what the call is known by."""
+    following, project = around["next"], around["project"]
+    named = f"{plain(project['name'])} at " if "name" in project else ""
+    called = f" Call {around['correlation_id']}." if around["correlation_id"] else ""
+    return (
+        f"\n\nNext: {tool_call(following['tool'], following['arguments'])}: {following['why']}.\n"
+        f"Project {named}{plain(project['path'], ARGUMENT_LIMIT)}.{called}"
+    )
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text of an answer."""
+    return "".join(each.text for each in result.content if isinstance(each, TextContent))
 
 
 def as_cde_error(raised: BaseException) -> CDEError | None:
@@ -120,73 +170,3 @@ def _not_accepted(raised: Exception, argument: str, reason: str) -> ValidationEr
     error = ValidationError.of("E305", argument=argument, reason=reason.rstrip("."))
     error.__cause__ = raised
     return error
-
-
-def _fitted(structured: dict[str, Any], text: str, whole: str) -> tuple[dict[str, Any], str]:
-    """Cut the longest texts, then the longest lists, until it fits; say where all of it is.
-
-    A prompt is what the caller works by: it is cut once no other text could be shorter.
-    """
-    marker = f"\n[cut; in full: {whole}]"
-    surplus = size(structured, text) - REPLY_LIMIT
-    if surplus > 0 and len(text) > _SHORTEST_CUT:
-        text = _cut(text, surplus, marker)
-    while (surplus := size(structured, text) - REPLY_LIMIT) > 0:
-        cuts = [
-            (key != _CUT_LAST, _length(holder[key]), holder, key, after)
-            for holder, key in _texts(structured)
-            if len(after := _cut(holder[key], surplus, marker)) < len(holder[key])
-        ]
-        if cuts:
-            *_, holder, key, after = max(cuts, key=lambda cut: cut[:2])
-            holder[key] = after
-        elif _halve_longest(structured):
-            structured["cut"] = whole
-        else:  # nothing is left that could be shorter in part
-            return {"cut": whole}, text
-    return structured, text
-
-
-def _halve_longest(structured: dict[str, Any]) -> bool:
-    """Omit the end of the longest list, or of a long mapping; whether there was one."""
-    longest = max(_collections(structured), key=_length, default=None)
-    if isinstance(longest, list):
-        del longest[len(longest) // 2 :]
-    elif longest is not None:
-        for key in list(longest)[len(longest) // 2 :]:
-            del longest[key]
-    return longest is not None
-
-
-def _collections(value: Any) -> Iterator[Any]:
-    """Every list with items and every long mapping in nested data."""
-    if isinstance(value, (list, dict)) and len(value) > (_RECORD if isinstance(value, dict) else 0):
-        yield value
-    if isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _collections(item)
-
-
-def _cut(text: str, surplus: int, marker: str) -> str:
-    # Escapes make a character longer on the wire than it is in the text.
-    weight = max(_length(text) / max(len(text), 1), 1.0)
-    keep = len(text) - int(surplus / weight) - len(marker) - 16
-    return text[: max(keep, _SHORTEST_CUT)] + marker
-
-
-def _texts(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every text in nested data, as its container and its key."""
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, item in list(items):
-        if isinstance(item, str):
-            yield value, key
-        else:
-            yield from _texts(item)
-
-
-def _length(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.features.rollback_feature import rollback_remarks
 from cde_orchestrator.application.features.source_changes import source_lines
@@ -21,6 +22,7 @@ from cde_orchestrator.application.remarks import (
 from cde_orchestrator.application.task_views import task_lines
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.project_facts import convention_lines
+from cde_orchestrator.mcp_tools._fitting import GOAL_REST
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.rollback_feature import RollbackReply
@@ -59,8 +61,7 @@ def onboarded(reply: OnboardReply) -> str:
         f"{project_line(project)} is set up.\nLanguages: {languages}. Test command: {check}.\n"
         + "".join(f"{about}: {words}.\n" for about, words in convention_lines(facts))
         + f"Proof of criteria: {proof_words(reply)}.\n"
-        + "".join(f"{each}\n" for each in noteworthy(reply["baseline"]))
-        + "Next: cde_startFeature(prompt)."
+        + "\n".join(noteworthy(reply["baseline"]))
     )
 
 
@@ -94,11 +95,29 @@ def work(reply: FeatureReply, done: str) -> str:
     """What was done, and the phase to work on next with its prompt."""
     feature, phase = reply["feature"], reply["phase"]
     if phase is None:
-        return f"{done} Feature {feature['name']} is {feature['status']}."
+        return f"{done} Feature {feature['name']} is {feature['status']}.".lstrip()
     prompt, is_persons = phase["prompt"], phase["handler"] == "human_input"
     if _SUBMIT in prompt and not is_persons:  # which says all that an assignment would
         return f"{done} Work on phase {phase['id']}.\n\n{prompt}"
     return f"{done} {_assignment(feature['name'], phase)}\n\n{prompt}"
+
+
+def _goal_lines(reply: Mapping[str, Any]) -> list[str]:
+    """As much of the goal as the phase's prompt does not quote."""
+    goal, rest = reply.get("goal"), reply.get(GOAL_REST)
+    lines = [f"Goal: {goal}"] if goal else []
+    return [*lines, f"The goal continues where the prompt cuts it:\n{rest}\n"] if rest else lines
+
+
+def resumed(reply: FeatureReply) -> str:
+    """Where a feature goes on."""
+    name, phase = reply["feature"]["name"], reply["phase"]
+    done = work(reply, f"Feature {name} resumed." if phase else "")
+    return "\n".join([*_running_lines(reply), *_goal_lines(reply), done])
+
+
+def _running_lines(reply: Mapping[str, Any]) -> list[str]:
+    return [f"{running_words(reply['running'])}."] if "running" in reply else []
 
 
 def started(reply: StartReply, *, is_named: bool = True) -> str:
@@ -174,12 +193,24 @@ def feature_status(reply: FeatureStatusReply) -> str:
     if reply["tasks"]:
         lines += ["Tasks:", *task_lines(reply["tasks"])]
     lines += noteworthy(reply["baseline"])
+    lines += _running_lines(reply)
+    lines += _detail_lines(reply)
     if phase is not None:
         problem = phase.get("problem")
         prompt = phase["prompt"] if problem is None else f"It has no prompt: {problem}"
         said = [] if _SUBMIT in prompt else [_assignment(feature["name"], phase), ""]
         lines += ["", *said, prompt]
     return "\n".join(lines)
+
+
+def _detail_lines(reply: Mapping[str, Any]) -> list[str]:
+    """What full detail adds: times, who works on it, and the goal."""
+    if "created_at" not in reply:
+        return []
+    times = f"Started {reply['created_at']}, changed {reply['updated_at']}."
+    claim = reply["claim"]
+    held = [f"{plain(claim['agent'])} works on it, until {claim['until']}."] if claim else []
+    return [times, *held, *_goal_lines(reply)]
 
 
 def feature_list(reply: FeatureListReply) -> str:
@@ -197,5 +228,4 @@ def _assignment(name: str, phase: PhaseView) -> str:
             f"`cde approve {plain(name)}` in a terminal, or on the dashboard."
         )
     asked = f" Required: {outputs}." if outputs else ""
-    call = f"{_SUBMIT}feature_id={plain(name)!r}, phase_id={plain(phase['id'])!r})"
-    return f"Work on phase {phase['id']} of {name}.{asked} Then: {call}."
+    return f"Work on phase {phase['id']} of {name}.{asked}"

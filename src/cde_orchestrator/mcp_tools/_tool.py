@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from types import MethodType
+from typing import Any
 
 from mcp.server import MCPServer
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 
 from cde_orchestrator.mcp_tools._boundary import Service
+from cde_orchestrator.mcp_tools._fitting import REPLY_LIMIT
 
 
 def _hints(**hints: bool) -> ToolAnnotations:
     return ToolAnnotations.model_validate({"open_world_hint": False, **hints})
+
+
+LOOP = {"anthropic/alwaysLoad": True, "anthropic/maxResultSizeChars": REPLY_LIMIT}
+"""Of a tool of every session: a client that searches its tools keeps it in view all the same."""
+
+
+def found_by(words: str) -> dict[str, Any]:
+    """Of a tool that a client which searches its tools finds by these words."""
+    return {"anthropic/searchHint": words}
 
 
 class Effect(Enum):
@@ -28,28 +39,43 @@ class Effect(Enum):
     READS = _hints(read_only_hint=True)
     ADDS = _hints(destructive_hint=False)
     SETS = _hints(destructive_hint=False, idempotent_hint=True)
-    TAKES_BACK = _hints(destructive_hint=True)
+    TAKES_BACK = _hints(destructive_hint=True, idempotent_hint=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool, with the name, the docstring and the arguments of a function but its first."""
+    """A tool, with the name, the docstring and the arguments of a function but its first.
+
+    Attributes:
+        effect: what it does to the project.
+        title: what clients show people for its name.
+        meta: what clients do with it beyond the protocol.
+        function: what runs.
+    """
 
     effect: Effect
+    title: str
+    meta: dict[str, Any] | None
     function: Callable[..., CallToolResult | InputRequiredResult]
+
+    @property
+    def name(self) -> str:
+        """Its name, which is the function's."""
+        return self.function.__name__
 
     def add_to(self, server: MCPServer, service: Service) -> None:
         """Offer the tool; ``service`` is the function's first argument."""
         server.add_tool(
             MethodType(self.function, service),
             description=" ".join((self.function.__doc__ or "").split()),
-            annotations=self.effect.value,
+            annotations=self.effect.value.model_copy(update={"title": self.title}),
+            meta=self.meta,
             structured_output=False,
         )
 
 
 def tool(
-    effect: Effect,
+    effect: Effect, title: str, meta: dict[str, Any] | None = None
 ) -> Callable[[Callable[..., CallToolResult | InputRequiredResult]], Tool]:
     """Make a tool of the decorated function; clients read its docstring."""
-    return partial(Tool, effect)
+    return partial(Tool, effect, title, meta)

@@ -18,17 +18,18 @@ from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
+from cde_orchestrator.mcp_tools import _next
 from cde_orchestrator.mcp_tools._boundary import Service, reply
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 
-@tool(Effect.READS)
+@tool(Effect.READS, "Explain an error")
 def cde_explainError(  # noqa: N802 - the tools' names are the plan's
     service: Service,
     code: Annotated[str | None, Field(description="As E101")] = None,
 ) -> CallToolResult:
     """What an error code means and how to fix it; without code, all codes."""
-    return service.run(EXPLAIN_ERROR, lambda: _explained(code))
+    return service.run(EXPLAIN_ERROR, lambda: _explained(service, code))
 
 
 def register_resource(server: MCPServer) -> None:
@@ -51,10 +52,13 @@ def register_resource(server: MCPServer) -> None:
             raise MCPError(INVALID_PARAMS, text, {"uri": uri, "error": payload}) from unknown
 
 
-def _explained(code: str | None) -> CallToolResult:
+def _explained(service: Service, code: str | None) -> CallToolResult:
+    placed = {"project": service.place}
     if code is not None:
         text = explain_in_markdown(code, Reader.AGENT)
-        return reply(explain(code, Reader.AGENT), text, f"cde explain {code}")
+        explained = {**explain(code, Reader.AGENT), **placed}
+        return reply(explained, text, f"cde explain {code}", _next.after_explanation(None))
     every = explain_all()
     rows = [row for family in every["families"] for row in family["codes"]]
-    return reply(every, "\n".join(f"{row['code']} {row['title']}" for row in rows), "cde explain")
+    text = "\n".join(f"{row['code']} {row['title']}" for row in rows)
+    return reply({**every, **placed}, text, "cde explain", _next.after_explanation(every))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
@@ -15,42 +15,44 @@ from cde_orchestrator.application.features.list_features import (
     LARGEST_LIMIT,
     ListFeatures,
 )
+from cde_orchestrator.application.features.phase_prompt import GOAL_LIMIT
 from cde_orchestrator.application.task_views import tasks_words
-from cde_orchestrator.application.views import FeatureListReply, SubmitReply
+from cde_orchestrator.application.views import FeatureListReply, FeatureReply, SubmitReply
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.mcp_tools import _texts
-from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, reply_page, size
+from cde_orchestrator.mcp_tools import _next, _texts
+from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._caller import progress_watch
-from cde_orchestrator.mcp_tools._tool import Effect, tool
+from cde_orchestrator.mcp_tools._fitting import GOAL_REST, excess_of
+from cde_orchestrator.mcp_tools._tool import LOOP, Effect, found_by, tool
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.submit_work import SubmitWork
 
+Work = TypeVar("Work", bound=FeatureReply)
+
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
 
-FeatureId = Annotated[str, Field(description="Name, id or the beginning of the id")]
-AgentName = Annotated[str | None, Field(description="Your name, if several share a client")]
+JSON_TYPES = ["object", "array", "string", "number", "boolean", "null"]
+
+FeatureId = Annotated[str, Field(description="Name or id")]
+AgentName = Annotated[str | None, Field(description="Your name, if shared")]
 Takeover = Annotated[bool, Field(description="Override another agent's lease")]
 
 
-@tool(Effect.ADDS)
+@tool(Effect.ADDS, "Start a feature", LOOP)
 def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
     service: Service,
     prompt: Annotated[str, Field(description="What the feature should do")],
     workflow: Annotated[
-        str | None, Field(description="Default: the project's default workflow")
+        str | None, Field(description="Of cde_getProjectInfo; default: the project's")
     ] = None,
-    name: Annotated[
-        str | None, Field(description="Short slug for paths; default: from the prompt")
-    ] = None,
-    idempotency_key: Annotated[
-        str | None, Field(description="Repeats with the same key start nothing new")
-    ] = None,
+    name: Annotated[str | None, Field(description="Short slug; default: from the prompt")] = None,
+    idempotency_key: Annotated[str | None, Field(description="Same key starts nothing new")] = None,
 ) -> CallToolResult:
-    """Start a feature.
+    """Start a feature, for new work.
 
-    Answers with the first phase: its prompt to follow and the outputs to produce.
+    Returns the first phase: follow its prompt, write its outputs, then cde_submitWork.
     """
     from cde_orchestrator.application.features.start_feature import StartFeature
 
@@ -58,10 +60,10 @@ def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
         prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
     )
     answer = service.handle(use_case)
-    return _brief(answer, _texts.started(answer, is_named=name is not None))
+    return _full(answer, _texts.started(answer, is_named=name is not None))
 
 
-@tool(Effect.ADDS)
+@tool(Effect.SETS, "Submit a phase", LOOP)
 def cde_submitWork(  # noqa: N802
     service: Service,
     context: Context,
@@ -69,23 +71,21 @@ def cde_submitWork(  # noqa: N802
     phase_id: Annotated[str, Field(description="The current phase's id")],
     results: Annotated[
         dict[str, str] | None,
-        Field(description="Maps output ids to texts, which are written to the outputs' paths"),
+        Field(description="Text by output id, written to the output's path"),
     ] = None,
     failed: Annotated[bool, Field(description="Give up this attempt instead")] = False,
     reason: Annotated[str | None, Field(description="Why it failed")] = None,
     idempotency_key: Annotated[
-        str | None, Field(description="With failed: repeats with the same key count once")
+        str | None, Field(description="With failed: same key counts once")
     ] = None,
     agent: AgentName = None,
     takeover: Takeover = False,
-    restore: Annotated[
-        bool, Field(description="First restore changed outputs of earlier phases (E132)")
-    ] = False,
+    restore: Annotated[bool, Field(description="First restore changed outputs (E132)")] = False,
 ) -> CallToolResult | InputRequiredResult:
-    """Submit the current phase.
+    """Submit the current phase: its required outputs are files in the project or in results.
 
-    Its required outputs must be files in the project or texts in results. Returns the next
-    phase.
+    Returns the next phase. May take minutes where a check runs. Refused: fix what is named and
+    submit again.
     """
     from cde_orchestrator.application.features.fail_phase import FailPhase
     from cde_orchestrator.application.features.submit_work import SubmitWork
@@ -102,7 +102,7 @@ def cde_submitWork(  # noqa: N802
         )
         failure = service.handle(given_up)
         done = f"Attempt at {phase_id} recorded as failed; {failure['attempts_left']} left."
-        return _brief(failure, _texts.work(failure, done))
+        return _full(failure, _texts.work(failure, done))
     use_case = SubmitWork(
         feature_id=feature_id,
         phase_id=phase_id,
@@ -115,53 +115,53 @@ def cde_submitWork(  # noqa: N802
     answer = _submitted(service, context, use_case)
     if isinstance(answer, InputRequiredResult):
         return answer
-    return _brief(answer, _texts.accepted(answer))
+    return _full(answer, _texts.accepted(answer))
 
 
-@tool(Effect.READS)
+@tool(Effect.READS, "Show a feature", LOOP)
 def cde_getFeatureStatus(  # noqa: N802
     service: Service,
     feature_id: FeatureId,
-    detail: Annotated[
-        Literal["brief", "full"], Field(description="full adds the goal and times")
-    ] = "brief",
+    detail: Annotated[Literal["brief", "full"], Field(description="full: goal, times")] = "brief",
 ) -> CallToolResult:
-    """A feature's status: all phases, and the current one's prompt."""
-    answer = service.handle(GetFeatureStatus(feature_id=feature_id, detail=detail))
+    """A feature's phases, current prompt and running check, without taking it up."""
+    answer = _unquoted(service.handle(GetFeatureStatus(feature_id=feature_id, detail=detail)))
     text = _texts.feature_status(answer)
-    if size(answer, text) > REPLY_LIMIT:
+    if excess_of(answer, text) > 1:
         _shed(answer)
     return _full(answer, text)
 
 
-@tool(Effect.READS)
+@tool(Effect.READS, "List features")
 def cde_listFeatures(  # noqa: N802
     service: Service,
     status: Annotated[
         str | None, Field(description="One status, or 'open' for all unfinished")
     ] = None,
     limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Field(description="next_cursor of the previous page")] = None,
+    cursor: Annotated[str | None, Field(description="next_cursor")] = None,
 ) -> CallToolResult:
-    """Features, newest first, page by page."""
+    """Features, newest first. Use when a session starts, then cde_resumeFeature."""
 
     def ask(rows: int) -> FeatureListReply:
         return service.handle(ListFeatures(status=status, limit=rows, cursor=cursor))
 
-    return reply_page(ask, _texts.feature_list, "features", limit, "cde list --json")
+    return reply_page(ask, _texts.feature_list, "features", limit, "cde list --json", _next.in_list)
 
 
-@tool(Effect.ADDS)
+@tool(Effect.ADDS, "Save progress", found_by("save notes"))
 def cde_saveProgress(  # noqa: N802
     service: Service,
     feature_id: FeatureId,
     phase_id: str,
     note: Annotated[str, Field(description="Done, found, next")],
-    data: Annotated[Any, Field(description="Any JSON")] = None,
+    data: Annotated[
+        Any, Field(description="Any JSON", json_schema_extra={"type": JSON_TYPES})
+    ] = None,
     done: Annotated[list[str] | None, Field(description="Ids of tasks to tick: T1")] = None,
     undone: Annotated[list[str] | None, Field(description="To untick")] = None,
 ) -> CallToolResult:
-    """Save progress in the current phase, for whoever resumes it."""
+    """Save notes in the current phase before your context ends; cde_resumeFeature returns them."""
     from cde_orchestrator.application.features.save_progress import SaveProgress
 
     use_case = SaveProgress(
@@ -177,10 +177,11 @@ def cde_saveProgress(  # noqa: N802
     if answer["saved"] is not None:  # the caller has what it saved; the answer only confirms it
         answer["saved"]["data"] = None
         said = f"Saved in phase {phase_id}; {answer['kept']} entries are kept."
-    return _full(answer, f"{said} {tasks_words(answer['tasks'])}".strip())
+    text = f"{said} {tasks_words(answer['tasks'])}".strip()
+    return reply(answer, text, _whole(answer), _next.after_progress(answer, phase_id))
 
 
-@tool(Effect.ADDS)
+@tool(Effect.SETS, "Resume a feature", LOOP)
 def cde_resumeFeature(  # noqa: N802
     service: Service,
     feature_id: FeatureId,
@@ -190,10 +191,10 @@ def cde_resumeFeature(  # noqa: N802
         str | None, Field(description="Larger workflow to continue in, such as standard")
     ] = None,
 ) -> CallToolResult:
-    """Resume a feature.
+    """Take up a feature, in a new session or after a loss of context.
 
-    Returns its goal, what is done, prompt, saved progress and last failure. A failed feature
-    goes back to the phase that failed.
+    Returns prompt, what is done, saved notes and last failure; it is yours for 15 minutes. A
+    failed one goes back to the phase that failed.
     """
     from cde_orchestrator.application.features.grow_feature import GrowFeature, grown_words
     from cde_orchestrator.application.features.resume_feature import ResumeFeature
@@ -203,15 +204,15 @@ def cde_resumeFeature(  # noqa: N802
         grown = service.handle(growth)
         return _full(grown, _texts.work(grown, grown_words(grown)))
     use_case = ResumeFeature(feature_id=feature_id, agent=agent, takeover=takeover)
-    answer = service.handle(use_case)
-    return _full(answer, _texts.work(answer, f"Feature {answer['feature']['name']} resumed."))
+    answer = _unquoted(service.handle(use_case))
+    return _full(answer, _texts.resumed(answer))
 
 
-@tool(Effect.TAKES_BACK)
+@tool(Effect.TAKES_BACK, "Close a feature")
 def cde_closeFeature(  # noqa: N802
     service: Service, feature_id: FeatureId, outcome: Literal["failed", "cancelled"], reason: str
 ) -> CallToolResult:
-    """Close a feature without finishing it; its files are kept."""
+    """Close a feature that will not be finished; its files are kept."""
     from cde_orchestrator.application.features.close_feature import CloseFeature
 
     use_case = CloseFeature(feature_id=feature_id, outcome=outcome, reason=reason)
@@ -219,17 +220,17 @@ def cde_closeFeature(  # noqa: N802
     return _full(answer, f"Feature {answer['feature']['name']} is {outcome}.")
 
 
-@tool(Effect.TAKES_BACK)
+@tool(Effect.TAKES_BACK, "Roll back a feature")
 def cde_rollbackFeature(  # noqa: N802
     service: Service,
     feature_id: FeatureId,
     to_phase: str,
     reason: str,
-    code: Annotated[bool, Field(description="Source too: what this feature changed")] = False,
+    code: Annotated[bool, Field(description="Source too")] = False,
     dry_run: Annotated[bool, Field(description="Only preview")] = False,
 ) -> CallToolResult:
-    """Start an earlier phase again: later phases are rolled back, outputs are restored;
-    what is discarded is kept as copies.
+    """Start an earlier phase again when what it accepted is wrong: outputs are restored, copies
+    kept. dry_run first.
     """  # noqa: D205 - one sentence
     from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 
@@ -237,7 +238,8 @@ def cde_rollbackFeature(  # noqa: N802
         feature_id=feature_id, to_phase=to_phase, reason=reason, code=code, dry_run=dry_run
     )
     answer = service.handle(use_case)
-    return _full(answer, _texts.rolled_back(answer))
+    following = _next.after_rollback(answer, reason)
+    return reply(answer, _texts.rolled_back(answer), _whole(answer), following)
 
 
 def _submitted(
@@ -254,12 +256,8 @@ def _submitted(
         return answer_by_person(service, context, use_case.feature_id, error)
 
 
-def _brief(answer: Mapping[str, Any], text: str) -> CallToolResult:
-    return reply(answer, text, f"cde status {answer['feature']['name']} --json")
-
-
-def _full(answer: Mapping[str, Any], text: str) -> CallToolResult:
-    return reply(answer, text, _whole(answer))
+def _full(answer: FeatureReply, text: str) -> CallToolResult:
+    return reply(answer, text, _whole(answer), _next.on_feature(answer))
 
 
 def _whole(answer: Mapping[str, Any]) -> str:
@@ -267,8 +265,26 @@ def _whole(answer: Mapping[str, Any]) -> str:
     return f"cde status {answer['feature']['name']} --full --json"
 
 
+def _unquoted(answer: Work) -> Work:
+    """The answer without what the phase's prompt quotes of the goal: only the rest of it."""
+    content: dict[str, Any] = {**answer}
+    goal, prompt = content.get("goal", ""), (content["phase"] or {"prompt": ""})["prompt"]
+    if goal and _unmarked(goal[:GOAL_LIMIT]) in _unmarked(prompt):
+        del content["goal"]
+        if rest := goal[GOAL_LIMIT:]:
+            content[GOAL_REST] = rest
+    return cast("Work", content)
+
+
+def _unmarked(text: str) -> str:
+    """A text without the marks of a quotation, and whatever separates its words."""
+    return " ".join(text.replace("\n>", "\n").split())
+
+
 def _shed(answer: Mapping[str, Any]) -> None:
-    """Omit what can be of any depth: saved data, and all but the newest notes."""
+    """Omit what can be of any depth: saved data, and all but the newest notes and events."""
+    if "events" in answer:
+        del answer["events"][:-NOTES_SHOWN]
     for work in answer.get("work", {}).values():
         work["progress"] = work["progress"][-NOTES_SHOWN:]
         for saved in work["progress"]:

@@ -9,8 +9,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.application.features.source_changes import source_lines
+from cde_orchestrator.mcp_tools import _next
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
-from cde_orchestrator.mcp_tools._tool import Effect, tool
+from cde_orchestrator.mcp_tools._tool import Effect, found_by, tool
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.state.recover_state import (
@@ -25,7 +26,7 @@ NAMES_SHOWN = 50
 _WHOLE = "cde state --help"
 
 
-@tool(Effect.TAKES_BACK)
+@tool(Effect.ADDS, "Check or restore state", found_by("state history, backups"))
 def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
     service: Service,
     action: Literal["verify", "history", "backups", "restore"],
@@ -35,30 +36,32 @@ def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
     backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
     token: Annotated[str | None, Field(description="restore: confirms")] = None,
 ) -> CallToolResult:
-    """Verify, inspect and restore the state.
-
-    verify: check the files. history: changes, newest first. backups: kept states. restore:
-    previews the change and returns a token; called with the token, restores, as one change that
-    can be undone.
-    """
+    """verify: check the state's files. history: changes, newest first. backups: kept states.
+    restore: previews and returns a token; with it, restores, as one change that can be undone.
+    """  # noqa: D205 - one sentence
     from cde_orchestrator.application.state.recover_state import (
         ListBackups,
         RestoreState,
         VerifyState,
     )
 
+    placed = {"project": service.place}
     if action == "verify":
         found = service.handle(VerifyState())
         words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
-        return reply(found, "\n".join(words) or "Every file is intact.", _WHOLE)
+        text = "\n".join(words) or "Every file is intact."
+        return reply({**found, **placed}, text, _WHOLE, _next.after_verify(found))
     if action == "history":
         return _history(service, limit, feature)
     if action == "backups":
         kept = service.handle(ListBackups())
-        return reply(kept, _backups_text(kept["backups"]), _WHOLE)
+        text = _backups_text(kept["backups"])
+        return reply({**kept, **placed}, text, _WHOLE, _next.in_backups(kept))
     restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
     done = service.handle(restore)
-    return reply({**done, **_first_names(done["difference"])}, _restore_text(done), _WHOLE)
+    found_names = {**done, **_first_names(done["difference"]), **placed}
+    following = _next.after_restore(done, at=at, backup=backup)
+    return reply(found_names, _restore_text(done), _WHOLE, following)
 
 
 def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
@@ -67,7 +70,15 @@ def _history(service: Service, limit: int, feature: str | None) -> CallToolResul
     def ask(rows: int) -> HistoryReply:
         return service.handle(ListChanges(limit=rows, feature=feature))
 
-    return reply_page(ask, _history_text, "changes", limit, "cde state history")
+    return reply_page(
+        ask,
+        _history_text,
+        "changes",
+        limit,
+        "cde state history",
+        _next.in_history,
+        service.place,
+    )
 
 
 def _history_text(past: HistoryReply) -> str:

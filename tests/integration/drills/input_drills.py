@@ -228,7 +228,7 @@ async def a_code_that_does_not_exist(stage: Stage) -> None:
 
 @drill("E322")
 async def a_report_that_does_not_exist(stage: Stage) -> None:
-    refused = await started(stage, prompt="")
+    refused = await stage.json_command("status", "nobody", "--project", str(stage.root))
     assert refused.error is not None
     known = refused.error["report_id"]
     words = ["errors", "show", "--project", str(stage.root)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mcp.client.client import Client
+from mcp.shared.exceptions import MCPError
 
 from cde_orchestrator.adapters.repositories.filesystem import FolderStore
 from cde_orchestrator.application.features.start_feature import StartFeature
@@ -116,7 +117,11 @@ class Stage:
             self._closing.callback(served.close)
             server = build_server(served)
             self._agent = Agent(await self._closing.enter_async_context(Client(server)))
-        result = await self._agent.raw(name, arguments)
+        try:
+            result = await self._agent.raw(name, arguments)
+        except MCPError as refused:  # there is no such tool, which is the protocol's to say
+            error = refused.error
+            return Outcome(error.data["error"], error.message, error.data)
         content = result.structured_content or {}
         assert bool(result.is_error) == ("error" in content), "an error that came as a success"
         return Outcome(content.get("error"), text_of(result), content)

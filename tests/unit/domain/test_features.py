@@ -41,19 +41,48 @@ FEATURES = FeatureList([LOGIN, LOGOUT, EXPORT])
         ("  export\n", EXPORT),
         ("BB11", EXPORT),
         (" AA11-Login ", LOGIN),
+        ("LOGIN", LOGIN),
+        ("logi", LOGIN),
+        ("Logo", LOGOUT),
+        ("exp", EXPORT),
     ],
 )
 def test_a_feature_is_found(reference: str, found: Feature) -> None:
     assert find_feature(FEATURES, reference) is found
 
 
-@pytest.mark.parametrize("reference", ["", " ", "\n", "log", "cc", "LOGIN", "aa11-login-x", "{id}"])
+@pytest.mark.parametrize("reference", ["", " ", "\n", "cc", "aa11-login-x", "{id}"])
 def test_a_reference_that_fits_nothing_is_refused_as_it_was_given(reference: str) -> None:
     with pytest.raises(FeatureError) as refused:
         find_feature(FEATURES, reference)
 
     assert refused.value.code == "E102"
     assert refused.value.context["reference"] == reference
+
+
+@pytest.mark.parametrize(
+    ("reference", "near"),
+    [
+        ("logn", " (did you mean login or logout?)"),
+        ("Log-Out", " (did you mean logout?)"),
+        ("exprot", " (did you mean export?)"),
+        ("something", ""),
+        (" ", ""),
+    ],
+)
+def test_a_near_miss_is_answered_with_what_may_be_meant(reference: str, near: str) -> None:
+    with pytest.raises(FeatureError) as refused:
+        find_feature(FEATURES, reference)
+
+    assert refused.value.context["near"] == near
+    assert refused.value.message.endswith(f"'{reference}'{near}.")
+
+
+def test_the_beginning_of_two_names_is_refused_with_both_of_them() -> None:
+    with pytest.raises(FeatureError) as refused:
+        find_feature(FEATURES, "log")
+
+    assert refused.value.context == {"reference": "log", "candidates": "login, logout"}
 
 
 def test_nothing_is_found_where_there_is_nothing() -> None:

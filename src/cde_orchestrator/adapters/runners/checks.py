@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from cde_orchestrator.adapters.runners.running_check import noted, running_by
+from cde_orchestrator.application.checks.running import RunningView, course_words
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Stopwatch
@@ -22,7 +24,7 @@ from cde_orchestrator.infrastructure.system.captured_output import CapturedOutpu
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
-from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.process_lock import SIGNATURE_BYTES, ProcessLock
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.spans import CHECK, span
 
@@ -39,9 +41,9 @@ class SubprocessCheckRunner:
         self._folder = folder
 
     @contextmanager
-    def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
+    def lock_check(self, root: Path, feature: Feature) -> Iterator[Watch]:
         """Hold the lock of the feature's checks; E129 when another submission has it."""
-        path = local_folder(root) / RUNS / f"{feature.id}.check.lock"
+        path = _lock_file(root, feature)
         try:
             make_own_folder(path.parent)
             lock = ProcessLock(path, 0.0)
@@ -49,14 +51,19 @@ class SubprocessCheckRunner:
         except OSError as error:
             raise write_failure(path, error) from error
         if descriptor is None:
-            raise FeatureError.of(
-                "E129", feature=feature.name, phase=feature.current_phase, holder=lock.holder()
-            )
+            course = course_words(self.running(root, feature))
+            about = {"feature": feature.name, "phase": feature.current_phase, "course": course}
+            raise FeatureError.of("E129", **about, holder=lock.holder())
         try:
             lock.sign(descriptor)
-            yield
+            with noted(descriptor, SIGNATURE_BYTES, feature.current_phase or "") as watch:
+                yield watch
         finally:
             os.close(descriptor)
+
+    def running(self, root: Path, feature: Feature) -> RunningView | None:
+        """What is checked for a submission just now; None where nothing is."""
+        return running_by(_lock_file(root, feature), SIGNATURE_BYTES)
 
     def problem(self, root: Path, check: Check) -> str | None:
         """Why it cannot be run, as far as that is seen without a run; None where nothing is."""
@@ -109,6 +116,10 @@ class SubprocessCheckRunner:
             duration_ms=evidence.duration_ms,
         )
         return evidence
+
+
+def _lock_file(root: Path, feature: Feature) -> Path:
+    return local_folder(root) / RUNS / f"{feature.id}.check.lock"
 
 
 def _folder(root: Path, check: Check) -> Path:

@@ -6,6 +6,7 @@ from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
+from cde_orchestrator.application.ports.checks import CheckRunner
 from cde_orchestrator.application.proof_views import DifferenceView, proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
 from cde_orchestrator.application.task_views import task_views
@@ -45,7 +46,12 @@ class GetFeatureStatus(
     to_work: bool = True
 
     def __call__(
-        self, *, features: ProjectFeatures, rendering: PhasePrompts, baselines: Baselines
+        self,
+        *,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        baselines: Baselines,
+        checks: CheckRunner,
     ) -> FeatureStatusReply | FeatureDetailReply:
         """Raises E004, E102, E103, E305."""
         if self.detail not in DETAILS:
@@ -69,6 +75,8 @@ class GetFeatureStatus(
             ),
             "phase": phase,
         }
+        if (running := checks.running(features.root, feature)) is not None:
+            brief["running"] = running
         leases.renew_when_due(feature, features.repository, features.root)
         if self.detail == "brief":
             return brief

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict, cast
 
+from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures, meant_feature
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
-from cde_orchestrator.application.ports.checks import TrustStore
+from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore
 from cde_orchestrator.application.task_views import TaskView, task_views
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
@@ -81,6 +82,7 @@ class ResumeReply(FeatureReply):
     gate: GateView | None
     claim: ClaimView | None
     branch: str | None
+    running: NotRequired[RunningView]
 
 
 class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
@@ -101,6 +103,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
         outputs: ProjectOutputs,
         trust: TrustStore,
         sources: ProjectSources,
+        checks: CheckRunner,
     ) -> ResumeReply:
         """Raises E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311."""
         leases, reader = features.leases(self.agent), rendering.reader(self.agent)
@@ -121,7 +124,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
         record = feature.phases[phase.id] if phase else None
         shown = rendering.committed_view(project, feature, workflow, reader)
-        return {
+        known = {
             **features.reply(project, feature, shown),
             "goal": feature.prompt,
             "tasks": task_views(feature, workflow),
@@ -134,6 +137,10 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
             "claim": leases.view(feature),
             "branch": feature.branch,
         }
+        reply = cast("ResumeReply", known)
+        if (running := checks.running(root, feature)) is not None:
+            reply["running"] = running
+        return reply
 
 
 def _finished(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> list[FinishedPhase]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cde_orchestrator.application.checks.baselines import reason_not_run
+from cde_orchestrator.application.checks.running import to_both
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
 from cde_orchestrator.application.features.feature_tasks import keep_tasks
 from cde_orchestrator.application.features.phase_entry import enter_phase
@@ -33,10 +34,7 @@ from cde_orchestrator.application.features.submission import (
     Submission,
     SubmissionPorts,
 )
-from cde_orchestrator.application.ports.checks import (
-    CheckRunner,
-    Watch,
-)
+from cde_orchestrator.application.ports.checks import CheckRunner, Watch
 from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.application.task_views import tasks_done
@@ -126,12 +124,13 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
             leases=submission.features.leases(self.agent),
         )
         checks = submission.checks
-        course = _Course(self, work, checks)
+        course = _Course(self, work, checks, self.watch)
         found = work.find()
         if not self._is_checked(found):
             return course.answer_to(found)
         work.require_current(found.feature, found.workflow)
-        with checks.lock_check(work.outputs.root, found.feature):
+        with checks.lock_check(work.outputs.root, found.feature) as note:
+            course = _Course(self, work, checks, to_both(note, self.watch))
             # From the start: the one before may have been accepted.
             return course.answer_to(work.find(found))
 
@@ -166,6 +165,7 @@ class _Course:
     asked: SubmitWork
     work: Submission
     checks: CheckRunner
+    watch: Watch | None
 
     def answer_to(self, found: Found) -> SubmitReply:
         """The way of a submission: found, examined, checked, accepted."""
@@ -198,12 +198,12 @@ class _Course:
         evidence: Evidence | None = None
         try:
             if check is not None:
-                at, watch = self.work.features.clock(), self.asked.watch
-                evidence = self.checks.run(root, check, at, watch)
+                at = self.work.features.clock()
+                evidence = self.checks.run(root, check, at, self.watch)
                 _require_passed(examined, check, evidence)
             proof = None
             if to_prove is not None:
-                seen = to_prove.show(self.asked.watch, self.work.trust, self.work.outputs)
+                seen = to_prove.show(self.watch, self.work.trust, self.work.outputs)
                 proof = to_prove, seen
         except FeatureError as error:
             self._keep_failure(examined, evidence, kept, error)

@@ -13,6 +13,7 @@ from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.logs.error_reports import ListErrorReports
 from cde_orchestrator.application.monitoring.project_board import Board, board_of
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
+from cde_orchestrator.application.ports.checks import CheckRunner
 from cde_orchestrator.application.ports.core import (
     ErrorReports,
     ProjectFiles,
@@ -171,10 +172,12 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         recovery: StateRecovery,
         rendering: PhasePrompts,
         baselines: Baselines,
+        checks: CheckRunner,
     ) -> FeaturePageReply:
         """Raises E004, E102, E103."""
         asked = GetFeatureStatus(feature_id=self.feature_id, detail="full", to_work=False)
-        status = asked(features=features, rendering=rendering, baselines=baselines)
+        ports: dict[str, Any] = {"rendering": rendering, "baselines": baselines, "checks": checks}
+        status = asked(features=features, **ports)
         full = cast(FeatureDetailReply, status)
         changes = None
         if full["updated_at"] != self.known:

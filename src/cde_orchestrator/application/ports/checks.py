@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.check import Check
@@ -34,13 +35,18 @@ class ContentValidator(Protocol):
 class CheckRunner(Protocol):
     """Runs checks; whether they may run is not its business."""
 
-    def lock_check(self, root: Path, feature: Feature) -> AbstractContextManager[None]:
+    def lock_check(self, root: Path, feature: Feature) -> AbstractContextManager[Watch]:
         """Be the only one on this machine to check the current phase; ends with the process.
+
+        What is printed is given to what it yields, so that others see how far it is.
 
         Raises:
             FeatureError: E129, another one does.
             StateError: E203 or E204, that cannot be made sure of.
         """
+
+    def running(self, root: Path, feature: Feature) -> RunningView | None:
+        """What is checked for a submission just now; None where nothing is."""
 
     def problem(self, root: Path, check: Check) -> str | None:
         """Why it cannot be run, as far as that is seen without a run; None where nothing is."""

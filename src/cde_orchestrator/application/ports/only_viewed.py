@@ -13,7 +13,7 @@ _READS = {
     "agents": "definitions probe stop",
     "breakers": "get views",
     "callers": "caller runs briefings",
-    "checks": "problem",
+    "checks": "problem running",
     "content": "error_in search",
     "doctor": "examine plan",
     "files": "folder read stamp digest is_plain record excerpt",

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,7 +31,7 @@ from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 if TYPE_CHECKING:
-    from cde_orchestrator.server import HttpSide
+    from cde_orchestrator.web.http_side import HttpSide
 
 top_level = Commands()
 
@@ -47,6 +48,13 @@ class Transport(StrEnum):
 
     STDIO = "stdio"
     HTTP = "http"
+
+
+class Tools(StrEnum):
+    """Which tools a client is offered."""
+
+    ALL = "all"
+    CORE = "core"
 
 
 _TokenFile = Annotated[
@@ -103,6 +111,10 @@ def serve(
     token_file: _TokenFile = None,
     no_token: _NoToken = False,
     allow_host: _AllowHost = None,
+    tools: Annotated[
+        Tools,
+        typer.Option(help="core lists only the six tools of the loop, for clients that take few."),
+    ] = Tools.ALL,
 ) -> None:
     """Serve the project to AI agents and editors over MCP until the client or Ctrl-C ends it.
 
@@ -113,15 +125,17 @@ def serve(
     root = call.root
     log_to_project(root)
     pinned = call.project is not None
+    core = tools is Tools.CORE
     is_http = transport is Transport.HTTP
     if not is_http and health_port is None:
-        _serve_stdio(root, pinned=pinned)
+        _serve_stdio(root, pinned=pinned, core=core)
         return
     gate = _gate(token_file, tuple(allow_host or ()), no_token=no_token)
+    offer = {"pinned": pinned, "core": core}
     if is_http:
-        _serve_http(root, gate, pinned=pinned, host=host, port=port, as_json=call.as_json)
+        _serve_http(root, gate, offer, host=host, port=port, as_json=call.as_json)
     else:
-        _serve_with_pages(root, gate, pinned=pinned, host=host, port=health_port or 0)
+        _serve_with_pages(root, gate, offer, host=host, port=health_port or 0)
 
 
 def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
@@ -201,7 +215,7 @@ class _Gate:
         from cde_orchestrator.adapters.runners.server_file import kept_token  # noqa: PLC0415
 
         with collections_paused():
-            from cde_orchestrator.server import HttpSide  # noqa: PLC0415 - not for help
+            from cde_orchestrator.web.http_side import HttpSide  # noqa: PLC0415 - not for help
 
         token, file = (self.given, None) if self.given or self.open else kept_token(root)
         return HttpSide(host, listener, token, self.allowed), file
@@ -220,7 +234,7 @@ def _gate(file: Path | None, allowed: tuple[str, ...], *, no_token: bool) -> _Ga
 
 
 def _serve_http(
-    root: Path, gate: _Gate, *, pinned: bool, host: str, port: int, as_json: bool
+    root: Path, gate: _Gate, offer: Mapping[str, bool], *, host: str, port: int, as_json: bool
 ) -> None:
     with listening(host, port, root) as listener:
         url = _address(host, listener)
@@ -233,10 +247,12 @@ def _serve_http(
         _report_token(side, url, file)
         from cde_orchestrator.server import run_http  # noqa: PLC0415 - not for help
 
-        run_http(root, pinned=pinned, at=side, asked_to_end=lambda: _ASKED_TO_END.is_so)
+        run_http(root, at=side, asked_to_end=lambda: _ASKED_TO_END.is_so, **offer)
 
 
-def _serve_with_pages(root: Path, gate: _Gate, *, pinned: bool, host: str, port: int) -> None:
+def _serve_with_pages(
+    root: Path, gate: _Gate, offer: Mapping[str, bool], *, host: str, port: int
+) -> None:
     """Serve over stdio, and pages too; where they cannot be had, the tools go on without."""
     side: HttpSide | None = None
     with ExitStack() as listening_there:
@@ -255,7 +271,7 @@ def _serve_with_pages(root: Path, gate: _Gate, *, pinned: bool, host: str, port:
             url = _address(host, listener)
             _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
             _report_token(side, url, file)
-        _serve_stdio(root, pinned=pinned, pages=side)
+        _serve_stdio(root, pages=side, **offer)
 
 
 def _address(host: str, listener: socket.socket) -> str:
@@ -290,7 +306,7 @@ class _AskedToEnd:
 _ASKED_TO_END = _AskedToEnd()
 
 
-def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
+def _serve_stdio(root: Path, *, pinned: bool, core: bool, pages: HttpSide | None = None) -> None:
     if sys.stdin is None:
         return
     if sys.stdin.isatty():
@@ -299,7 +315,7 @@ def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> 
         from cde_orchestrator.server import run_stdio  # noqa: PLC0415 - not for help
 
     if sys.platform == "win32":
-        run_stdio(root, pinned=pinned, pages=pages)
+        run_stdio(root, pinned=pinned, pages=pages, core=core)
         return
     received: list[int] = []
     with EndableInput() as standard_input:
@@ -314,7 +330,7 @@ def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> 
         signal.signal(signal.SIGINT, end)
         try:
             if not _ASKED_TO_END.is_so:
-                run_stdio(root, pinned=pinned, pages=pages)
+                run_stdio(root, pinned=pinned, pages=pages, core=core)
         finally:  # what ``end`` writes to is about to be closed
             signal.signal(signal.SIGTERM, _ASKED_TO_END)
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
+from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import TrialView, noteworthy
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
@@ -112,6 +113,7 @@ def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> Ren
         _details(reply, look),
         _proven(reply),
         baseline(reply["baseline"]),
+        note(f"{running_words(reply['running'])}.") if "running" in reply else None,
         _phases(reply["phases"], whole.get("work", {}), look),
         tasks(reply["tasks"]),
         *assignment(reply, replace(look, prompts=False)),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.features.grow_feature import GrowReply, grown_words
 from cde_orchestrator.application.features.resume_feature import ResumeReply
 from cde_orchestrator.application.features.rollback import FileRow
@@ -86,6 +87,7 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
         section(Text("Saved progress"), spaced(*notes), look) if notes else None,
         Text(clean_lines(returned)) if returned else None,
         section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,
+        note(f"{running_words(reply['running'])}.") if "running" in reply else None,
         note("A person must trust the check of this phase: cde trust") if untrusted else None,
         *assignment(reply, look),
     )

@@ -35,7 +35,7 @@ FEATURE_MESSAGES = {
     ),
     "E102": message(
         "Feature Not Found",
-        "No feature of this project has the id or name '{reference}'.",
+        "No feature of this project has the id or name '{reference}'{near}.",
         Suggestion("Find its id or name in the list", "cde list", "cde_listFeatures()"),
         Suggestion("Check that this is the right project", *INFO_CALL),
         "Copy the name exactly: names are lower-case words with hyphens",
@@ -43,9 +43,9 @@ FEATURE_MESSAGES = {
     ),
     "E103": message(
         "Feature Reference Is Ambiguous",
-        "Several ids begin with '{reference}': {candidates}.",
-        "Give more characters of the id",
-        "Use the feature's name instead",
+        "Several ids or names begin with '{reference}': {candidates}.",
+        "Give more characters of the id or name",
+        "Use the feature's full name instead",
         Suggestion("Find the whole id in the list", "cde list --json", "cde_listFeatures()"),
         fixes=(LIST_FEATURES,),
     ),
@@ -292,7 +292,7 @@ FEATURE_MESSAGES = {
         "Check Still Running",
         (
             "The check of phase '{phase}' of '{feature}' is running for an earlier submission, "
-            "in {holder}; it does not run twice."
+            "in {holder}, {course}. It does not run twice."
         ),
         Suggestion(
             "Ask for the status until that submission is decided; it continues on its own",

@@ -56,11 +56,7 @@ def advice_on(code: str, facts: Mapping[str, Any]) -> Advice:
     advice: Advice = {
         "code": code,
         "title": entry.title,
-        "suggestions": [
-            fill(text, facts)
-            for text in entry.suggestions_for(Reader.TERMINAL)
-            if placeholders(text) <= known
-        ],
+        "suggestions": suggestions_on(code, facts, Reader.TERMINAL),
         "commands": [
             fill_fix(fix, facts)["command"]
             for fix in entry.fixes
@@ -69,6 +65,17 @@ def advice_on(code: str, facts: Mapping[str, Any]) -> Advice:
     }
     clean: Advice = data_without_secrets(advice)
     return clean
+
+
+def suggestions_on(code: str, facts: Mapping[str, Any], reader: Reader) -> list[str]:
+    """What the catalogue suggests to a reader, and these facts fill in.
+
+    Raises:
+        KeyError: the catalogue has no such code.
+    """
+    suggestions = ERROR_MESSAGES[code].suggestions_for(reader)
+    filled = [fill(text, facts) for text in suggestions if placeholders(text) <= facts.keys()]
+    return [str(each) for each in data_without_secrets(filled)]
 
 
 class ErrorFormatter:
@@ -151,9 +158,10 @@ def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
 
 
 def _fix_line(fix: FixPayload, reader: Reader) -> str:
+    command = f"$ {fix['command']}"
     if fix["tool"] is None or reader is not Reader.AGENT:
-        return f"$ {fix['command']}"
-    return tool_call(fix["tool"], fix["arguments"])
+        return command
+    return f"{tool_call(fix['tool'], fix['arguments'])}\n  {command}"
 
 
 def _facts(error: CDEError) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import (
     open_regular,
-    read_bounded,
+    open_to_read,
 )
 from cde_orchestrator.infrastructure.system.spans import LOCK_WAIT, span
 from cde_orchestrator.infrastructure.system.tree import status_of
@@ -63,6 +63,10 @@ def one_thread(mutex: threading.RLock, seconds: float) -> Iterator[None]:
         yield
     finally:
         mutex.release()
+
+
+SIGNATURE_BYTES = 13
+"""At the beginning of a lock's file; what follows is its user's."""
 
 
 class ProcessLock:
@@ -134,12 +138,12 @@ class ProcessLock:
         """Write down that this process holds the lock, for ``holder``."""
         # Only for the words of E205: the kernel, not the file, knows who holds the lock.
         with suppress(OSError, AttributeError):
-            os.pwrite(descriptor, b"%-12d\n" % os.getpid(), 0)
+            os.pwrite(descriptor, (b"%d" % os.getpid()).ljust(SIGNATURE_BYTES - 1) + b"\n", 0)
 
     def holder(self) -> str:
         """Who holds the lock, as far as the file says: ``process 123``."""
-        with suppress(OSError, ValueError):
-            return f"process {int(read_bounded(self.path, 64))}"
+        with suppress(OSError, ValueError), open_to_read(self.path) as file:
+            return f"process {int(file.read(SIGNATURE_BYTES))}"
         return "unknown process"
 
     @span(LOCK_WAIT)

@@ -26,6 +26,9 @@ LINE_LIMIT = 2_000
 STOP_SECONDS = 1.0
 """How long a command may take to end when whoever waited for it does no longer."""
 
+CANCEL_SECONDS = 0.5
+"""How long a process may take to end when its call is cancelled."""
+
 _UNENDED_LIMIT = 65_536
 _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 64
@@ -104,6 +107,11 @@ class SupervisedProcess:
         """End it, from any thread."""
         self._events.put(("stop", b""))
 
+    def _cancel(self) -> None:
+        """End it within a second, also where it does not end when it is asked to."""
+        self._grace_seconds = min(self._grace_seconds, CANCEL_SECONDS)
+        self.stop()
+
     def watch(self, on_output: Callable[[bytes], None], timeout_seconds: float) -> Ending:
         """Pass on its output until it ends; end it when it takes too long.
 
@@ -115,7 +123,7 @@ class SupervisedProcess:
             CallCancelledError: whoever called cancelled the call for which it runs.
         """
         try:
-            with present_cancellation().stopping(self.stop):
+            with present_cancellation().stopping(self._cancel):
                 return self._watched(on_output, time.monotonic() + timeout_seconds)
         finally:
             self._end(min(STOP_SECONDS, self._grace_seconds))

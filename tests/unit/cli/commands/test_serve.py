@@ -21,6 +21,7 @@ from cde_orchestrator.cli.commands import serve
 from cde_orchestrator.cli.commands.serve import bearer_token, listening
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.web.http_side import HttpSide
 from tests.unit.cli.conftest import Terminal
 
 
@@ -56,13 +57,20 @@ class Http:
     """What would be served, instead of serving it."""
 
     def __init__(self) -> None:
-        self.served: list[tuple[Path, bool, server.HttpSide]] = []
+        self.served: list[tuple[Path, bool, HttpSide]] = []
 
     def __call__(
-        self, root: Path, *, pinned: bool, at: server.HttpSide, asked_to_end: Callable[[], bool]
+        self,
+        root: Path,
+        *,
+        pinned: bool,
+        at: HttpSide,
+        asked_to_end: Callable[[], bool],
+        core: bool,
     ) -> None:
         """Note it."""
         assert not asked_to_end()
+        assert not core
         self.served.append((root, pinned, at))
 
 
@@ -219,7 +227,7 @@ def test_serving_over_stdio_without_a_standard_input_ends(
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", None)
 
-    serve._serve_stdio(at_project.folder, pinned=True)
+    serve._serve_stdio(at_project.folder, pinned=True, core=False)
 
 
 def test_the_fix_of_a_taken_address_serves_the_project_that_was_asked_for(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.proof_views import ProofView
 from cde_orchestrator.application.remarks import start_remarks, submit_remarks
 from cde_orchestrator.application.task_views import TaskView
@@ -190,6 +191,7 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
     assert "fedcba9876543210" in file
 
 
+RUNNING: RunningView = {"phase": "review", "since": "2026-01-01", "by": "mcp:one", "line": ""}
 TASKS: list[TaskView] = [
     {"id": "T1", "text": "pay", "files": ["a.py"], "criteria": ["AC1"], "done": True},
     {"id": "T2", "text": "", "files": [], "criteria": [], "done": False},
@@ -273,21 +275,16 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         return {"id": phase_id, "status": status, **empty, **changes}
 
     artifact = {"id": "spec", "path": "spec.md", "sha256": "0", "size": 1_500}
+    times = {"started_at": ago(minutes=5), "completed_at": ago(minutes=3)}
     whole: FeatureStatusReply = {
         **reply(None),
         "phases": [
-            record(
-                "define",
-                "completed",
-                attempts=2,
-                started_at=ago(minutes=5),
-                completed_at=ago(minutes=3),
-                outputs=[artifact],
-            ),
+            record("define", "completed", attempts=2, outputs=[artifact], **times),
             record("build", "failed", attempts=1, started_at=ago(minutes=3)),
             record("check", "rolled_back"),
             record("review", "pending"),
         ],
+        "running": RUNNING,
         "tasks": TASKS,
         "difference": {"files": 1, "added": 3, "removed": 0},
         "proof": PROOF,
@@ -311,6 +308,8 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "Criteria  stale, 1 waived: a.py changed since it was proven\n"
         "          AC1 sees at least one of a.py: pay, Card.charge; b.py: lines 3-9\n"
         "Approval  review approved by ada@desk at a terminal\n"
+        "\n"
+        "! A check runs for phase review, since 2026-01-01, for mcp:one.\n"
         "\n"
         "✓ define  completed, attempt 2, in 2m 0s\n"
         "    spec.md  1.5 kB\n"
