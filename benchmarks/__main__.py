@@ -10,6 +10,7 @@ from benchmarks import (
     cold_start,
     commit,
     health_latency,
+    hook,
     logging,
     proofs,
     recovery,
@@ -17,7 +18,9 @@ from benchmarks import (
 )
 from benchmarks.measure import Figure, show, verdict
 
-BENCHMARKS = (cold_start, commit, logging, breaker, recovery, health_latency, source_trees, proofs)
+BENCHMARKS = (
+    *(cold_start, hook, commit, logging, breaker, recovery, health_latency, source_trees, proofs),
+)
 
 
 def main() -> int:

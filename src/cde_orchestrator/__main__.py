@@ -29,9 +29,15 @@ def main() -> None:
     """Run the command line."""
     gc.disable()  # until a command begins, all is imports
     try:
-        from cde_orchestrator.cli.app import run
+        words = sys.argv[1:]
+        if words[:1] == ["hook"] and not {"-h", "--help"} & {*words}:
+            from cde_orchestrator.hooks.command import run_hook
 
-        run()
+            run_hook(words[1:])  # an agent waits for it: the command line is not imported
+        else:
+            from cde_orchestrator.cli.app import run
+
+            run()
     except KeyboardInterrupt:  # before the command line itself could take it
         raise SystemExit(130) from None
 

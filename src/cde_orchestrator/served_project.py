@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import build_application, is_set_up
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.discovery import is_set_up
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.observability.tracing import describe_failure

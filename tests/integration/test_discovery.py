@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.bootstrap import find_project_root
+from cde_orchestrator.discovery import find_project_root
 from tests.command_line import cde, in_words
 from tests.integration.mcp_client import stdio_agent
 from tests.repository import git, repository_at

@@ -21,12 +21,9 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
-from cde_orchestrator.infrastructure.observability.logs.setup import (
-    LOG_FILE,
-    setup_logging,
-    stop_logging,
-)
+from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging, stop_logging
 from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.paths import LOG_FILE
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_reading, retrying
 from cde_orchestrator.storage.read_only import WriteGuard

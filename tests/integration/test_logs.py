@@ -16,7 +16,7 @@ from mcp.shared.exceptions import MCPError
 
 from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
-from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.paths import LOG_FILE
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests import command_line
 from tests.command_line import in_words

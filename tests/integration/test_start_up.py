@@ -35,7 +35,7 @@ HEAVY = {
 HELP = {"__main__", "cli.app", "cli.session"}
 SHOWN = {
     *("application", "bootstrap", "cli.console", "cli.views", "domain", "infrastructure"),
-    *("project_ports", *HELP),
+    *("discovery", "project_ports", *HELP),
 }
 # The files say whether what was proven is still so.
 STATE = {

@@ -45,14 +45,13 @@ REFUSED = "E325"
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "": (),
-    "init": (),
-    "project info": (),
-    "project settings": (),
+    **dict.fromkeys(("init", "project info", "project settings"), ()),
     "project activate": (),
     "project archive": (),
     "workflow list": (),
     "workflow show": ("short",),
     "workflow validate": (),
+    "hook": ("Stop",),
     "state verify": (),
     "state history": (),
     "state diff": ("1",),
@@ -187,7 +186,7 @@ def test_no_command_writes_or_runs_anything(world: World, command: str) -> None:
     assert not (world.folder / "RAN").exists()
     if command in CHANGING - {"doctor"} | {"workflow validate"}:  # of prompts not in force
         assert (code, REFUSED in said) == (1, True), said
-    elif command not in {"trust", "explain", "doctor", "state import", "state merge"}:
+    elif command not in {"hook", "trust", "explain", "doctor", "state import", "state merge"}:
         assert said.count(LINE) == 1, said
 
 

@@ -45,6 +45,7 @@ ALLOWED = {
         "adapters/runners/callers.py: Path(f'/proc/{pid}/stat').read_text",
         "adapters/runners/callers.py: _BOOT_ID.read_text",
         "cli/console/output.py: os.open",
+        "hooks/sessions.py: Path(f'/proc/{pid}/stat').read_text",
         "infrastructure/monitoring/telemetry/database.py: os.listdir",
         "infrastructure/system/process_guard.py: (entry / 'environ').read_bytes",
         "infrastructure/system/process_guard.py: Path('/proc').glob",

@@ -27,7 +27,6 @@ from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     LEVELS,
-    LOG_FILE,
     keep_lost_lines,
     keep_tending,
     log_to_project,
@@ -37,6 +36,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import (
     tend_log,
 )
 from cde_orchestrator.infrastructure.observability.operations import Operation, recent_operations
+from cde_orchestrator.infrastructure.paths import LOG_FILE
 from cde_orchestrator.infrastructure.settings.settings import (
     Settings,
     levels_by_logger,

@@ -49,6 +49,7 @@ _SERVER = {
     "agents": "List, test and trust the agents that cde run starts.",
     "health": "Show project health.",
     "alerts": "Show alerts, and test that they arrive.",
+    "hook": "Answer a hook of Claude Code, Codex or Gemini CLI: hold an agent to its phase.",
     "serve": "Serve the project to AI agents and editors over MCP until the client or Ctrl-C "
     "ends it.",
 }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
-
-import structlog
-from structlog import _config as built_in
 
 
 class _Logger:
@@ -15,7 +13,8 @@ class _Logger:
         self._name = name
 
     def __getattr__(self, method: str) -> Any:
-        if _is_as_built():
+        structlog: Any = sys.modules.get("structlog")  # whoever sets it up imports it
+        if structlog is None or _is_as_built(structlog):
             return self._ignore
         return getattr(structlog.get_logger(self._name), method)
 
@@ -28,13 +27,13 @@ def get_logger(name: str) -> Any:
     return _Logger(name)
 
 
-def _is_as_built() -> bool:
+def _is_as_built(structlog: Any) -> bool:
     """Whether events would go where structlog's own defaults send them, to standard output.
 
     Whoever captured events leaves structlog "configured", with these same defaults.
     """
-    config = structlog.get_config()
-    return (
+    config, built_in = structlog.get_config(), structlog._config
+    return bool(
         config["logger_factory"] is built_in._BUILTIN_DEFAULT_LOGGER_FACTORY
         and config["processors"] == built_in._BUILTIN_DEFAULT_PROCESSORS
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cde_orchestrator.application.monitoring.get_health import GetHealth
 from cde_orchestrator.application.ports.health import HealthReply
-from cde_orchestrator.bootstrap import Application, build_application, find_project_root
+from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.discovery import find_project_root
 
 __all__ = ["HealthMonitor", "get_health_status"]
 

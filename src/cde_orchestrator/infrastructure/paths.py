@@ -17,6 +17,9 @@ STATE = "state.json"
 JOURNAL = "journal.jsonl"
 """In ``FOLDER``: the changes since the checkpoint before, one a line."""
 
+LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
+"""In the project: what happened, a line of JSON each."""
+
 RUNS = "runs"
 """In ``FOLDER``: what runs of agents and checks need, as locks and prompts in files."""
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from cde_orchestrator.adapters.clients.json_text import parsed
 from cde_orchestrator.adapters.runners.server_file import kept_token
 from cde_orchestrator.domain.clients import CLIENTS, started_words
+from cde_orchestrator.domain.hooks import settings_of
 from tests.integration.cli.commands import cde, environment
 from tests.integration.test_mcp import http_server
 from tests.terminal import of_a_person, terminal
@@ -363,3 +365,42 @@ def test_phases_are_explained_in_the_files_that_agents_read(home: Home) -> None:
     assert [Path(each["path"]).name for each in alone["guide"]] == ["AGENTS.md"]
     assert home.error("connect", "gemini", "--guide", "--yes")["code"] == "E330"
     assert command.read_text() == "mine"
+
+
+def test_hooks_are_written_next_to_a_persons_own_and_removed_alone(home: Home) -> None:
+    claude = home.project / ".claude" / "settings.json"
+    claude.parent.mkdir()
+    mine = {"hooks": [{"type": "command", "command": "notify-send done"}]}
+    stop = json.dumps([mine])
+    claude.write_text(f'{{\n  // by hand\n  "hooks": {{\n    "Stop": {stop}\n  }}\n}}\n')
+    before = home.files()
+    names = ("claude-code", "codex", "gemini")
+
+    done = home.run("connect", *names, "--hooks", "--yes")
+
+    assert done.returncode == 0
+    assert "✓ written  " in done.stdout
+    text = claude.read_text()
+    own = settings_of("claude-code")
+    assert "  // by hand\n" in text
+    assert parsed(text) == {"hooks": {**own, "Stop": [mine, *own["Stop"]]}}
+    codex = json.loads((home.project / ".codex" / "hooks.json").read_text())
+    assert codex == {"hooks": settings_of("codex")}
+    changed = home.files()
+    answer = json.loads(home.run("connect", *names, "--hooks", "--yes", "--json").stdout)
+    assert {each["outcome"] for each in answer["guide"]} == {"unchanged"}
+    assert home.files() == changed
+
+    home.rows("connect", *names, "--hooks", "--remove", "--yes")
+
+    assert home.files() == before
+
+
+def test_hooks_are_not_written_where_they_cannot_be(home: Home) -> None:
+    assert home.error("connect", "cursor", "--hooks", "--yes")["code"] == "E332"
+    codex = home.project / ".codex" / "hooks.json"
+    codex.parent.mkdir()
+    for content in ('{"hooks": []}', '{"hooks": {"Stop": {}}}', '{"hooks": {"Stop": [1]}}', "["):
+        codex.write_text(content)
+        assert home.error("connect", "codex", "--hooks", "--yes")["code"] == "E330"
+        assert codex.read_text() == content

@@ -44,6 +44,20 @@ async def test_a_feature_is_worked_on_over_stdio(tmp_path: Path, url: str) -> No
     assert not (tmp_path / ".cde" / "state.json").exists()
 
 
+def test_a_hook_knows_the_phase_and_is_silent_without_the_database(
+    tmp_path: Path, url: str, server: PostgresServer
+) -> None:
+    assert cde(tmp_path, "init", CDE_STATE_URL=url).returncode == 0
+    assert cde(tmp_path, "start", "Held", CDE_STATE_URL=url).returncode == 0
+    held = cde(tmp_path, "hook", "Stop", CDE_STATE_URL=url)
+    assert "of feature held is not submitted" in json.loads(held.stdout)["reason"]
+    begun = cde(tmp_path, "hook", "SessionStart", CDE_STATE_URL=url)
+    assert "is at phase define" in begun.stdout
+    with server.stopped():
+        silent = cde(tmp_path, "hook", "Stop", CDE_STATE_URL=url)
+    assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
+
+
 def test_a_project_is_copied_from_files_by_export_and_import(tmp_path: Path, url: str) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()

@@ -107,7 +107,7 @@ NAMES = """
     show_criterion show_dashboard show_error_report show_feature show_workflows start_feature
     submit_work test_agent test_alert trace_call trust_agents trust_checks try_checks
     validate_workflows verify_features verify_state waive_criterion watch_alerts watch_health
-    write_guide
+    write_guide write_hooks
 """
 
 

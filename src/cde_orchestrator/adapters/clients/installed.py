@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from cde_orchestrator.adapters.clients import json_text
 from cde_orchestrator.adapters.clients.careful_file import CarefulFile
 from cde_orchestrator.adapters.clients.config_file import ConfigFile
 from cde_orchestrator.adapters.clients.own_command import own_command
@@ -31,6 +32,8 @@ from cde_orchestrator.domain.text import why_unreadable
 from cde_orchestrator.infrastructure.paths import FOLDER, user_state_folder
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.tree import guard, kind_of
+
+_HOOKS = "hooks"
 
 
 class InstalledClients:
@@ -136,6 +139,19 @@ class InstalledClients:
         except ValueError as error:
             raise file.refusal(why_unreadable(error)) from error
         return replace(plan, after=text.encode() or None)
+
+    def hooked(
+        self, name: str, change: Callable[[Entry], Entry], own: Collection[str]
+    ) -> PlannedFile:
+        """A file of the project with other hooks; E330."""
+
+        def edit(text: str) -> str:
+            present = json_text.parsed(text).get(_HOOKS) or {}
+            if not isinstance(present, dict):
+                raise ValueError(f"its '{_HOOKS}' is not an object")
+            return json_text.with_members(text, _HOOKS, change(present), own)
+
+        return self.guided(name, edit)
 
     def _file(self, client: Client, scope: Scope) -> ConfigFile:
         if scope == "project":

@@ -83,8 +83,27 @@ def with_entry(text: str, section: str, name: str, entry: Entry, own: Collection
     if servers.named(name) is None:
         return _added(text, servers, name, entry)
     for key in (*entry, *sorted({*own} - {*entry})):
-        text = _with_member(text, section, name, key, entry)
+        text = _with_member(text, (section, name), key, entry)
     return text
+
+
+def with_members(text: str, section: str, members: Entry, own: Collection[str]) -> str:
+    """The text with these members in a section; those of ``own`` that are not given go.
+
+    A section that becomes empty stays, but for a file with nothing else, which becomes empty.
+
+    Raises:
+        ValueError: as ``with_entry``.
+    """
+    if parsed(text).get(section) is None:
+        if not members:
+            return text
+        if not text.strip():
+            return _written({section: members}, "", "  ", "\n") + "\n"
+        return _added(text, _top(text), section, members)
+    for key in (*members, *sorted({*own} - {*members})):
+        text = _with_member(text, (section,), key, members)
+    return "" if parsed(text) == {section: {}} else text
 
 
 def without_entry(text: str, section: str, name: str) -> str:
@@ -92,8 +111,8 @@ def without_entry(text: str, section: str, name: str) -> str:
     return _without(text, _below(text, section), name)
 
 
-def _with_member(text: str, section: str, name: str, key: str, entry: Entry) -> str:
-    inside = _below(text, section, name)
+def _with_member(text: str, where: tuple[str, ...], key: str, entry: Entry) -> str:
+    inside = _below(text, *where)
     there = inside.named(key)
     if key not in entry:
         return text if there is None else _without(text, inside, key)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import FILE
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
-from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.paths import LOG_FILE
 from cde_orchestrator.infrastructure.reports.store import REPORTS
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,

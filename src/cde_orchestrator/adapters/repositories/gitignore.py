@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 from cde_orchestrator.domain.exceptions import ProjectError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.paths import FOLDER, LOG_FILE
 from cde_orchestrator.infrastructure.system.file_ops import (
     ORDINARY,
     OsFileOps,

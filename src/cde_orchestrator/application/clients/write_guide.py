@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, TypedDict
 
-from cde_orchestrator.application.ports.clients import ClientPrograms
+from cde_orchestrator.application.ports.clients import ClientPrograms, PlannedFile
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.client_guide import (
     AGENTS_FILE,
@@ -52,10 +52,17 @@ class WriteGuide(UseCase[GuideReply], operation="write_guide", tolerant=True):
                 edit = without_command if self.remove else partial(with_command, name)
                 edits.append((file, edit))
         planned = [clients.guided(file, edit) for file, edit in edits]  # all, or none is written
-        files: list[GuideFile] = []
-        for each in planned:
-            clients.write(each)
-            changed: Literal["written", "removed"] = "removed" if self.remove else "written"
-            outcome = changed if each.after != each.before else "unchanged"
-            files.append({"path": str(each.path), "outcome": outcome})
-        return {"files": files}
+        return {"files": written(planned, clients, remove=self.remove)}
+
+
+def written(
+    planned: Sequence[PlannedFile], clients: ClientPrograms, *, remove: bool
+) -> list[GuideFile]:
+    """The files, once they are written; raises E330."""
+    files: list[GuideFile] = []
+    for each in planned:
+        clients.write(each)
+        changed: Literal["written", "removed"] = "removed" if remove else "written"
+        outcome = changed if each.after != each.before else "unchanged"
+        files.append({"path": str(each.path), "outcome": outcome})
+    return files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,17 @@ class ClientPrograms(Protocol):
 
         Raises:
             ValidationError: E330, it cannot be read, or the edit has a ``ValueError`` against it.
+        """
+
+    def hooked(
+        self, name: str, change: Callable[[Entry], Entry], own: Collection[str]
+    ) -> PlannedFile:
+        """A file of the project with other hooks; raises as ``guided``.
+
+        Args:
+            name: its path in the project.
+            change: from the hooks that there are, by event, to those that are wanted.
+            own: events that go where they are not wanted.
         """
 
     def write(self, planned: PlannedFile) -> Path | None:

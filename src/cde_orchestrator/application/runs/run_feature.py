@@ -39,6 +39,7 @@ from cde_orchestrator.domain.exceptions import (
     OutputError,
 )
 from cde_orchestrator.domain.feature import COMPLETED, FAILED
+from cde_orchestrator.domain.hooks import IN_A_RUN
 from cde_orchestrator.domain.records import KEY_LIMIT, REASON_LIMIT
 from cde_orchestrator.domain.text import shortened
 
@@ -197,7 +198,7 @@ class FeatureRun:
             prompt=work.prompt(phase, agent, assignment["attempt"]),
             folder=self.folder,
             timeout_seconds=seconds,
-            labels={"CDE_FEATURE": feature["name"], "CDE_PHASE": phase["id"]},
+            labels={"CDE_FEATURE": feature["name"], IN_A_RUN: phase["id"]},
             commands=assignment["commands"],
             session=work.session_of(agent),
             others=len(work.crew.free(work.agents)) > 1,

@@ -19,7 +19,9 @@ from cde_orchestrator.application.clients.connect_client import (
     ShowEntry,
     client_named,
 )
-from cde_orchestrator.application.clients.write_guide import GuideFile, WriteGuide
+from cde_orchestrator.application.clients.write_guide import GuideFile, GuideReply, WriteGuide
+from cde_orchestrator.application.clients.write_hooks import WriteHooks
+from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.session.boundary import FINDINGS
@@ -83,6 +85,13 @@ UrlOption: TypeAlias = Annotated[
     typer.Option(help="Reach a running server at this URL, with the token in CDE_HTTP_TOKEN."),
 ]
 
+GuideOption: TypeAlias = Annotated[
+    bool, typer.Option("--guide", help="Explain cde in AGENTS.md too, and add the command /cde.")
+]
+HooksOption: TypeAlias = Annotated[
+    bool, typer.Option("--hooks", help="Let hooks of the client keep agents to their phases.")
+]
+
 
 @top_level.command("cde connect", "cde connect codex cursor", "cde connect vscode --print")
 def connect(
@@ -99,10 +108,8 @@ def connect(
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove the entry, and nothing else.")
     ] = False,
-    guide: Annotated[
-        bool,
-        typer.Option("--guide", help="Explain cde in AGENTS.md too, and add the command /cde."),
-    ] = False,
+    guide: GuideOption = False,
+    hooks: HooksOption = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Change the files without a terminal.")
     ] = False,
@@ -114,15 +121,16 @@ def connect(
     """
     if names and every:
         raise typer.BadParameter("give names or --all")
-    if only_print and guide:
-        raise typer.BadParameter("it cannot be combined with --print", param_hint="--guide")
+    if only_print and (guide or hooks):
+        hint = "--guide" if guide else "--hooks"
+        raise typer.BadParameter("it cannot be combined with --print", param_hint=hint)
     if remove and (only_print or url is not None):
         raise typer.BadParameter(
             "it cannot be combined with --print or --url", param_hint="--remove"
         )
     chosen = [client_named(name) for name in dict.fromkeys(names or [])]
     if not (chosen or every or guide):
-        if scope or url or only_print or remove:
+        if scope or url or only_print or remove or hooks:
             raise typer.BadParameter("name a client, or give --all")
         call.answer(ListClients(), client_list)
         return
@@ -135,14 +143,25 @@ def connect(
         _require_person(chosen, yes=yes)
         asked = _Asked(scope, url, remove=remove, every=every)
         reply = _changed(call, application, chosen, asked)
-        if guide:
+        if guide or hooks:
             _require_project(call, application)
-            names = [each.name for each in chosen]
-            written = application.handle(WriteGuide(clients_named=names, remove=remove))
-            reply["guide"] = written["files"]
+            reply["guide"] = _in_project(application, chosen, guide, hooks, remove=remove)
     call.say(reply, done_about)
     if any(each["outcome"] == "failed" for each in reply["clients"]):
         raise typer.Exit(FINDINGS)
+
+
+def _in_project(
+    application: Application, chosen: Sequence[Client], guide: bool, hooks: bool, *, remove: bool
+) -> list[GuideFile]:
+    """Write, or remove, what explains the phases to agents and what keeps them to these."""
+    names = [each.name for each in chosen]
+    wanted: list[UseCase[GuideReply]] = []
+    if guide:
+        wanted.append(WriteGuide(clients_named=names, remove=remove))
+    if hooks:
+        wanted.append(WriteHooks(clients_named=names, remove=remove))
+    return [file for each in wanted for file in application.handle(each)["files"]]
 
 
 def offer(call: Call) -> None:

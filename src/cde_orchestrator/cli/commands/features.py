@@ -14,7 +14,6 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.views import FeatureReply, FeatureStatusReply
-from cde_orchestrator.bootstrap import is_set_up
 from cde_orchestrator.cli.console.input import results_given, text_or_stdin
 from cde_orchestrator.cli.console.output import (
     Render,
@@ -29,6 +28,7 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import feature as view
 from cde_orchestrator.cli.views.project import glance, welcome
 from cde_orchestrator.cli.views.resume import gave_up
+from cde_orchestrator.discovery import is_set_up
 from cde_orchestrator.domain.exceptions import FeatureError
 
 top_level = Commands()

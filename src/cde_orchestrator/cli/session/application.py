@@ -7,13 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cde_orchestrator.bootstrap import (
-    Application,
-    build_application,
-    find_project_root,
-    stated_at,
-)
+from cde_orchestrator.bootstrap import Application, build_application, stated_at
 from cde_orchestrator.cli.console.output import print_to_stderr
+from cde_orchestrator.discovery import find_project_root
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs.setup import (

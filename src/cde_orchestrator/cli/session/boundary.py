@@ -14,15 +14,11 @@ from typing import Any, NoReturn
 
 import typer
 
-from cde_orchestrator.bootstrap import (
-    build_application,
-    find_project_root,
-    judged,
-    project_passed_over,
-)
+from cde_orchestrator.bootstrap import build_application, judged
 from cde_orchestrator.cli.console.output import print_to_stderr
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.application import configure_logging
+from cde_orchestrator.discovery import find_project_root, project_passed_over
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.observability.correlation import calling

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.adapters.clients.json_text import parsed, with_entry, without_entry
+from cde_orchestrator.adapters.clients.json_text import (
+    parsed,
+    with_entry,
+    with_members,
+    without_entry,
+)
 
 ENTRY = {"type": "stdio", "command": "cde", "args": ["serve"]}
 OWN = frozenset({*ENTRY, "url", "headers"})
@@ -182,3 +187,19 @@ def test_a_large_file_is_read_in_its_time() -> None:
     text = "// mine\n" + json.dumps({"projects": content, SECTION: {"a": {}}}, indent=1)
     changed = with_entry(text, SECTION, "cde", ENTRY, OWN)
     assert without_entry(changed, SECTION, "cde") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"a": 1}', '{\n  // note\n  "hooks": {\n    "Other": []\n  }\n}\n']
+)
+def test_members_of_a_section_come_and_go(text: str) -> None:
+    wanted = {"Stop": [{"hooks": []}], "Start": [1]}
+    added = with_members(text, "hooks", wanted, ())
+    present = parsed(text).get("hooks", {})
+    assert parsed(added) == {**parsed(text), "hooks": {**present, **wanted}}
+    assert with_members(added, "hooks", wanted, ()) == added
+    changed = with_members(added, "hooks", {"Stop": []}, {"Start"})
+    assert parsed(changed)["hooks"] == {**present, "Stop": []}
+    removed = with_members(changed, "hooks", {}, {"Stop"})
+    assert parsed(removed).get("hooks", {}) == present
+    assert with_members("", "hooks", {}, {"Stop"}) == ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cde_orchestrator.application.clients.connect_client import (
     client_named,
 )
 from cde_orchestrator.application.clients.write_guide import WriteGuide
+from cde_orchestrator.application.clients.write_hooks import WriteHooks
 from cde_orchestrator.application.ports.clients import PlannedFile
 from cde_orchestrator.domain.clients import Client, Entry, Scope
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -76,6 +78,13 @@ class FakeClients:
         after = edit(before)
         was, will = before.encode() or None, after.encode() or None
         return PlannedFile(path=Path(name), before=was, after=will, stamp=None, mode=None)
+
+    def hooked(
+        self, name: str, change: Callable[[Entry], Entry], own: Collection[str]
+    ) -> PlannedFile:
+        return self.guided(
+            name, lambda text: json.dumps(change(json.loads(text or "{}")), sort_keys=True)
+        )
 
     def write(self, planned: PlannedFile) -> Path | None:
         if planned.after == planned.before:
@@ -190,3 +199,12 @@ def test_a_guide_is_written_whole_or_not_at_all() -> None:
         ("AGENTS.md", "written"),
         (".claude/commands/cde.md", "written"),
     ]
+
+
+def test_hooks_are_for_the_clients_that_have_such() -> None:
+    clients = FakeClients()
+    reply = WriteHooks(clients_named=["cursor", "codex"])(clients=clients)
+    assert reply["files"] == [{"path": ".codex/hooks.json", "outcome": "written"}]
+    with pytest.raises(ValidationError) as refused:
+        WriteHooks(clients_named=["cursor"])(clients=clients)
+    assert refused.value.code == "E332"

@@ -32,7 +32,7 @@ from cde_orchestrator.infrastructure.observability.logs.render import (
 )
 from cde_orchestrator.infrastructure.observability.logs.retention import LogRetention
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.paths import LOG_FILE
 from cde_orchestrator.infrastructure.settings.settings import (
     LOG_LEVELS,
     Settings,
@@ -45,7 +45,6 @@ LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS
 LEVEL_VARIABLE = "CDE_LOG_LEVEL"
 MAX_BYTES = 10 * 1024 * 1024
 RETENTION = LogRetention()
-LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
 
 # What libraries log of each request, the operations log better.
 _QUIET = dict.fromkeys(("asyncio", "httpcore", "httpx", "mcp", "urllib3", "uvicorn"), "WARNING")

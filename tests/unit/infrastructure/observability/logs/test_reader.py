@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
-from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.paths import LOG_FILE
 
 NOON = datetime(2025, 11, 10, 12, tzinfo=UTC)
 

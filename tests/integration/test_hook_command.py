@@ -1,0 +1,346 @@
+"""``cde hook`` as a client calls it: a process, an event on its standard input, an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from cde_orchestrator.adapters.runners.trust import UserTrustStore
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from tests.command_line import CDE, cde
+from tests.integration.deliverables import deliverable
+from tests.integration.mcp_client import stdio_agent
+from tests.integration.test_start_up import OWN, TELL, packages, unmeasured
+
+SPEC = "specs/login/reproduction.md"
+
+
+@pytest.fixture
+def login(project: Path) -> Path:
+    """A project with one feature, whose first phase is open."""
+    start(project, "login")
+    return project
+
+
+def start(project: Path, name: str, workflow: str = "quick-fix") -> None:
+    application = build_application(project)
+    application.handle(StartFeature(prompt="The login fails", workflow=workflow, name=name))
+    application.close()
+
+
+def submit(project: Path, phase: str, name: str = "login") -> None:
+    application = build_application(project)
+    found = application.handle(GetFeatureStatus(feature_id=name))["phase"]
+    assert found is not None
+    results = {each["id"]: deliverable(each) for each in found["outputs"]}
+    application.handle(SubmitWork(feature_id=name, phase_id=phase, results=results))
+    application.close()
+
+
+def hook(
+    cwd: Path, event: str, *words: str, environment: dict[str, str] | None = None, **given: Any
+) -> Any:
+    """The answer to an event; None where there is none."""
+    stated = {"hook_event_name": event, "session_id": "one", "cwd": str(cwd), **given}
+    variables = {**os.environ, **(environment or {})}
+    data = json.dumps(stated).encode()
+    done = cde("hook", event, *words, cwd=cwd, stdin=data, environment=variables)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def uses(cwd: Path, event: str, tool: str, path: str) -> Any:
+    """The answer to the use of a tool on a file."""
+    return hook(cwd, event, tool_name=tool, tool_input={"file_path": path})
+
+
+def denied(project: Path, path: str | Path, cwd: Path | None = None) -> str | None:
+    """Why an edit of the path is refused."""
+    answer = uses(cwd or project, "PreToolUse", "Write", str(path))
+    if answer is None:
+        return None
+    decision = answer["hookSpecificOutput"]
+    assert decision["permissionDecision"] == "deny"
+    return str(decision["permissionDecisionReason"])
+
+
+def context(project: Path, **given: Any) -> str | None:
+    answer = hook(project, "SessionStart", **given)
+    return None if answer is None else str(answer["hookSpecificOutput"]["additionalContext"])
+
+
+def test_a_session_begins_with_the_phase_and_its_prompt(login: Path) -> None:
+    inner = login / "src"
+    inner.mkdir()
+    for source in ("startup", "compact"):
+        text = context(inner, source=source)
+        assert text is not None
+        assert text.startswith("Feature login of this project is at phase reproduce")
+        assert "# Reproduce" in text
+        assert f"`{SPEC}`" in text
+
+
+def test_a_session_does_not_end_before_its_phase_is_submitted_and_three_times_at_most(
+    login: Path,
+) -> None:
+    reasons = [hook(login, "Stop", stop_hook_active=True) for _ in range(4)]
+    assert [each["decision"] for each in reasons[:3]] == ["block"] * 3
+    assert reasons[3] is None
+    said = reasons[0]["reason"]
+    assert "Phase reproduce of feature login is not submitted (reminder 1 of 3)" in said
+    assert "cde_submitWork(feature_id='login', phase_id='reproduce')" in said
+    assert f"- `{SPEC}` (output `reproduction`, markdown): at least 250 bytes" in said
+    assert "  - with `## Symptom`" in said
+
+    assert hook(login, "Stop", session_id="two") is not None, "another session is another matter"
+    submit(login, "reproduce")
+    answer = hook(login, "Stop")
+    assert "Phase fix of feature login is not submitted (reminder 1 of 3)" in answer["reason"]
+
+
+def test_gemini_is_answered_in_its_own_words(login: Path) -> None:
+    assert hook(login, "AfterAgent")["decision"] == "deny"
+    assert uses(login, "BeforeTool", "replace", ".cde/state.json")["decision"] == "deny"
+    assert (
+        "phase reproduce"
+        in hook(login, "SessionStart", "--client", "gemini")["hookSpecificOutput"][
+            "additionalContext"
+        ]
+    )
+
+
+def test_a_summary_is_to_keep_the_phase(login: Path) -> None:
+    done = cde("hook", "PreCompact", cwd=login, stdin=b'{"trigger": "auto"}')
+    assert done.stdout.startswith(b"Keep in the summary: feature login is at phase reproduce")
+
+
+def test_several_open_features_are_named_and_hold_nobody(login: Path) -> None:
+    start(login, "search")
+    text = context(login)
+    assert text is not None
+    assert "- login: phase reproduce" in text
+    assert "- search: phase reproduce" in text
+    assert hook(login, "Stop") is None
+
+
+def test_where_nothing_is_open_there_is_nothing_to_say(login: Path) -> None:
+    application = build_application(login)
+    application.handle(CloseFeature(feature_id="login", outcome="cancelled", reason="No"))
+    application.close()
+    assert context(login) is None
+    assert hook(login, "Stop") is None
+
+
+def own_workflow(project: Path, phase: str) -> None:
+    """Give the project a workflow of one phase, with these lines, and start a feature in it."""
+    folder = project / ".cde"
+    (folder / "workflow.yml").write_text(
+        "version: 1\nworkflows:\n  own:\n    description: Has one phase.\n    phases:\n"
+        f"      - id: choose\n        description: The only one.\n{phase}        prompt: a.md\n"
+        "        outputs:\n          - {id: choice, path: 'specs/{feature}/choice.md'}\n"
+    )
+    (folder / "prompts").mkdir(exist_ok=True)
+    (folder / "prompts" / "a.md").write_text("Choose.")
+    start(project, "login", "own")
+
+
+def test_a_phase_that_waits_for_a_person_holds_nobody(project: Path) -> None:
+    own_workflow(project, "        handler: human_input\n")
+    assert hook(project, "Stop") is None
+    text = context(project)
+    assert text is not None
+    assert "waits for a person" in text
+
+
+def test_a_check_that_nobody_trusts_holds_nobody(project: Path) -> None:
+    own_workflow(project, "        check: ['true']\n")
+    assert hook(project, "Stop") is None
+    check = Check(("true",), ".", 600.0)
+    UserTrustStore().grant(project, [check.command_line], utc_now())
+    assert hook(project, "Stop") is not None
+
+
+def test_subagents_are_held_by_their_own_claim_alone(login: Path) -> None:
+    assert hook(login, "SubagentStop", agent_id="helper") is None
+    cde("resume", "login", "--agent", "helper", cwd=login)
+    assert hook(login, "SubagentStop", agent_id="helper")["decision"] == "block"
+    assert hook(login, "Stop") is None, "another agent works on it"
+    assert "helper works on it" in str(context(login))
+
+
+@pytest.mark.anyio
+async def test_a_session_is_known_by_the_server_that_its_client_started(login: Path) -> None:
+    start(login, "search")
+    assert hook(login, "Stop") is None
+    async with stdio_agent(login, forks=False) as agent:
+        await agent.call("cde_resumeFeature", feature_id="search")
+        # The client of the server is this process, which starts the hook as well.
+        done = await anyio.run_process(
+            [*CDE, "hook", "Stop"],
+            input=json.dumps({"hook_event_name": "Stop", "cwd": str(login)}).encode(),
+            cwd=login,
+            env=unmeasured(),
+        )
+    assert "of feature search is not submitted" in json.loads(done.stdout)["reason"]
+
+
+def test_what_was_accepted_is_not_edited(login: Path, tmp_path: Path) -> None:
+    assert denied(login, SPEC) is None, "it is what the phase writes"
+    submit(login, "reproduce")
+
+    reason = denied(login, SPEC)
+    assert reason is not None
+    assert "accepted as an output of phase reproduce of feature login" in reason
+    assert "cde rollback login reproduce" in reason
+    assert denied(login, login / SPEC) == reason
+    assert denied(login, "reproduction.md", cwd=login / "specs" / "login") is not None
+    link = tmp_path / "link.md"
+    link.symlink_to(login / SPEC)
+    assert denied(login, link) is not None
+    assert denied(login, "specs/login/fix.md") is None
+    assert denied(login, "src/login.py") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "is_denied"),
+    [
+        (".cde/state.json", True),
+        (".cde/journal.jsonl", True),
+        (".cde/runs/x.json", True),
+        ("./src/../.cde/lock", True),
+        ("specs/login/record.json", True),
+        (".cde/worktrees/login/.cde/lock", True),
+        (".cde/worktrees/login/src/a.py", False),
+        (".cde/workflow.yml", False),
+        (".cde/config.toml", False),
+        (".cde/prompts/a.md", False),
+        ("specs/login/notes.md", False),
+        ("record.json", False),
+        ("../elsewhere.md", False),
+    ],
+)
+def test_local_state_is_not_edited(login: Path, path: str, is_denied: bool) -> None:
+    assert (denied(login, path) is not None) == is_denied
+
+
+def test_other_tools_are_none_of_its_business(login: Path) -> None:
+    for tool in ("Read", "Bash", "mcp__cde__cde_submitWork"):
+        assert uses(login, "PreToolUse", tool, ".cde/state.json") is None
+
+
+def test_an_agent_of_a_run_is_left_alone(login: Path) -> None:
+    for event in ("SessionStart", "Stop"):
+        assert hook(login, event, environment={"CDE_PHASE": "reproduce"}) is None
+
+
+def test_nothing_is_said_or_written_where_no_project_is(tmp_path: Path) -> None:
+    for event in ("SessionStart", "Stop"):
+        assert hook(tmp_path, event) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_said_or_written_in_a_folder_that_nobody_trusts(
+    login: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nobody"))
+    before = sorted(login.rglob("*"))
+    for event in ("SessionStart", "Stop"):
+        assert hook(login, event) is None
+    assert denied(login, ".cde/state.json") is None
+    assert sorted(login.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("event", "given"),
+    [("Stop", b"not JSON"), ("Stop", b"[]"), ("Stop", b""), ("Nothing", b"{}"), ("--odd", b"{}")],
+)
+def test_whatever_fails_the_session_goes_on(login: Path, event: str, given: bytes) -> None:
+    (login / ".cde" / "state.json").write_bytes(b"broken")
+    (login / ".cde" / "journal.jsonl").write_bytes(b"broken")
+    done = cde("hook", event, cwd=login, stdin=given)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_reminder_that_cannot_be_counted_is_not_given(login: Path) -> None:
+    (login / ".cde" / "runs").write_text("a file is in the way")
+    assert hook(login, "Stop") is None
+
+
+def test_who_asks_is_informed_why_there_is_no_answer(tmp_path: Path) -> None:
+    done = cde("hook", "Stop", "--explain", cwd=tmp_path, stdin=b"{}")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr == b"no answer: there is no project\n"
+    done = cde("hook", "Stop", "--explain", "--client=gemini", cwd=tmp_path, stdin=b"{")
+    assert done.stderr.startswith(b"no answer: JSONDecodeError")
+
+
+def test_a_client_that_is_gone_is_no_failure(login: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*CDE, "hook", "SessionStart"],
+        cwd=login,
+        env=unmeasured(),
+        input=b'{"hook_event_name": "SessionStart"}',
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_hook_imports_little(login: Path) -> None:
+    """A client waits for it: nothing of the command line, and of the product only what reads."""
+    for event, asked in (
+        ("Stop", {}),
+        ("PreToolUse", {"tool_name": "Write", "tool_input": {"file_path": "a.py"}}),
+    ):
+        given = {"hook_event_name": event, "session_id": event, "cwd": str(login), **asked}
+        loaded = modules(login, event, given)
+        assert packages(loaded) <= {"__main__", "_distutils_hack", "cde_orchestrator", "orjson"}
+        assert len([each for each in loaded if each.startswith("cde_orchestrator")]) <= 70
+        assert len(loaded) <= 220
+
+
+def test_where_no_project_is_a_hook_imports_next_to_nothing(tmp_path: Path) -> None:
+    loaded = modules(tmp_path, "Stop", {"hook_event_name": "Stop", "cwd": str(tmp_path)})
+    own = {each for each in loaded if each.startswith("cde_orchestrator.")}
+    assert own <= {
+        "cde_orchestrator.__main__",
+        "cde_orchestrator.domain",
+        "cde_orchestrator.domain.hooks",
+        "cde_orchestrator.hooks",
+        "cde_orchestrator.hooks.command",
+    }
+
+
+def modules(cwd: Path, event: str, given: dict[str, Any]) -> set[str]:
+    """The modules that a hook has imported at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", TELL + OWN, "hook", event],
+        cwd=cwd,
+        env=unmeasured(),
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
