@@ -28,6 +28,7 @@ from tests import command_line
 from tests.command_line import in_words
 from tests.integration.deliverables import deliverable
 from tests.integration.mcp_client import Agent, kill_servers, require_short, stdio_agent, text_of
+from tests.racing import raced
 
 pytestmark = pytest.mark.anyio
 
@@ -141,8 +142,6 @@ async def test_an_agent_killed_after_every_single_call_is_replaced_until_the_fea
 
 
 RACER = """
-import json, sys
-from pathlib import Path
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
@@ -152,30 +151,29 @@ from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 from tests.integration.deliverables import deliverable
 
-setup_logging("ERROR")
-application = build_application(Path(sys.argv[1]))
-me, done, refused = sys.argv[2], [], 0
-sys.stdin.readline()
-with calling("mcp:racer"):
-    while True:
-        names = [f["name"] for f in application.handle(ListFeatures(status="open"))["features"]]
-        if not names:
-            break
-        for name in names:
-            try:
-                phase = application.handle(ResumeFeature(feature_id=name, agent=me))["phase"]
-                while phase is not None:
-                    results = {o["id"]: deliverable(o) for o in phase["outputs"]}
-                    done.append([name, phase["id"]])
-                    phase = application.handle(SubmitWork(
-                        feature_id=name, phase_id=phase["id"], results=results, agent=me
-                    ))["phase"]
-            except CDEError as error:
-                if error.code not in {"E122", "E105"}:
-                    raise
-                refused += 1
-application.close()
-print(json.dumps([done, refused]))
+def race(number):
+    setup_logging("ERROR")
+    application = build_application(project)
+    me, done = f"agent-{number}", []
+    with calling("mcp:racer"):
+        while True:
+            found = application.handle(ListFeatures(status="open"))["features"]
+            if not found:
+                break
+            for name in [each["name"] for each in found]:
+                try:
+                    phase = application.handle(ResumeFeature(feature_id=name, agent=me))["phase"]
+                    while phase is not None:
+                        results = {o["id"]: deliverable(o) for o in phase["outputs"]}
+                        done.append([name, phase["id"]])
+                        phase = application.handle(SubmitWork(
+                            feature_id=name, phase_id=phase["id"], results=results, agent=me
+                        ))["phase"]
+                except CDEError as error:
+                    if error.code not in {"E122", "E105"}:
+                        raise
+    application.close()
+    return done
 """
 
 
@@ -185,24 +183,10 @@ def test_8_agents_race_for_20_features_and_each_phase_is_done_once(project: Path
     for number in range(20):
         application.handle(StartFeature(prompt="Race", name=f"f-{number}", workflow="quick-fix"))
     application.close()
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(project), f"agent-{number}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
-        for number in range(8)
-    ]
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    answers = [json.loads(racer.communicate(timeout=100)[0]) for racer in racers]
 
-    assert [racer.returncode for racer in racers] == [0] * 8
-    done = Counter((name, phase) for answer in answers for name, phase in answer[0])
+    answers = raced(RACER, project, 8)
+
+    done = Counter((name, phase) for answer in answers for name, phase in answer)
     assert len(done) == 60
     assert set(done.values()) == {1}
     features = list(FilesystemProjectRepository().get(project).features)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -18,12 +17,11 @@ from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.state.recover_state import RestoreReply, RestoreState
 from cde_orchestrator.bootstrap import Application, build_application
+from tests.command_line import program
 from tests.integration.mcp_client import stdio_agent, text_of
 from tests.integration.test_rollbacks_harm_nobody import Killed, killed_after
-from tests.powerless import START
 from tests.repository import git
 
-CDE = [sys.executable, "-m", "cde_orchestrator"]
 BACK = ["rollback", "login", "define", "--reason", "Wrong way"]
 NAMES = ["code.py", "gone.py", "mine.py", "theirs.py", "odd *.py", "odd one.py", "a'b/$(x).py"]
 OWN = ("code.py", "gone.py", "odd *.py", "a'b/$(x).py")
@@ -207,11 +205,11 @@ def test_a_state_from_elsewhere_names_no_tree_that_is_written(
 
 
 def test_an_agent_is_given_a_command_on_a_line_of_its_own_that_only_shows(shop: Path) -> None:
-    run(shop, *CDE, "start", "Add login", "--name", "login")
+    run(shop, *program(), "start", "Add login", "--name", "login")
     change(shop)
-    run(shop, *CDE, "save", "login", NOTE)
+    run(shop, *program(), "save", "login", NOTE)
     before = files(shop)
-    printed = run(shop, *CDE, *BACK)
+    printed = run(shop, *program(), *BACK)
     lines = [line.strip() for line in printed.splitlines() if line.strip().startswith("git ")]
     (command,) = lines
     shown = subprocess.run(
@@ -228,9 +226,9 @@ def test_an_agent_is_given_a_command_on_a_line_of_its_own_that_only_shows(shop: 
 
 @pytest.mark.anyio
 async def test_an_agent_takes_code_back_with_an_argument(shop: Path) -> None:
-    run(shop, *CDE, "start", "Add login", "--name", "login")
+    run(shop, *program(), "start", "Add login", "--name", "login")
     change(shop)
-    run(shop, *CDE, "save", "login", NOTE)
+    run(shop, *program(), "save", "login", NOTE)
     async with stdio_agent(shop) as agent:
         back = {"feature_id": "login", "to_phase": "define", "reason": "Wrong way"}
         told = await agent.call("cde_rollbackFeature", dry_run=True, code=True, **back)
@@ -244,7 +242,7 @@ async def test_an_agent_takes_code_back_with_an_argument(shop: Path) -> None:
     number = done.structured_content["undo_at"]
     assert f"To undo it: cde_recoverState(action='restore', at={number})" in text_of(done)
     assert (shop / "code.py").read_text() == "committed\n"
-    printed = run(shop, *CDE, "rollback", "login", "define", "--reason", "Again")
+    printed = run(shop, *program(), "rollback", "login", "define", "--reason", "Again")
     assert f"cde state restore --at {number + 2}" in printed
 
 
@@ -315,10 +313,10 @@ def test_each_byte_and_each_permission_comes_back(shop: Path, product: Applicati
 
 
 def test_without_git_all_else_is_as_ever(project: Path) -> None:
-    run(project, *CDE, "start", "Add login", "--name", "login")
+    run(project, *program(), "start", "Add login", "--name", "login")
     (project / "code.py").write_text("the feature's\n")
-    run(project, *CDE, "save", "login", "code.py")
-    printed = run(project, *CDE, *BACK, "--code")
+    run(project, *program(), "save", "login", "code.py")
+    printed = run(project, *program(), *BACK, "--code")
 
     assert "is back in define" in printed
     assert "The source is left as it is" in printed
@@ -332,10 +330,10 @@ def test_where_nothing_can_be_written_to_git_all_else_is_as_ever(shop: Path) -> 
     for path in modes:
         path.chmod(0o555)
     try:
-        run(shop, *START, *CDE, "start", "Add login", "--name", "login")
+        run(shop, *program(is_powerless=True), "start", "Add login", "--name", "login")
         change_one(shop)
-        run(shop, *START, *CDE, "save", "login", NOTE)
-        printed = run(shop, *START, *CDE, *BACK, "--code")
+        run(shop, *program(is_powerless=True), "save", "login", NOTE)
+        printed = run(shop, *program(is_powerless=True), *BACK, "--code")
     finally:
         for path, mode in modes.items():
             path.chmod(mode)

@@ -274,7 +274,7 @@ def test_no_page_writes_anything(world: World, served: ServedProject) -> None:
 @pytest.mark.parametrize("words", [["status"], ["start", "A thing"], ["health"], ["init"]])
 def test_no_file_is_even_opened_for_writing(world: World, words: list[str]) -> None:
     calls = world.folder / "calls"
-    what = ("-f", "-qq", "-e", "trace=%file,ftruncate,fchmod", "-o")
+    what = ("-f", "--seccomp-bpf", "-qq", "-e", "trace=%file,ftruncate,fchmod", "-o")
     strace = [program("strace"), *what, str(calls)]
     subprocess.run(
         [*strace, sys.executable, "-m", "cde_orchestrator", *words],

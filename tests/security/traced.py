@@ -47,8 +47,8 @@ def calls_of(
         environment: the whole of it.
         ask: given the process before its input ends.
     """
-    strace = [program("strace"), "-f", "-qq", "-y", "-s", "4096", "-e", f"trace={_CALLS}"]
-    command = [*strace, "-o", str(log), sys.executable, *words]
+    options = ["-f", "--seccomp-bpf", "-qq", "-y", "-s", "4096", "-e", f"trace={_CALLS}"]
+    command = [program("strace"), *options, "-o", str(log), sys.executable, *words]
     with subprocess.Popen(
         command,
         env=environment,

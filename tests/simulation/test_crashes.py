@@ -20,6 +20,8 @@ from tests.soak import SOAK
 
 CUTS_EACH = 20 if SOAK else 1
 """Random contents that each crash may leave."""
+OPERATIONS_EACH = 1.0 if SOAK else 0.5
+"""The share of the operations after which a crash is tried."""
 
 
 pytestmark = pytest.mark.usefixtures("small_files")
@@ -35,6 +37,8 @@ def crashes(
             acknowledged = event.checksum
             continue
         disk.apply(event)
+        if random.random() > OPERATIONS_EACH:
+            continue
         for image in (disk.after_kill(), *disk.after_power_cut(random, CUTS_EACH)):
             digest = hashlib.blake2b(acknowledged.encode())
             for path in sorted(image):

@@ -21,7 +21,7 @@ from tests.soak import SOAK
 
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(3_600)]
 
-RUNS_EACH = 10**9 if SOAK else 4
+RUNS_EACH = 10**9 if SOAK else 2
 """Operations that are made to fail, of each kind of fault."""
 FAULTS = list(product(get_args(Fault), (False, True)))
 

@@ -151,7 +151,7 @@ def test_a_sync_that_fails_refuses_the_change_and_the_next_one_that_works_is_tak
     with closing(FilesystemProjectRepository()) as repository:
         workload.onboard(repository, tmp_path)
     inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=4..9"]
-    strace = [program("strace"), "-f", "-qq", "-o", "/dev/null", *inject]
+    strace = [program("strace"), "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", *inject]
     ran = subprocess.run(
         [*strace, sys.executable, "-c", CHANGES, str(tmp_path)],
         capture_output=True,

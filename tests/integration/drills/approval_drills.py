@@ -20,10 +20,10 @@ workflows:
     phases:
       - id: ask
         handler: human_input
-        prompt: brief/write.md
+        prompt: standard/approve-spec.md
         outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
       - id: write
-        prompt: brief/write.md
+        prompt: docs/write.md
         proves: spec
         outputs: [{id: proofs, path: "specs/{feature}/proofs.yml", type: yaml}]
 """

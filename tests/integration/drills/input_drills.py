@@ -117,9 +117,19 @@ async def a_workflow_with_an_unknown_key(stage: Stage) -> None:
     await _broken_workflow(stage, "handler: agent", "handler: robot", "handler")
 
 
+def _own_template(stage: Stage) -> Path:
+    """The project's own template of its phases, in the place of the packaged one."""
+    workflow = stage.root / ".cde" / "workflow.yml"
+    workflow.write_text(workflow.read_text().replace("docs/write.md", "brief/write.md"))
+    template = stage.root / ".cde" / "prompts" / "brief" / "write.md"
+    template.parent.mkdir(parents=True)
+    template.write_text("{{ feature.goal }}\n")
+    return template
+
+
 @drill("E312")
 async def a_prompt_template_that_is_missing(stage: Stage) -> None:
-    template = stage.root / ".cde" / "prompts" / "brief" / "write.md"
+    template = _own_template(stage)
     aside = template.with_suffix(".aside")
     template.rename(aside)
     await stage.prove(
@@ -131,7 +141,7 @@ async def a_prompt_template_that_is_missing(stage: Stage) -> None:
 
 @drill("E313")
 async def a_prompt_template_that_is_broken(stage: Stage) -> None:
-    template = stage.root / ".cde" / "prompts" / "brief" / "write.md"
+    template = _own_template(stage)
     whole = template.read_text()
     template.write_text("{{ no_such_variable }}")
     await stage.prove(

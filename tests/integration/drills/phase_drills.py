@@ -28,7 +28,7 @@ async def follow_workflow(
     (stage.root / ".cde" / "workflow.yml").write_text(
         "version: 1\nworkflows:\n  strict:\n"
         f"    branch: {json.dumps(branch)}\n"
-        "    phases:\n      - id: write\n        prompt: brief/write.md\n"
+        "    phases:\n      - id: write\n        prompt: docs/write.md\n"
         f'        outputs: [{{id: note, path: "{path}"{output}}}]\n'
         f"        check: {json.dumps(check or [])}\n"
         f"        check_timeout_seconds: {seconds}\n" + "        changes: required\n" * changes
@@ -287,7 +287,7 @@ async def an_output_where_others_execute_it(stage: Stage) -> None:
 async def a_smaller_workflow_to_continue_in(stage: Stage) -> None:
     await submitted(stage, "write", note="Words.")
     file = stage.root / ".cde" / "workflow.yml"
-    short = "  short:\n    phases:\n      - {id: write, prompt: brief/write.md}\n"
+    short = "  short:\n    phases:\n      - {id: write, prompt: docs/write.md}\n"
     file.write_text(file.read_text() + short)
 
     async def grown(workflow: str) -> Outcome:
@@ -300,9 +300,9 @@ async def a_smaller_workflow_to_continue_in(stage: Stage) -> None:
 async def a_task_that_does_not_exist(stage: Stage) -> None:
     (stage.root / ".cde" / "workflow.yml").write_text(
         "version: 1\nworkflows:\n  listed:\n    phases:\n"
-        "      - id: plan\n        prompt: brief/write.md\n"
+        "      - id: plan\n        prompt: docs/write.md\n"
         "        outputs: [{id: plan, path: plan.md, covers: plan}]\n"
-        "      - {id: build, prompt: brief/write.md}\n"
+        "      - {id: build, prompt: docs/write.md}\n"
     )
     await stage.tool("cde_startFeature", prompt="List tasks", name="listed")
     plan = {"plan": "- AC1: it is light\n\n## Tasks\n- T1: the switch, for AC1\n"}

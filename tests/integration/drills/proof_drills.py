@@ -19,10 +19,10 @@ workflows:
   proved:
     phases:
       - id: write
-        prompt: brief/write.md
+        prompt: docs/write.md
         outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
       - id: prove
-        prompt: brief/write.md
+        prompt: docs/write.md
         proves: spec
         outputs: [{id: proofs, path: "specs/{feature}/proofs.yml", type: yaml}]
 """

@@ -44,13 +44,13 @@ workflows:
       - id: write
         description: Write it down.
         handler: agent
-        prompt: brief/write.md
+        prompt: docs/write.md
         outputs:
           - {id: note, path: "notes/{feature}.md", type: markdown, required: true}
       - id: check
         description: Read it again.
         handler: agent
-        prompt: brief/write.md
+        prompt: docs/write.md
         outputs:
           - {id: verdict, path: "notes/{feature}-verdict.md", type: markdown, required: true}
 """
@@ -243,10 +243,8 @@ class Stage:
 async def staged(code: str, folder: Path) -> AsyncIterator[Stage]:
     """A stage with an active project that has one feature."""
     stage = Stage(code, folder)
-    prompts = stage.root / ".cde" / "prompts" / "brief"
-    prompts.mkdir(parents=True)
+    (stage.root / ".cde").mkdir(parents=True)
     (stage.root / ".cde" / "workflow.yml").write_text(WORKFLOW)
-    (prompts / "write.md").write_text("{{ feature.goal }}\n")
     application = build_application(stage.root)
     application.handle(OnboardProject())
     application.handle(StartFeature(prompt="Login"))

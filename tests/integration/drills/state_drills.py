@@ -282,11 +282,11 @@ async def a_damaged_file_that_is_kept(stage: Stage) -> None:
 
 @drill("E216")
 async def a_change_that_was_neither_made_nor_undone(stage: Stage) -> None:
-    strace = program("strace")
+    strace = [program("strace"), "-f", "--seccomp-bpf", "-o", "/dev/null"]
     faults = ["-e", "trace=fdatasync,ftruncate", "-e", "inject=fdatasync,ftruncate:error=EIO"]
 
     async def start() -> Outcome:
-        stage.prefix = [strace, "-f", "-o", "/dev/null", *faults] if failing else []
+        stage.prefix = [*strace, *faults] if failing else []
         try:
             words = ("start", "Half-way", "--project", str(stage.root))
             return await stage.json_command(*words)

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectR
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from tests.command_line import program
 from tests.disks import remount, small_disk
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.integration.drills.state_drills import Holder
@@ -34,7 +34,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 def started(stage: Stage, *words: str, stderr: int = subprocess.STDOUT) -> Iterator[IO[str]]:
     """What a command of its own prints, until it is ended."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cde_orchestrator", *words],
+        [*program(stage.environment), *words],
         cwd=stage.root,
         env={**os.environ, **stage.environment},
         stdout=subprocess.PIPE,

@@ -26,10 +26,10 @@ workflows:
     max_attempts: 100
     phases:
       - id: write
-        prompt: write.md
+        prompt: docs/write.md
         outputs: [{{id: spec, path: "specs/{{feature}}/spec.md"}}]
       - id: prove
-        prompt: write.md
+        prompt: docs/write.md
         proves: spec
         outputs: [{{id: proofs, path: "specs/{{feature}}/proofs.yml", type: yaml}}]
 """
@@ -65,8 +65,7 @@ async def served_feature(
     root: Path, runner: str, base: Mapping[str, str]
 ) -> AsyncIterator[ServedFeature]:
     """A feature whose base are these files, with a person's trust in the runner."""
-    (root / ".cde" / "prompts").mkdir(parents=True)
-    (root / ".cde" / "prompts" / "write.md").write_text("Write it.\n")
+    (root / ".cde").mkdir(parents=True)
     (root / ".cde" / "workflow.yml").write_text(WORKFLOW.format(runner=runner))
     served = ServedProject(root, pinned=True)
     try:

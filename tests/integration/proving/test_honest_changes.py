@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.domain.proofs import Proof
+from cde_orchestrator.domain.proofs import Proof, ProofSeen
 from tests.integration.proving.claims import examine, with_this_python
 
 FILE = "tests/test_it.py"
@@ -151,16 +150,46 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_an_honest_change_is_proven(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_this_python(monkeypatch)
-    change = CHANGES[name]
-    work = {"shop.py": change.after, FILE: change.test, **change.others}
+def _of_its_own(number: int, change: Change) -> tuple[dict[str, str], dict[str, str], str | Proof]:
+    """The change in a module and a test file of its own: what was there, what is, its proof."""
+    module, file = f"shop_{number}", f"tests/test_{number}.py"
+    before, after, test = (
+        text.replace("shop", module) for text in (change.before, change.after, change.test)
+    )
+    others = {
+        name.replace("rates", f"rates_{number}"): data for name, data in change.others.items()
+    }
+    if others:
+        before, after = (text.replace("rates.json", next(iter(others))) for text in (before, after))
+    proof = change.proof
+    if isinstance(proof, str):
+        return (
+            {f"{module}.py": before},
+            {f"{module}.py": after, file: test, **others},
+            (proof.replace(FILE, file)),
+        )
+    words = tuple(word.replace("shop", module) for word in proof.command)
+    given = {f"{module}.py": before}, {f"{module}.py": after, **others}
+    return *given, Proof(command=words, contains=proof.contains)
 
-    evidence = examine(tmp_path, {"shop.py": change.before}, work, [change.proof])
 
-    assert evidence.criteria[0].proofs[0].reason == ""
-    assert evidence.is_proof
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ProofSeen]:
+    """What is seen of the proof of each change, where one project has them all."""
+    base, work, proofs = dict[str, str](), dict[str, str](), list[str | Proof]()
+    for number, change in enumerate(CHANGES.values()):
+        before, after, proof = _of_its_own(number, change)
+        base |= before
+        work |= after
+        proofs.append(proof)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        with_this_python(monkeypatch)
+        evidence = examine(tmp_path_factory.mktemp("project"), base, work, proofs)
     assert evidence.runs <= 8
+    return dict(zip(CHANGES, evidence.criteria[0].proofs, strict=True))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_honest_change_is_proven(name: str, seen: dict[str, ProofSeen]) -> None:
+    assert seen[name].reason == ""
+    assert seen[name].proves

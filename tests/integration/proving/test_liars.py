@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.proving.served_feature import served_feature, this_python
+from tests.integration.proving.served_feature import ServedFeature, served_feature, this_python
 from tests.programs import program
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +35,7 @@ def lying(test: str, reason: str, proofs: str = PROOF, code: str = DONE) -> Liar
     return {TEST: test, "shop/pay.py": code}, proofs, "E135", reason
 
 
+WRITTEN: dict[str, str | None] = {"shop/pay.py": DONE}
 BLIND, BEFORE = "stays green when shop/pay.py:fee does nothing", "passes on the base already"
 PYTHON: dict[str, Liar] = {
     "names a test that does not exist": lying(
@@ -109,27 +112,51 @@ PYTHON: dict[str, Liar] = {
     "names a file outside": ({}, "AC1: ../shop/test_x.py::t\n", "E134", "'..'"),
     "writes a list": ({}, "- AC1\n", "E134", "no mapping"),
 }
-PARTS = 5
-"""Projects that they are spread over: a test has its time."""
+ALONE = {"replaces the module"}
+"""What would change how the others end."""
+TOGETHER = {
+    name: reason
+    for name, (files, _, code, reason) in PYTHON.items()
+    if name not in ALONE and code == "E135" and {**files, TEST: None} == {**WRITTEN, TEST: None}
+}
+"""Those who differ in their test alone: each has a file of its own, and all are one proof."""
+AT_ONCE = 7
 EMPTY: dict[str, str | None] = {TEST: None, "tests/pay.py": None}
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-async def test_whoever_lies_about_a_project_in_python_is_refused(part: int, tmp_path: Path) -> None:
+def own_file(name: str) -> str:
+    """The file of one of those that are submitted together."""
+    return TEST.replace("fee", f"fee_{[*TOGETHER].index(name)}")
+
+
+async def test_whoever_lies_in_a_test_in_python_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "shop"
-    ignored = this_python(root)
-    async with served_feature(root, "pytest", {**BASE, **ignored}) as feature:
+    tests, lies = {}, {}
+    for name, reason in TOGETHER.items():
+        files, proofs, _, _ = PYTHON[name]
+        tests[own_file(name)] = files[TEST]
+        lies[proofs.replace(TEST, own_file(name)).removeprefix("AC1: ").strip()] = reason
+    async with served_feature(root, "pytest", {**BASE, **this_python(root)}) as feature:
+        feature.write({**WRITTEN, **tests, TEST: HONEST})
+        assert await accepted(feature, lies) == {}
+        honest = await feature.prove(PROOF)
+
+    assert "error" not in honest, honest
+
+
+async def test_whoever_lies_about_a_project_in_python_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "shop"
+    async with served_feature(root, "pytest", {**BASE, **this_python(root)}) as feature:
         wrong = {}
-        for name, (files, proofs, code, reason) in [*PYTHON.items()][part::PARTS]:
+        for name, (files, proofs, code, reason) in PYTHON.items():
+            if name in TOGETHER:
+                continue
             feature.write({**EMPTY, **files})
             answer = await feature.prove(proofs)
             if not _is_refused(answer, code, reason):
                 wrong[name] = answer.get("error", {}).get("message", "accepted")
-        feature.write({**EMPTY, TEST: HONEST, "shop/pay.py": DONE})
-        honest = await feature.prove(PROOF)
 
     assert wrong == {}
-    assert "error" not in honest, honest
 
 
 JAVASCRIPT = {
@@ -146,7 +173,7 @@ GO = {
     "pay.go": "package shop\n\nfunc Total(amount int) int { return amount }\n",
 }
 GO_DONE = f"{GO['pay.go']}\nfunc Fee(amount int) int {{ return amount * 7 / 100 }}\n"
-GO_HEAD = 'package shop\n\nimport "testing"\n\nfunc TestFee(t *testing.T) {\n'
+GO_HEAD = 'package shop\n\nimport "testing"\n\n'
 
 
 async def test_whoever_lies_about_a_project_in_javascript_is_refused(tmp_path: Path) -> None:
@@ -165,42 +192,65 @@ async def test_whoever_lies_about_a_project_in_javascript_is_refused(tmp_path: P
             "stays green"
         ),
     }
+    files = {path.replace("fee", f"fee{at}"): body for at, body in enumerate(lies)}
     async with served_feature(tmp_path / "shop", "node", JAVASCRIPT) as feature:
-        wrong = {}
-        for body, reason in lies.items():
-            feature.write({"pay.js": JS_DONE, path: f"{JS_HEAD}test('fee', {body})\n"})
-            answer = await feature.prove(proof)
-            if not _is_refused(answer, "E135", reason):
-                wrong[body] = answer.get("error", {}).get("message", "accepted")
+        feature.write({"pay.js": JS_DONE})
+        feature.write({each: f"{JS_HEAD}test('fee', {body})\n" for each, body in files.items()})
+        assert (
+            await accepted(feature, {f"{at}::fee": lies[each] for at, each in files.items()}) == {}
+        )
         body = "() => { assert.equal(pay.fee(100), 7) }"
         feature.write({path: f"{JS_HEAD}test('fee', {body})\n"})
         honest = await feature.prove(proof)
 
-    assert wrong == {}
     assert "error" not in honest, honest
 
 
 async def test_whoever_lies_about_a_project_in_go_is_refused(tmp_path: Path) -> None:
     program("go")
-    proof = "AC1: fee_test.go::TestFee\n"
     lies = {
-        "if Total(1) != 1 { t.Fatal() }": BEFORE,
         "Fee(100)": "stays green",
         "if Fee(100) != 8 { t.Fatal() }": "does not pass now",
         't.Skip("later"); if Fee(100) != 7 { t.Fatal() }': "is skipped",
     }
     async with served_feature(tmp_path / "shop", "go", GO) as feature:
-        wrong = {}
-        for body, reason in lies.items():
-            feature.write({"pay.go": GO_DONE, "fee_test.go": f"{GO_HEAD}\t{body}\n}}\n"})
-            answer = await feature.prove(proof)
-            if not _is_refused(answer, "E135", reason):
-                wrong[body] = answer.get("error", {}).get("message", "accepted")
-        feature.write({"fee_test.go": f"{GO_HEAD}\tif Fee(100) != 7 {{ t.Fatal() }}\n}}\n"})
-        honest = await feature.prove(proof)
+        bodies = [*lies, "if Fee(100) != 7 { t.Fatal() }"]
+        tests = "".join(
+            f"func TestFee{at}(t *testing.T) {{\n\t{body}\n}}\n" for at, body in enumerate(bodies)
+        )
+        old = "func TestTotal(t *testing.T) {\n\tif Total(1) != 1 { t.Fatal() }\n}\n"
+        feature.write({"pay.go": GO_DONE, "fee_test.go": GO_HEAD + old})
+        assert await accepted(feature, {"fee_test.go::TestTotal": BEFORE}) == {}
+        feature.write({"fee_test.go": GO_HEAD + tests})
+        named = [f"fee_test.go::TestFee{at}" for at in range(len(bodies))]
+        assert await accepted(feature, dict(zip(named, lies.values(), strict=False))) == {}
+        honest = await feature.prove(f"AC1: {named[-1]}\n")
 
-    assert wrong == {}
     assert "error" not in honest, honest
+
+
+async def accepted(feature: ServedFeature, lies: Mapping[str, str]) -> dict[str, str]:
+    """What is said of those tests that are not refused each for its reason.
+
+    They are submitted as proofs of one criterion: the server says what is wrong with each, and
+    of so many that its message has room for all.
+    """
+    said: dict[str, str] = {}
+    for tests in batched([*lies]):
+        answer = await feature.prove("AC1:\n" + "".join(f"- {test}\n" for test in tests))
+        error = answer.get("error", {"code": "", "message": ""})
+        assert error["code"] == "E135", answer
+        parts = re.split(f"({'|'.join(map(re.escape, tests))}) ", error["message"])
+        said |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    return {
+        test: said.get(test, "accepted") for test in lies if lies[test] not in said.get(test, "")
+    }
+
+
+def batched(tests: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The tests, a few at a time."""
+    for first in range(0, len(tests), AT_ONCE):
+        yield tests[first : first + AT_ONCE]
 
 
 def _is_refused(answer: dict[str, Any], code: str, reason: str) -> bool:
@@ -210,3 +260,4 @@ def _is_refused(answer: dict[str, Any], code: str, reason: str) -> bool:
 
 def test_there_are_enough_of_them() -> None:
     assert len(PYTHON) >= 15
+    assert len(TOGETHER) >= 12

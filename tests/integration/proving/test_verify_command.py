@@ -21,6 +21,7 @@ from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import CDE, cde
 from tests.integration.proving.claims import with_this_python
 from tests.integration.proving.committed_feature import (
+    HOLLOW,
     PROOFS,
     RECORD,
     SPEC,
@@ -87,7 +88,7 @@ def test_a_feature_is_proven_in_a_clone_that_stays_as_it_is(
         ("AC2", "proven"),
     ]
     assert found["criteria"][0]["proofs"] == [TEST]
-    assert (found["criteria"][0]["path"], found["criteria"][0]["line"]) == ("tests/test_fee.py", 4)
+    assert (found["criteria"][0]["path"], found["criteria"][0]["line"]) == ("tests/test_fee.py", 7)
     assert git(clone, "status", "--porcelain", "--ignored") == ""
 
 
@@ -130,7 +131,7 @@ def test_what_is_not_committed_does_not_count(feature: CommittedFeature) -> None
 def test_code_and_tests_that_were_hollowed_are_broken(
     feature: CommittedFeature, tmp_path: Path
 ) -> None:
-    feature.commit({"tests/test_fee.py": "import shop.pay\n\n\ndef test_fee():\n    assert True\n"})
+    feature.commit({"tests/test_fee.py": HOLLOW})
 
     found = found_in(feature, tmp_path)
 
@@ -225,7 +226,7 @@ def test_an_unrelated_change_does_not_matter(feature: CommittedFeature, tmp_path
 
 def test_an_earlier_commit_can_be_verified(feature: CommittedFeature) -> None:
     git(feature.root, "tag", "good")
-    feature.commit({"tests/test_fee.py": "def test_fee():\n    assert True\n"})
+    feature.commit({"tests/test_fee.py": HOLLOW})
 
     assert verified(feature.root, "--trust")[0] == 1
     assert verified(feature.root, "--trust", "--at", "good")[0] == 0
@@ -294,7 +295,7 @@ def test_commands_are_run_only_when_they_are_trusted(
 
 
 def test_other_programs_can_read_the_verdicts(feature: CommittedFeature, tmp_path: Path) -> None:
-    feature.commit({"tests/test_fee.py": "\n\ndef test_fee():\n    assert True\n"})
+    feature.commit({"tests/test_fee.py": HOLLOW})
     junit, sarif = tmp_path / "verify.xml", tmp_path / "verify.sarif"
 
     done = cde(
@@ -314,7 +315,7 @@ def test_other_programs_can_read_the_verdicts(feature: CommittedFeature, tmp_pat
     assert (document["version"], result["ruleId"], result["level"]) == ("2.1.0", "broken", "error")
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "tests/test_fee.py"
-    assert place["region"]["startLine"] == 3
+    assert place["region"]["startLine"] == 5
 
 
 def test_what_was_only_recorded_is_said_and_decides_where_it_is_asked_for(
@@ -386,7 +387,7 @@ def test_a_repository_that_cannot_be_verified_where_one_is_says_where(
 def test_the_action_verifies_writes_a_summary_and_hands_sarif_on(
     feature: CommittedFeature, tmp_path: Path
 ) -> None:
-    feature.commit({"tests/test_fee.py": "def test_fee():\n    assert True\n"})
+    feature.commit({"tests/test_fee.py": HOLLOW})
     action = yaml.safe_load((REPOSITORY / "action.yml").read_text())
     (step,) = (each for each in action["runs"]["steps"] if each.get("id") == "verify")
     runner, summary, output = (tmp_path / name for name in ("temp", "summary.md", "output"))

@@ -101,12 +101,13 @@ class Bench:
         said: str = self.cde(*words).get("error", {}).get("code", "")
         return said
 
-    def start(self) -> dict[str, Any]:
-        """A feature that has its specification."""
+    def start(self, *, baseline: bool = False) -> dict[str, Any]:
+        """A feature that has its specification; its tests were run before it, or not."""
         self.cde("init")
         self.write(".cde/workflow.yml", WORKFLOW)
         self.cde("trust", "--yes")
-        reply = self.cde("start", "Discounts", "-n", "discount")
+        options = () if baseline else ("--no-baseline",)
+        reply = self.cde("start", "Discounts", "-n", "discount", *options)
         self.write("specs/discount/spec.md", SPEC)
         assert self.code("submit", "discount", "define") == ""
         return reply
@@ -138,7 +139,7 @@ def test_a_project_with_git_and_a_runner_requires_proof(bench: Bench) -> None:
 
 
 def test_a_lie_is_refused_and_the_truth_is_proven_for_good(bench: Bench) -> None:
-    bench.start()
+    bench.start(baseline=True)
     (bench.root / ".git" / "info" / "exclude").write_text("local/\n")
     bench.write("local/cart.py", CHANGED)
     nothing = bench.cde("submit", "discount", "build")["error"]
