@@ -320,7 +320,7 @@ def assignment(reply: replies.FeatureReply, look: RenderTarget) -> list[Renderab
     submit = command(look, "submit", name, phase["id"])
     steps = [
         (prompt, "its prompt, for an agent"),
-        (submit, "submit its outputs; --prompt prints the next prompt"),
+        (submit, "submit; --prompt prints the next"),
     ]
     if _is_human(phase):
         approve = command(look, "approve", name)
