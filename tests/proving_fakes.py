@@ -142,9 +142,12 @@ class MemoryCommits:
     def listed(self, root: Path, tree: str, folder: str) -> Sequence[str]:
         return [path for path in self.trees.trees[tree] if path.startswith(f"{folder}/")]
 
-    def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
+    def versions(
+        self, root: Path, commit: str, path: str, *, not_after: str | None = None
+    ) -> Sequence[bytes]:
         found: list[bytes] = []
-        for tree in self.history[: self.history.index(commit) + 1]:
+        last = min(self.history.index(each) for each in (commit, not_after or commit))
+        for tree in self.history[: last + 1]:
             data = self.trees.trees[tree].get(path)
             if data is not None and [data] != found[-1:]:
                 found.append(data)

@@ -1,55 +1,36 @@
-"""The MCP server, assembled: tools, their boundary, transports."""
+"""The MCP server, assembled: what it offers, and transports."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Thread, Timer
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope, move_on_after, to_thread
-from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.stdio import stdio_server
-from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextContent, Tool
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
-from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.observability.correlation import call_context, calling
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
-from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
-from cde_orchestrator.infrastructure.system.cancellation import cancellable
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
-from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
-from cde_orchestrator.mcp_tools import alerts, errors
-from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
-from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result, text_of
+from cde_orchestrator.mcp_tools import alerts, completions, errors, resources
 from cde_orchestrator.mcp_tools._calls import LoggedRequests
 from cde_orchestrator.mcp_tools.introduction import CACHE_HINTS, DESCRIPTION, ICONS, INSTRUCTIONS
-from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
+from cde_orchestrator.mcp_tools.subscriptions import ResourceSubscriptions
+from cde_orchestrator.orchestrator_server import GRACE_SECONDS, OrchestratorServer
 from cde_orchestrator.served_project import ServedProject
 
 if TYPE_CHECKING:
     from cde_orchestrator.web.http_side import HttpSide
     from cde_orchestrator.web.live import EndingServer, LiveChanges
 
-GRACE_SECONDS = 3
-"""How long a change may take that is being written when its call is cancelled."""
-
 CONNECTION_SECONDS = 1
 """How long connections have to finish when the server is asked to end, which takes 3 seconds."""
-
-NOTICE_SECONDS = 5
-"""After which an answer goes without what a person has to decide."""
 
 WATCH_AFTER_SECONDS = 2.0
 """After which a server begins to watch: its first answers come sooner without."""
@@ -57,162 +38,9 @@ WATCH_AFTER_SECONDS = 2.0
 log = get_logger(__name__)
 
 
-class OrchestratorServer(MCPServer[None]):
-    """An MCP server whose every tool answers a failure with a code and fixes.
-
-    Args:
-        served: the project served.
-        core: whether only the tools of the loop are listed; the others can be called, too, for
-            errors and prompts name them.
-        options: as of ``MCPServer``.
-    """
-
-    def __init__(self, served: ServedProject, *, core: bool = False, **options: Any) -> None:
-        super().__init__("cde-orchestrator", **options)
-        self._served = served
-        self._core = core
-        self._late: set[asyncio.Task[Any]] = set()
-        self._has_tools = False
-
-    def add_tools(self) -> None:
-        """Import and add all tools, unless they are there; a session begins without them.
-
-        Raises:
-            CDESystemError: E931 or E999, the installation lacks something that they import.
-        """
-        if self._has_tools:
-            return
-        try:
-            from cde_orchestrator.mcp_tools.all_tools import register_all
-
-            register_all(self, self._served)
-        except Exception as error:
-            log.exception("tools_not_loaded")
-            raise unexpected(error) from error
-        self._has_tools = True
-
-    async def list_tools(self) -> list[Tool]:
-        """All tools, or those of the loop."""
-        self.add_tools()
-        from cde_orchestrator.mcp_tools.all_tools import core_of
-
-        tools = await super().list_tools()
-        return core_of(tools) if self._core else tools
-
-    async def call_tool(
-        self,
-        name: str,
-        arguments: dict[str, Any],
-        context: Context[None, Any] | None = None,
-    ) -> CallToolResult | InputRequiredResult:
-        """Run a tool; errors of the product are results, but for a tool that does not exist.
-
-        Raises:
-            MCPError: E309, with the error as its data.
-        """
-        try:
-            self.add_tools()
-            result = await self._in_time(name, self._stated(name, arguments), context)
-        except (ToolError, CDEError) as raised:
-            result = self._refusal(raised, name, arguments)
-        if isinstance(result, CallToolResult):
-            await self._add_notice(result)
-        return result
-
-    async def _add_notice(self, result: CallToolResult) -> None:
-        """Add what a person has to decide about the project, unless its disk is very slow."""
-        with move_on_after(NOTICE_SECONDS):
-            words = await to_thread.run_sync(
-                self._served.application.notice, abandon_on_cancel=True
-            )
-            if words is not None:
-                result.content.insert(0, TextContent(type="text", text=words))
-                result.structured_content = {"notice": words, **(result.structured_content or {})}
-
-    async def get_prompt(self, name: str, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: there are none, and the SDK takes an unknown one for a failure of ours."""
-        raise MCPError(INVALID_PARAMS, f"Unknown prompt: {name}")
-
-    async def run_stdio_async(self) -> None:
-        """Serve over standard input and output; a call that is no JSON is answered, too."""
-        async with stdio_server() as (incoming, outgoing):
-            server = protocol_server(self)
-            answered = AnsweredInput(incoming, outgoing, self._refuse_unreadable)
-            await server.run(answered, outgoing, server.create_initialization_options())
-
-    def _refuse_unreadable(self, name: str, reason: str) -> CallToolResult:
-        with calling("mcp"):
-            error = ValidationError.of("E305", argument="arguments", reason=reason)
-            return self._refusal(error, name, {})
-
-    def _refusal(
-        self, raised: Exception, name: str, arguments: Mapping[str, Any]
-    ) -> CallToolResult:
-        about = {"method": "tools/call", "name": name}
-        ended = self._served.end_call(MCP_REQUEST, as_cde_error(raised) or raised, about, arguments)
-        return error_result(ended or CDESystemError.of("E999"), self._served.place)
-
-    async def _in_time(
-        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
-    ) -> CallToolResult | InputRequiredResult:
-        """The tool's answer; what takes too long goes on, for no change is cut in half.
-
-        Where the client cancels the call, what runs for it, a check or tests, is ended.
-
-        Raises:
-            CDESystemError: E923, there is no answer in time.
-        """
-        seconds = self._served.application.settings.call_timeout_seconds
-        with cancellable() as cancellation:
-            work = asyncio.create_task(super().call_tool(name, arguments, context))
-        self._late.add(work)
-        work.add_done_callback(self._late.discard)
-        try:
-            finished, _ = await asyncio.wait({work}, timeout=seconds)
-        except asyncio.CancelledError:
-            work.add_done_callback(_take_no_answer)
-            if cancellation.cancel():
-                with CancelScope(shield=True):
-                    await asyncio.wait({work}, timeout=GRACE_SECONDS)
-            raise
-        if not finished:
-            work.add_done_callback(_log_late_answer)
-            raise CDESystemError.of("E923", tool=name, seconds=seconds)
-        return work.result()
-
-    def _stated(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments that say something.
-
-        Clients fill in those that they could omit, with null or an empty text; only a value of
-        any kind may be an empty text.
-
-        Raises:
-            ValidationError: E305, there is no such argument.
-            MCPError: E309, there is no such tool.
-        """
-        schema = input_schema(self, name)
-        if schema is None:
-            unknown = ValidationError.of("E309", tool=name)
-            result = error_result(unknown, self._served.place)
-            raise MCPError(INVALID_PARAMS, text_of(result), result.structured_content) from unknown
-        known = schema.get("properties", {})
-        for argument in arguments:
-            if argument not in known:
-                reason = f"the tool takes: {', '.join(known) or 'no arguments'}"
-                raise ValidationError.of("E305", argument=argument, reason=reason)
-        required = schema.get("required", [])
-
-        def is_omitted(argument: str, value: Any) -> bool:
-            kinds = known[argument]["type"]
-            is_any = isinstance(kinds, list) and "string" in kinds
-            return argument not in required and (value is None or (value == "" and not is_any))
-
-        return {key: value for key, value in arguments.items() if not is_omitted(key, value)}
-
-
 def build_server(served: ServedProject, *, core: bool = False) -> OrchestratorServer:
     """The server for a project, ready to run on any transport; ``core`` as of the server."""
-    subscriptions = alerts.AlertSubscriptions()
+    subscriptions = ResourceSubscriptions()
     server = OrchestratorServer(
         served,
         core=core,
@@ -227,7 +55,10 @@ def build_server(served: ServedProject, *, core: bool = False) -> OrchestratorSe
     )
     server.middleware.append(LoggedRequests(served.end_call))
     errors.register_resource(server)
-    alerts.register(server, served, subscriptions)
+    alerts.register(server, served)
+    resources.register(server, served)
+    subscriptions.serve(server, served)
+    completions.register(server, served)
     return server
 
 
@@ -242,6 +73,7 @@ def build_app(
     live: LiveChanges | None = None,
     tools: bool = True,
     core: bool = False,
+    server: OrchestratorServer | None = None,
 ) -> ASGIApp:
     """MCP at ``/mcp`` and everything else that is served over HTTP, guarded.
 
@@ -255,6 +87,7 @@ def build_app(
         live: notifies the dashboard's pages of what changed.
         tools: whether MCP is served there.
         core: as of ``OrchestratorServer``.
+        server: what is served there, where it offers more than the product does.
     """
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
@@ -263,7 +96,7 @@ def build_app(
 
     key = key or ServerKey()
     if tools:
-        server = build_server(served, core=core)
+        server = server or build_server(served, core=core)
         server.add_tools()  # the transport reads their schemas by itself
         # Names are checked for every path, around all of it.
         unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -371,14 +204,3 @@ def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
         served.close()
         tending.set()
         log.info("server_stopped", duration_ms=call.watch.elapsed_ms)
-
-
-def _take_no_answer(work: asyncio.Task[Any]) -> None:
-    """Nobody waits for it any more; how it ended is in the log of its operation."""
-    if not work.cancelled():
-        work.exception()
-
-
-def _log_late_answer(work: asyncio.Task[Any]) -> None:
-    failed = not work.cancelled() and work.exception() is not None
-    log.warning("answer_came_late", cancelled=work.cancelled(), failed=failed)

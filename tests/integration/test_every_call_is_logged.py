@@ -134,7 +134,14 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "resources/subscribe": ({"uri": "cde://alerts"}, {"uri": 5}),
     "resources/unsubscribe": ({"uri": "cde://alerts"}, {"uri": 5}),
     "prompts/list": ({}, CURSOR),
-    "prompts/get": ({"name": "none"}, {"name": 5}),
+    "prompts/get": ({"name": "explain_error", "arguments": {"code": "E101"}}, {"name": 5}),
+    "completion/complete": (
+        {
+            "ref": {"type": "ref/prompt", "name": "next_phase"},
+            "argument": {"name": "feature", "value": ""},
+        },
+        {"ref": 5},
+    ),
 }
 UNASKED = {
     "ping": "a client sends it by itself, to see whether the server lives",
@@ -147,8 +154,15 @@ UNASKED = {
 RESOURCES: dict[str, tuple[str, str | None]] = {
     "cde://alerts": ("cde://alerts", None),
     "cde://errors/{code}": ("cde://errors/E102", "cde://errors/e"),
+    "cde://project": ("cde://project", None),
+    "cde://health": ("cde://health", None),
+    "cde://workflows/{name}": ("cde://workflows/standard", "cde://workflows/none"),
+    "cde://features/{name}": ("cde://features/login", "cde://features/none"),
+    "cde://features/{name}/prompt": ("cde://features/login/prompt", "cde://features/no/prompt"),
+    "cde://features/{name}/history": ("cde://features/login/history", None),
+    "cde://features/{name}/outputs/{id}": ("cde://errors/E101", "cde://features/login/outputs/x"),
 }
-PROMPTS: set[str] = set()
+PROMPTS = {"start_feature", "next_phase", "resume_feature", "review_feature", "explain_error"}
 
 # Each address: one that is answered, and one that is refused where there is any.
 PAGES: dict[str, tuple[str, str | None]] = {
@@ -323,7 +337,7 @@ def test_every_request_of_the_protocol_is_logged(project: Path) -> None:
     ]
     answers = ask(project, requests)
     for request, answer in zip(requests, answers, strict=True):
-        refused = request["id"].startswith("refused") or request["method"] == "prompts/get"
+        refused = request["id"].startswith("refused")
         assert ("error" in answer) == refused, answer
         called = request["params"]["_meta"]["correlation_id"]
         if request["method"] not in UNASKED:
@@ -339,6 +353,7 @@ async def test_every_resource_that_is_read_is_logged(project: Path) -> None:
         found = {str(each.uri) for each in fixed} | {each.uri_template for each in patterns}
         assert found == set(RESOURCES)
         assert {each.name for each in (await agent.client.list_prompts()).prompts} == PROMPTS
+    cde(project, "start", "Login", "--name", "login")
     requests: list[dict[str, Any]] = [
         {"id": uri, "method": "resources/read", "params": {"uri": uri, "_meta": meta}}
         for number, pair in enumerate(RESOURCES.values())

@@ -56,11 +56,16 @@ async def test_an_agent_lists_ticks_and_resumes_tasks(project: Path) -> None:
             await agent.raw("cde_startFeature", start)
         )
         submit = {"feature_id": "login", "phase_id": "plan"}
-        error = await agent.refused(
-            "cde_submitWork", **submit, results={"plan": PLAN.replace("for AC2", "too")}
-        )
+        lacking = {"plan": PLAN.replace("for AC2", "too")}
+        error = await agent.refused("cde_submitWork", **submit, results=lacking)
         assert error["code"] == "E115"
         assert "names AC2" in error["message"]
+        assert "Write AC2 into the task that serves it" in text_of(
+            await agent.raw("cde_submitWork", {**submit, "results": lacking})
+        )
+        given = json.dumps(lacking)
+        words = said(project, "submit", "login", "plan", "--results", given)
+        assert "Write AC2 into the task that serves it" in words
         accepted = await agent.raw("cde_submitWork", {**submit, "results": {"plan": PLAN}})
         assert "Tasks: 0 of 2 done; open: T1, T2." in text_of(accepted)
         prompt = text_of(accepted)

@@ -19,9 +19,21 @@ from cde_orchestrator.domain.errors.explanation import (
     CATALOG_PAGE,
     explanation,
 )
-from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter, fill_fix
+from cde_orchestrator.domain.errors.formatter import (
+    ARGUMENT_LIMIT,
+    FIXES_LIMIT,
+    LIST_LIMIT,
+    ErrorFormatter,
+    fill_fix,
+)
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ProjectError, ValidationError
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    FeatureError,
+    OutputError,
+    ProjectError,
+    ValidationError,
+)
 from tests.catalogue import wishes
 from tools.generate_docs import catalog_markdown
 
@@ -190,6 +202,28 @@ def test_the_call_and_the_report_are_named_where_there_are_any() -> None:
     assert (payload["correlation_id"], payload["report_id"]) == ("call-7", error.report_id)
     assert any("call-7" in each for each in payload["suggestions"])
     assert f"cde errors show {error.report_id}" in ErrorFormatter.format(error)
+
+
+def refused(*outputs: object) -> str:
+    """What is said of outputs that lack something."""
+    facts = {"feature": "login", "phase": "plan", "problems": "p"}
+    return ErrorFormatter.format(OutputError.of("E115", **facts, outputs=[*outputs]), Reader.AGENT)
+
+
+def test_what_to_do_about_each_output_is_said_once_and_within_bounds() -> None:
+    one = {"path": "plan.md", "line": 3, "problem": "p", "fix": "Write AC2"}
+    known = ERROR_MESSAGES["E115"].suggestions_for(Reader.AGENT)[0]
+    text = refused(one, one, {"path": "b.md", "fix": "Add\nit"}, {**one, "fix": known}, {}, "x")
+    assert "What to correct:\n  plan.md:3: Write AC2\n  b.md: Add it\n\n" in text
+    assert text.count(known) == 1
+    assert "What to correct" not in refused()
+    many = refused(*({**one, "line": number} for number in range(LIST_LIMIT)))
+    assert many.count("Write AC2") == FIXES_LIMIT
+
+
+def test_the_end_of_what_a_command_printed_is_marked() -> None:
+    text = ErrorFormatter.format(FeatureError.of("E118", tail=["one", "two"]), Reader.AGENT)
+    assert "The end of its output:\n  \u2502 one\n  \u2502 two\n\n" in text
 
 
 def test_severity_is_a_plain_word() -> None:

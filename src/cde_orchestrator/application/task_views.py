@@ -8,7 +8,7 @@ from typing import TypedDict
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.feature_tasks import tasks_of
-from cde_orchestrator.domain.tasks import TEXT_LIMIT
+from cde_orchestrator.domain.tasks import TEXT_LIMIT, unnamed
 from cde_orchestrator.domain.workflow import Workflow
 
 SHOWN_LIMIT = 6_000
@@ -74,7 +74,7 @@ def tasks_words(tasks: TasksDone | None) -> str:
 def task_line(task: TaskView) -> str:
     """A task in one line, with those of its files and criteria that its text does not name."""
     text = plain(task["text"] or "in the file", TEXT_LIMIT)
-    more = [each for each in [*task["files"], *task["criteria"]] if each not in text]
+    more = unnamed(text, task["files"], task["criteria"])
     rest = f" ({plain(', '.join(more))})" if more else ""
     return f"{task['id']}: {text}{rest}"
 

@@ -27,7 +27,10 @@ class Briefings:
     _given: dict[str, tuple[_Who, _Where, OwnRules | None]] = field(default_factory=dict)
 
     def knows(self, caller: Caller, feature: Feature, rules: OwnRules | None = None) -> bool:
-        """Whether this caller was the last one that was given the phase and the rules as now."""
+        """Whether this caller was the last one that was given the phase and the rules as now.
+
+        Whom a command gave it stays known while others merely ask for it.
+        """
         record = feature.phases.get(feature.current_phase or "")
         given = self._given.get(feature.id) == (_who(caller), _where(feature), rules)
         by_command = record is not None and record.given == _by_command(caller, rules)
@@ -43,10 +46,13 @@ class Briefings:
 
 
 def keep_given(caller: Caller | None, feature: Feature, rules: OwnRules | None = None) -> None:
-    """Keep with the feature that a command gives its caller the present phase, in a change."""
+    """Keep with the feature that a command gives its caller the present phase, in a change.
+
+    Whoever was given it by a command before is forgotten, also where the caller has a connection.
+    """
     record = feature.phases.get(feature.current_phase or "")
-    if record is not None and caller is not None and caller.channel == "shell":
-        record.given = _by_command(caller, rules)
+    if record is not None and caller is not None:
+        record.given = _by_command(caller, rules) if caller.channel == "shell" else ""
 
 
 def _by_command(caller: Caller, rules: OwnRules | None) -> str:

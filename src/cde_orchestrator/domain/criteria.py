@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from cde_orchestrator.domain import markdown
-from cde_orchestrator.domain.marked_items import Mark, defining
+from cde_orchestrator.domain.marked_items import Mark, defining, plain_words
 
 TEXT_LIMIT = 500
 
@@ -48,9 +48,10 @@ def criteria_in(text: str) -> list[Criterion]:
     A list item or a heading defines one rather than a row of a table does.
     """
     lines = markdown.read(text)
-    return [
-        Criterion(item.id, item.words[:TEXT_LIMIT], lines[item.index].number, _digest(item.words))
-        for item in defining(CRITERION.all_in(lines))
+    items = [(item, plain_words(item.words)) for item in defining(CRITERION.all_in(lines))]
+    return [  # what is kept of proofs has the words without marks before them
+        Criterion(item.id, words[:TEXT_LIMIT], lines[item.index].number, _digest(words))
+        for item, words in items
     ]
 
 

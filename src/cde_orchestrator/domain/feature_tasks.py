@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cde_orchestrator.domain import markdown
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.tasks import TASKS_LIMIT, Task, tasks_in, ticks_in
@@ -72,11 +72,14 @@ def tick(
 
     Raises:
         FeatureError: E153, there is no such task; nothing was noted.
+        ValidationError: E305, a task is said to be both; nothing was noted.
     """
     known = [each.task.id for each in tasks_of(feature, workflow)]
     ticks = {_known(key, known, feature): True for key in done}
-    ticks |= {_known(key, known, feature): False for key in undone}
-    feature.phases[phase.id].ticks |= ticks
+    unticks = {_known(key, known, feature): False for key in undone}
+    if both := ", ".join(key for key in unticks if key in ticks):
+        raise ValidationError.of("E305", argument="undone", reason=f"done has {both}, too")
+    feature.phases[phase.id].ticks |= ticks | unticks
 
 
 def keep_ticks(before: Sequence[TaskState], feature: Feature, workflow: Workflow) -> None:

@@ -182,14 +182,17 @@ def _within(one: str, other: str, slips: int) -> bool:
 
 def section(lines: list[Line], index: int) -> list[Line]:
     """The content under the heading at ``index``, that of its subsections too."""
-    level, found = lines[index].level, []
+    return [line for line in lines[index + 1 : end_of(lines, index)] if line.is_content]
+
+
+def end_of(lines: list[Line], index: int) -> int:
+    """Where what is under the heading at ``index`` ends: at the next one that is not below it."""
+    level = lines[index].level
     for after in range(index + 1, len(lines)):  # a slice would copy all that follows
         line = lines[after]
         if line.kind is Kind.HEADING and line.level <= level:
-            break
-        if line.is_content:
-            found.append(line)
-    return found
+            return after
+    return len(lines)
 
 
 def without_code_spans(text: str) -> str:

@@ -24,6 +24,7 @@ _FENCE = re.compile(rf"[ \t]*(?:{_BULLET}[ \t]+)?(`{{3,}}[^`]*|~{{3,}}.*)")
 """One within a list item, further to the right than a document's own."""
 _NEW_BLOCK = re.compile(rf"[ \t]*{_BULLET}[ \t]|[ \t]*[|>]")
 _LIST_MARK = re.compile(rf"[ \t]*{_BULLET}[ \t]+(?:\[[ xX]\][ \t]+)?")
+_CLOSING = {"[": "]", "(": ")"}
 _MARKS = " \t*_~`])([:|.,;\u2013\u2014-"
 
 
@@ -56,11 +57,11 @@ class Mark:
         identity = rf"[*_~`\[(]*({prefix}[1-9][0-9]{{0,3}})(?!\w|[.-]\w)"
         self._prefix = prefix
         self._item = re.compile(rf"[ \t]*{_BULLET}[ \t]+(?:\[([ xX])\][ \t]+)?{identity}(.*)")
-        self._row = re.compile(rf"[ \t]*\|?[ \t]*{identity}([^|]*\|.*)")
+        self._row = re.compile(rf"[ \t]*+(?:\|[ \t]*+)?{identity}([^|]*\|.*)")
         self._title = re.compile(rf"{identity}(.*)")
         self._near = re.compile(
             rf"(?:[ \t>|]|{_BULLET}(?=[ \t])|\[[ xX]\])*"
-            rf"[*_~`\[(|]*({prefix}[ \t._-]?0*([0-9]{{1,4}}))(?!\w)",
+            rf"[*_~`\[(]*({prefix}[ \t._-]?0*([0-9]{{1,4}}))(?!\w)",
             re.IGNORECASE,
         )
 
@@ -107,15 +108,15 @@ class Mark:
         if line.kind is Kind.HEADING:
             if title := self._title.fullmatch(markdown.unnumbered(line.text)):
                 return Item(
-                    title[1], plain_words(title[2]) or _below(lines, index), index, "heading"
+                    title[1], _whole_words(title[2]) or _below(lines, index), index, "heading"
                 )
         elif line.kind is Kind.PROSE:
             if item := self._item.fullmatch(line.written):
-                words = plain_words(" ".join([item[3], *_rest(lines, index)]))
+                words = _whole_words(" ".join([item[3], *_rest(lines, index)]))
                 box = item[1] in "xX" if item[1] else None
                 return Item(item[2], words, index, "item", box)
             if row := self._row.fullmatch(line.written):
-                cells = (plain_words(cell) for cell in row[2].split("|"))
+                cells = (_whole_words(cell) for cell in row[2].split("|"))
                 return Item(row[1], next((cell for cell in cells if cell), ""), index, "row")
         return None
 
@@ -155,7 +156,7 @@ def belonging_to(item: Item, lines: Sequence[Line], end: int) -> Iterator[Line]:
 
 
 def plain_words(text: str) -> str:
-    """Words in one line, without the marks around them."""
+    """Words in one line, without any marks before them."""
     return " ".join(text.lstrip(_MARKS).rstrip(" \t|").split())
 
 
@@ -163,7 +164,16 @@ def item_words(line: Line) -> str:
     """What a line says, without the mark of a list item."""
     written = line.written or line.text
     mark = _LIST_MARK.match(written)
-    return plain_words(written[mark.end() :] if mark else written)
+    return _whole_words(written[mark.end() :] if mark else written)
+
+
+def _whole_words(text: str) -> str:
+    """Words in one line, without the marks around them but for those that they close again."""
+    words = text.lstrip(_MARKS)
+    marks = text[: len(text) - len(words)]
+    opening = marks[len(marks.rstrip("*_~`[(")) :]
+    is_closed = all(_CLOSING.get(mark, mark) in words for mark in opening)
+    return " ".join(f"{opening if is_closed else ''}{words}".rstrip(" \t|").split())
 
 
 def _indent(written: str) -> int:
@@ -188,5 +198,5 @@ def _below(lines: Sequence[Line], index: int) -> str:
         if line.kind is Kind.HEADING:
             break
         if line.kind is Kind.PROSE:
-            return plain_words(line.written)
+            return _whole_words(line.written)
     return ""

@@ -18,10 +18,19 @@ _ROW = re.compile(r"\|.*")
 _PARTS = re.compile(r"[,;:()|.]| - |[\u2013\u2014]")
 _DONE = re.compile(
     r"(?:now |already |was |is )?(?:done|fixed|resolved|closed|obsolete|settled)"
-    r"(?: (?:at|before|by|during|here|in|now|since|with)\b.*)?"
+    r"(?: (?:at|before|during|here|in|now|since|with)\b.*)?"
 )
-_OPEN = re.compile(r"\b(?:open|not (?:yet )?(?:done|fixed|resolved)|unfixed|unresolved)\b")
-_NOTHING = re.compile(r"(?:none|nothing|no (?:findings?|follow-ups?)|n/a)\b")
+_OPEN = re.compile(
+    r"\b(?:open|not (?:yet )?(?:done|fixed|resolved)|unfixed|unresolved)\b"
+    r"|\b(?:done|fixed|resolved|closed|settled)[ :|-]+(?:no|not(?: yet)?|never|false)"
+    r"[ ]*(?:[,;.|)]|$)"
+)
+_NOTHING = re.compile(
+    r"(?:none|nothing|no (?:open |further |other )?(?:findings?|follow-ups?|points?)|n/a)"
+    r"(?: (?:at all|else|found|for now|known|left|open|so far|to (?:add|do|fix|report)|yet))?"
+    r"(?:[ ]*(?:[,;:()|.\u2013\u2014]|$)| - )"
+)
+"""Nothing, where a point or its first part says no more."""
 
 
 def open_points(text: str) -> list[str]:
@@ -66,7 +75,9 @@ def _is_open(point: str) -> bool:
     if item and (item["box"] or " ") != " ":
         return False
     words = markdown.folded(item["words"] if item else point)
-    if _NOTHING.match(words) or (item["words"] if item else point).strip().startswith("~~"):
+    if _NOTHING.match(words.lstrip("|( ")) or (item["words"] if item else point).strip().startswith(
+        "~~"
+    ):
         return False
     if _OPEN.search(words):
         return True

@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.criteria import CRITERION
-from cde_orchestrator.domain.markdown import Kind, Line
+from cde_orchestrator.domain.markdown import Line
 from cde_orchestrator.domain.marked_items import Item, Mark, belonging_to, defining, item_words
 from cde_orchestrator.domain.project_paths import path_problem
 
@@ -36,6 +36,19 @@ _ENDING = re.compile(
     r"|svg|swift|tf|toml|ts|tsx|txt|vue|xml|yaml|yml)",
     re.IGNORECASE,
 )
+_NAME = re.compile(
+    r"(?:Docker|Container|Gem|Jenkins|Just|just|Make|Pip|Proc|Rake|Vagrant)file(?:\.[\w-]+)?"
+    r"|GNUmakefile|makefile|go\.(?:mod|sum|work)|CODEOWNERS|LICENSE"
+    r"|\.(?:docker|git|npm|prettier|eslint)ignore|\.gitattributes|\.editorconfig|\.env\.example"
+)
+"""A file that has another ending, or none."""
+_NO_PATH = re.compile(
+    r"[A-Z]+(?:/[A-Z]+)+|(?i:and/or|either/or|yes/no|true/false|on/off|n/a|he/she|his/her)"
+    r"|(?:application|audio|font|image|multipart|text|video)/(?:\*|css|csv|event-stream|form-data"
+    r"|gif|html|javascript|jpeg|json|markdown|mp4|mpeg|octet-stream|pdf|plain|png|toml|webp|xml"
+    r"|yaml|zip|x-[\w.-]+|vnd\.[\w.+-]+|[\w.-]+\+(?:json|xml|yaml|zip))"
+)
+"""Words or methods with a slash between them, and types of content."""
 _SERVES = re.compile(r"(?:serves|covers|for|and|criterion|criteria|ac[0-9]+|[\W_])*")
 """What says nothing but which criteria a task serves."""
 
@@ -64,9 +77,9 @@ def tasks_in(lines: list[Line]) -> list[Task]:
     criteria that it names, and the criteria that ``## Coverage`` says it serves.
     """
     section = _section(lines, _SECTION)
-    items = TASK.all_in(section)
-    ends = dict(pairwise([*(item.index for item in items), len(section)]))
-    chosen = defining(items)[: TASKS_LIMIT + 1]
+    items = defining(TASK.all_in(section))
+    ends = dict(pairwise([*sorted(item.index for item in items), len(section)]))
+    chosen = items[: TASKS_LIMIT + 1]
     found = {item.id: _task(item, section, ends[item.index]) for item in chosen}
     for line in _section(lines, _COVERAGE)[:LINES_LIMIT] if found else []:
         words = _written(line)
@@ -76,6 +89,12 @@ def tasks_in(lines: list[Line]) -> list[Task]:
                 known = dict.fromkeys([*found[key].criteria, *criteria])
                 found[key] = replace(found[key], criteria=tuple(known)[:CRITERIA_LIMIT])
     return list(found.values())
+
+
+def unnamed(text: str, files: Sequence[str], criteria: Sequence[str]) -> list[str]:
+    """The files and criteria of a task that its text does not name."""
+    named = {*_files_in(text), *CRITERION.named_in(text)}
+    return [each for each in [*files, *criteria] if each not in named]
 
 
 def ticks_in(lines: list[Line], known: Collection[str]) -> Mapping[str, bool]:
@@ -118,8 +137,7 @@ def _task(item: Item, lines: Sequence[Line], end: int) -> Task:
     text, files, criteria = item.words[: TEXT_LIMIT + 1], dict[str, None](), dict[str, None]()
     for number, line in enumerate(islice(belonging_to(item, lines, end), LINES_LIMIT)):
         written = _written(line)
-        spans = (_PLACE.fullmatch(span.strip()) for span in _SPAN.findall(written))
-        files |= {place[1]: None for place in spans if place and _is_file(place[1])}
+        files |= dict.fromkeys(_files_in(written))
         criteria |= dict.fromkeys(CRITERION.named_in(written))
         words = item_words(line)
         is_more = number and len(text) <= TEXT_LIMIT and not _SERVES.fullmatch(words.lower())
@@ -129,10 +147,17 @@ def _task(item: Item, lines: Sequence[Line], end: int) -> Task:
     return Task(item.id, kept, tuple(files)[:FILES_LIMIT], tuple(criteria)[:CRITERIA_LIMIT])
 
 
+def _files_in(text: str) -> list[str]:
+    spans = (_PLACE.fullmatch(span.strip()) for span in _SPAN.findall(text))
+    return [place[1] for place in spans if place and _is_file(place[1])]
+
+
 def _is_file(path: str) -> bool:
     if len(path) > PATH_LIMIT or path_problem(path) is not None:
         return False
-    return "/" in path or path == "Makefile" or _ENDING.fullmatch(path) is not None
+    if "/" in path:
+        return _NO_PATH.fullmatch(path) is None
+    return _NAME.fullmatch(path) is not None or _ENDING.fullmatch(path) is not None
 
 
 def _written(line: Line) -> str:
@@ -140,14 +165,10 @@ def _written(line: Line) -> str:
 
 
 def _section(lines: list[Line], heading: str) -> list[Line]:
-    """The first heading of that name with the lines under it, those of its subsections too."""
-    first = next(iter(markdown.headings(lines).get(heading, ())), None)
-    if first is None:
-        return []
-    after = range(first + 1, len(lines))
-    ends = (
-        at
-        for at in after
-        if lines[at].kind is Kind.HEADING and lines[at].level <= lines[first].level
-    )
-    return lines[first : next(ends, len(lines))]
+    """The first heading of that name that has anything below it, with all of that."""
+    found: list[Line] = []
+    for first in markdown.headings(lines).get(heading, ()):
+        found = lines[first : markdown.end_of(lines, first)]
+        if any(line.says for line in found[1:]):
+            break
+    return found

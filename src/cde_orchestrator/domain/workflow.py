@@ -213,6 +213,11 @@ class Workflow:
         """The phase with this id, or None."""
         return next((phase for phase in self.phases if phase.id == phase_id), None)
 
+    def waits_for_person(self, phase_id: str | None) -> bool:
+        """Whether it is a person who answers in this phase."""
+        phase = self.find(phase_id or "")
+        return phase is not None and phase.handler == "human_input"
+
     def after(self, phase_id: str) -> Phase | None:
         """The phase that follows, or None after the last one."""
         ids = [phase.id for phase in self.phases]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from mcp.server import MCPServer
-from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.application.logs.explain_error import (
@@ -15,8 +14,6 @@ from cde_orchestrator.application.logs.explain_error import (
     explain_in_markdown,
 )
 from cde_orchestrator.domain.errors.entry import Reader
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter
-from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 from cde_orchestrator.mcp_tools import _next
 from cde_orchestrator.mcp_tools._boundary import Service, reply
@@ -43,13 +40,7 @@ def register_resource(server: MCPServer) -> None:
         mime_type="text/markdown",
     )
     def error(code: str) -> str:
-        try:
-            return explain_in_markdown(code, Reader.AGENT)
-        except ValidationError as unknown:
-            payload = ErrorFormatter.payload(unknown, Reader.AGENT)
-            uri = f"cde://errors/{code}"
-            text = ErrorFormatter.format(unknown, Reader.AGENT)
-            raise MCPError(INVALID_PARAMS, text, {"uri": uri, "error": payload}) from unknown
+        return explain_in_markdown(code, Reader.AGENT)
 
 
 def _explained(service: Service, code: str | None) -> CallToolResult:

@@ -24,6 +24,7 @@ from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._caller import progress_watch
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST, excess_of
 from cde_orchestrator.mcp_tools._tool import LOOP, Effect, found_by, tool
+from cde_orchestrator.mcp_tools.resources import with_links
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.submit_work import SubmitWork
@@ -257,7 +258,7 @@ def _submitted(
 
 
 def _full(answer: FeatureReply, text: str) -> CallToolResult:
-    return reply(answer, text, _whole(answer), _next.on_feature(answer))
+    return with_links(reply(answer, text, _whole(answer), _next.on_feature(answer)), answer)
 
 
 def _whole(answer: Mapping[str, Any]) -> str:

@@ -38,11 +38,10 @@ ICONS = [
 ]
 
 _UNCHANGED = CacheHint(ttl_ms=3_600_000, scope="public")
-"""What is listed is the same as long as the server runs."""
+"""What is listed is the same as long as the server runs; of resources, only their kinds."""
 CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
     "server/discover": _UNCHANGED,
     "tools/list": _UNCHANGED,
-    "resources/list": _UNCHANGED,
     "resources/templates/list": _UNCHANGED,
     "prompts/list": _UNCHANGED,
 }

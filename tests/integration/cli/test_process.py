@@ -299,3 +299,28 @@ def test_a_server_that_is_asked_to_end_while_it_starts_ends(
         said = server.stderr.read().decode()
     assert code == 0, said
     assert "Exception ignored" in said
+
+
+def test_a_summary_on_a_terminal_gives_nobody_the_prompt(project: Path) -> None:
+    agents = ["alf", "bea", "carl"]
+    commands = {
+        "alf": ["resume", "alf", "--agent", "alf"],
+        "bea": ["grow", "bea", "research", "--agent", "bea"],
+    }
+    text = "## Question\nWhy?\n## Criteria\nms\n## Method\nrun\n" + "a b " * 90
+    for agent in agents:
+        answer("start", "Why is it slow?", "-w", "research", "-n", agent, cwd=project)
+        words = commands.get(agent, ["resume", agent, "--agent", agent])
+        if agent == "carl":  # whose output somebody reads
+            assert "\n# Question\n" in cde(*words, cwd=project).stdout
+        else:
+            assert "\n# Question\n" not in on_terminal(*words, cwd=project)
+
+    results = ("--results", json.dumps({"question": text}))
+    printed = {
+        agent: cde("submit", agent, "question", *results, "--agent", agent, cwd=project).stdout
+        for agent in agents
+    }
+
+    still = {agent: "given for this feature still holds" in printed[agent] for agent in agents}
+    assert still == {"alf": False, "bea": False, "carl": True}

@@ -344,6 +344,25 @@ def test_what_was_only_recorded_is_said_and_decides_where_it_is_asked_for(
     assert (late, answer["features"][1]["required"]) == (1, True)
 
 
+def test_a_branch_from_before_the_rule_does_not_evade_it(feature: CommittedFeature) -> None:
+    rule, root = ".cde/workflow.yml", feature.root
+    feature.commit({rule: "version: 1\nproof: recorded\n"})
+    feature.commit({"specs/tips/proofs.yml": "AC1: tests/test_tips.py::test_tips\n"})
+    old = git(root, "rev-parse", "HEAD")
+    feature.commit({rule: "version: 1\nproof: required\n"})
+    git(root, "switch", "--quiet", "--create", "side", old)
+    feature.commit({"specs/evil/proofs.yml": "AC1: tests/test_evil.py::test_evil\n"})
+    alone, _ = verified(root, "--trust")
+    git(root, "switch", "--quiet", "main")
+    git(root, "merge", "--quiet", "--message=Merge", "side")
+
+    merged, answer = verified(root, "--trust")
+
+    assert (alone, merged) == (0, 1)
+    required = {each["name"]: each["required"] for each in answer["features"]}
+    assert required == {"evil": True, "fees": True, "tips": False}
+
+
 @pytest.mark.parametrize(
     "words", [["fees", "--all"], ["--json", "--markdown"], ["--unknown"], ["--at"]]
 )

@@ -243,6 +243,19 @@ def test_the_code_of_a_feature_is_taken_back_where_it_is_worked_on(stage: Stage)
     assert (theirs.read_text(), own.read_text()) == ("a person's\n", "the feature's\n")
 
 
+def test_what_another_agent_works_on_is_not_run_nor_taken_elsewhere(stage: Stage) -> None:
+    make_repository(stage)
+    assert stage.cde("resume", "north", "--agent", "zoe").code == 0
+
+    assert stage.run("north").error == "E122"
+    assert stage.prompts() == []
+    every = stage.cde("run", "--all", "--agent", "agent", "--json").reply["runs"]
+
+    codes = {run["feature"]: (run["error"] or {}).get("code") for run in every}
+    assert codes == {"north": "E122", "south": None, "west": None}
+    assert [apart(stage, name).exists() for name in NAMES] == [False, True, True]
+
+
 THEN_A_PERSON = TWO_PHASES.replace(
     "      - id: build\n",
     "      - id: approve\n        handler: human_input\n        prompt: standard/approve-spec.md\n"

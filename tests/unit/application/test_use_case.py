@@ -25,6 +25,7 @@ from cde_orchestrator.application.ports.checks import (
     Callers,
     CheckRunner,
     ContentValidator,
+    ObjectStore,
     TrustStore,
     VersionControl,
 )
@@ -51,6 +52,7 @@ from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.application.state.undo_rollback import WorkPlaces
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts
@@ -75,6 +77,8 @@ PORTS: Mapping[str, Any] = {
     "submission": SubmissionPorts,
     "inspector": ProjectInspector,
     "content": ContentValidator,
+    "objects": ObjectStore,
+    "standing": Standing,
     "checks": CheckRunner,
     "reports": ErrorReports,
     "files": ProjectFiles,
@@ -104,10 +108,10 @@ NAMES = """
     move_work onboard_project read_logs record_agent_run reset_breaker restore_state
     resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress send_back
     set_check set_project_status show_approval show_baseline show_checks show_client_entry
-    show_criterion show_dashboard show_error_report show_feature show_workflows start_feature
-    submit_work test_agent test_alert trace_call trust_agents trust_checks try_checks
-    validate_workflows verify_features verify_state waive_criterion watch_alerts watch_health
-    write_guide write_hooks
+    show_criterion show_dashboard show_error_report show_feature show_output show_workflows
+    start_feature submit_work test_agent test_alert trace_call trust_agents trust_checks
+    try_checks validate_workflows verify_features verify_state waive_criterion watch_alerts
+    watch_health write_guide write_hooks
 """
 
 

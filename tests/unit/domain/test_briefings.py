@@ -110,6 +110,16 @@ def test_whom_a_command_gave_the_phase_is_kept_with_it_until_it_begins_again() -
     assert not Briefings().knows(ann, login)
 
 
+def test_who_has_a_connection_takes_the_place_of_whom_a_command_gave_the_phase() -> None:
+    login, ann = feature(), Caller(client="cli", channel="shell", connection="commands one")
+    keep_given(ann, login)
+    keep_given(None, login)
+    assert Briefings().knows(ann, login)
+    keep_given(ROBOT, login)
+
+    assert not Briefings().knows(ann, login)
+
+
 def test_commands_that_nobody_is_known_by_know_nothing() -> None:
     login, somebody = feature(), Caller(client="cli", channel="shell")
     keep_given(somebody, login)

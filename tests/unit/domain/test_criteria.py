@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from cde_orchestrator.domain.criteria import (
@@ -145,6 +147,15 @@ def test_what_looks_like_a_criterion_and_is_none_is_found(line: str, begins: str
 )
 def test_what_speaks_of_one_or_of_something_else_is_not(line: str) -> None:
     assert overlooked_in(f"## Acceptance criteria\n- AC1: It is light\n\n{line}\n") == []
+
+
+@pytest.mark.parametrize("line", ["- AC1: `GET` is [quick](a)", "### AC1\n\n`GET` is [quick](a)"])
+def test_the_words_that_are_kept_have_no_marks_before_them(line: str) -> None:
+    """Proofs of earlier releases are kept with these words and their digest."""
+    (found,) = criteria_in(line)
+
+    assert found.text == "GET` is [quick](a)"
+    assert found.digest == hashlib.sha256(found.text.encode()).hexdigest()
 
 
 def test_only_under_a_heading_about_criteria() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.feature_tasks import (
     TaskState,
@@ -66,6 +66,14 @@ def test_an_unknown_task_is_refused_and_nothing_is_ticked(
     feature.phases["plan"].tasks = []
     with pytest.raises(FeatureError, match="none so far"):
         tick(feature, WORKFLOW, BUILD, ["T1"], [])
+
+
+def test_a_task_that_is_said_to_be_done_and_not_is_refused(feature: Feature) -> None:
+    with pytest.raises(ValidationError) as refused:
+        tick(feature, WORKFLOW, BUILD, ["T1", "T2"], ["t2", "T1"])
+    assert refused.value.code == "E305"
+    assert refused.value.context["reason"] == "done has T2, T1, too"
+    assert done(feature) == []
 
 
 def test_the_newest_list_counts_and_begins_with_all_open(feature: Feature) -> None:

@@ -23,11 +23,19 @@ def review(*points: str, heading: str = "Follow-ups") -> str:
         "fixed widths are too narrow",
         "the fix is slow on Windows",
         "minor: was fixed once; open again",
+        "Nothing checks the limit of 5",
+        "None-existing users are charged",
+        "None of the tests covers a refund",
+        "No findings of the audit were read",
+        "Closed accounts, done by hand, are charged",
+        "Resolved: no",
+        "a.py:3, fixed: not yet.",
+        "| a.py:3 | done: no |",
     ],
 )
 @pytest.mark.parametrize("heading", ["Follow-ups", "Findings"])
 def test_a_point_is_open_unless_it_is_marked(point: str, heading: str) -> None:
-    shown = point.removeprefix("[ ] ")
+    shown = point.removeprefix("[ ] ").strip("| ")
     assert open_points(review(f"- {point}", heading=heading)) == [shown]
 
 
@@ -45,7 +53,14 @@ def test_a_point_is_open_unless_it_is_marked(point: str, heading: str) -> None:
         "| Place | State |\n|---|---|\n| a.py:3 | fixed |",
         "None: every line was read.",
         "- No findings",
+        "- Nothing.",
+        "- **None**, all of it was read",
+        "(none)",
+        "- Nothing to report",
+        "- None so far - see the log",
         "n/a",
+        "| Place | State |\n|---|---|\n| None | |",
+        "- a.py:3, done: no test lacks",
         "<!-- a comment -->",
         "```\n- code\n```",
         "",

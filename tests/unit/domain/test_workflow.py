@@ -293,3 +293,11 @@ def test_a_path_without_the_features_name_is_shared_and_named_once() -> None:
     workflow = Workflow(id="w", phases=phases)
     assert workflow.shared_paths() == ["CHANGELOG.md"]
     assert workflow.paths_for("login") == {"login/a.md", "CHANGELOG.md"}
+
+
+def test_a_phase_of_a_person_is_known_by_its_id() -> None:
+    asking = Workflow(id="w", phases=(Phase(id="plan"), Phase(id="yes", handler="human_input")))
+
+    waits = [asking.waits_for_person(each) for each in ("plan", "yes", "gone", None)]
+
+    assert waits == [False, True, False, False]

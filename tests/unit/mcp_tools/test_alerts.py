@@ -11,7 +11,6 @@ from typing import Any
 import anyio
 import pytest
 from mcp.client.client import Client
-from mcp.server import MCPServer
 from mcp.types import ResourceUpdatedNotification, TextResourceContents
 
 from cde_orchestrator.application.ports.health import AlertEvent
@@ -20,7 +19,9 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.mcp_tools import alerts
-from cde_orchestrator.mcp_tools.alerts import URI, AlertSubscriptions
+from cde_orchestrator.mcp_tools.alerts import URI
+from cde_orchestrator.mcp_tools.subscriptions import ResourceSubscriptions
+from cde_orchestrator.orchestrator_server import OrchestratorServer
 from cde_orchestrator.served_project import ServedProject
 
 pytestmark = pytest.mark.anyio
@@ -34,10 +35,11 @@ def anyio_backend() -> str:
 @asynccontextmanager
 async def connected(root: Path, **options: Any) -> AsyncIterator[Client]:
     """A client of a server that looks at the alerts all the time."""
-    served, subscriptions = ServedProject(root, pinned=True), AlertSubscriptions(0.01)
+    served, subscriptions = ServedProject(root, pinned=True), ResourceSubscriptions(0.01)
     served.handle(OnboardProject())
-    server: MCPServer[None] = MCPServer("alerts", subscriptions=subscriptions)
-    alerts.register(server, served, subscriptions)
+    server = OrchestratorServer(served, subscriptions=subscriptions)
+    alerts.register(server, served)
+    subscriptions.serve(server, served)
     async with Client(server, **options) as client:
         yield client
     served.close()
@@ -94,7 +96,6 @@ async def test_who_subscribed_by_an_older_protocol_is_told_until_it_unsubscribes
 
     with send, receive:
         async with connected(tmp_path, mode="legacy", message_handler=remember) as client:
-            await client.subscribe_resource("cde://other")
             await client.subscribe_resource(URI)
             fire_in_another_process(tmp_path)
             with anyio.fail_after(60):

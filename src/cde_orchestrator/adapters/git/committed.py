@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,16 +42,28 @@ class GitCommittedFiles:
             listed = git.output("ls-tree", "-r", "-z", "--full-tree", "--name-only", tree, below)
         return [posixpath.relpath(path, inside) for path in names_in(listed)]
 
-    def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
+    def versions(
+        self, root: Path, commit: str, path: str, *, not_after: str | None = None
+    ) -> Sequence[bytes]:
         """What was committed of a file, up to a commit, the oldest first.
+
+        Args:
+            root: of the project.
+            commit: the last one.
+            path: of the file.
+            not_after: omit what was committed on top of this commit.
 
         Raises:
             FeatureError: E136, git refuses.
         """
         with self._git(root) as (git, inside):
             place = posixpath.normpath(posixpath.join(inside, path))
+            after: frozenset[str] = frozenset()
+            if not_after is not None:
+                words = ("--ancestry-path", "--end-of-options", f"{not_after}..{commit}")
+                after = frozenset(git.output("rev-list", *words).decode().split())
             found: list[bytes] = []
-            for each in reversed(_commits(git, commit, f":(top,literal){place}")):
+            for each in reversed(_commits(git, commit, f":(top,literal){place}", after)):
                 named = f"{each}:{place}"
                 asked = git.output("cat-file", "--batch-check", data=os.fsencode(f"{named}\n"))
                 if not asked.endswith(b" missing\n"):
@@ -62,7 +74,7 @@ class GitCommittedFiles:
     def came(self, root: Path, commit: str, path: str) -> Sequence[str]:
         """Commits at which a file first came, one of each line of history that has it.
 
-        None where that cannot be known, as history is cut off.
+        Empty where that cannot be known, as history is cut off.
 
         Raises:
             FeatureError: E136, git refuses.
@@ -99,7 +111,11 @@ class GitCommittedFiles:
             yield git, folder_inside(git)
 
 
-def _commits(git: Git, commit: str, pathspec: str) -> list[str]:
+def _commits(
+    git: Git, commit: str, pathspec: str, omitted: Collection[str] = frozenset()
+) -> list[str]:
     """Commits that changed a path, the latest first; merges too, where a side differs."""
-    words = ("--full-history", f"--max-count={COMMITS_LIMIT}", "--end-of-options", commit)
-    return git.output("rev-list", *words, "--", pathspec).decode().split()
+    most = COMMITS_LIMIT + len(omitted)
+    words = ("--full-history", f"--max-count={most}", "--end-of-options", commit, "--", pathspec)
+    found = git.output("rev-list", *words).decode().split()
+    return [each for each in found if each not in omitted][:COMMITS_LIMIT]

@@ -52,10 +52,13 @@ _CHANGELOGS = tuple(
 )
 _FRAGMENTS = ("changes.d", "changelog.d", "newsfragments", ".changeset")
 _ITEM = re.compile(r"[ \t]{0,8}[-*+] +(?P<box>\[[ xX]\] +)?(?P<words>\S.*)")
-_SECTION = re.compile(r"\[testenv:([\w.-]{1,40})\]")
+_SECTION = re.compile(r"\[testenv:([^\s\]]{1,80})\]")
 _LISTED = re.compile(r"env_?list[ \t]*=(.*)")
-_PARTS = re.compile(r"[\s,]+")
+_ENVIRONMENT = re.compile(r"[^\s,{}]*+(?:\{[^{}]*+\}[^\s,{}]*+)+|[^\s,{}]++")
+_CHOICE = re.compile(r"([^{}]*)\{([^{}]*)\}([^{}]*)")
+"""One of several parts of a name, as in ``{lint,type}``."""
 _SESSION = re.compile(r"@(?:nox\.)?session\b")
+_NAMED = re.compile(r"\bname\s*=(?:\s*[\"']([\w.-]{1,40})[\"'])?")
 _FUNCTION = re.compile(r"def (\w{1,40})\s*\(")
 _HOOK = re.compile(r"^[ \t]{0,20}(?:- )?id:[ \t]{0,20}([\w.-]{1,40})[ \t\r]*$", re.MULTILINE)
 
@@ -77,11 +80,19 @@ class Conventions:
     checklist: Strings
 
 
-def conventions_of(folder: ProjectFolder, package_manager: str) -> Conventions:
-    """What the folder's files say; ``package_manager`` runs the scripts of ``package.json``."""
+def conventions_of(
+    folder: ProjectFolder, package_manager: str, script_test: Strings
+) -> Conventions:
+    """What the folder's files say.
+
+    Args:
+        folder: the project's.
+        package_manager: what runs the scripts of ``package.json``.
+        script_test: the command of its script ``test``; empty where it has none of use.
+    """
     return Conventions(
         instructions=_instructions(folder),
-        commands=tuple(_bounded(_commands(folder, package_manager))),
+        commands=tuple(_bounded(_commands(folder, package_manager, script_test))),
         changelog=(*folder.present(*_CHANGELOGS), *folder.folders(*_FRAGMENTS)),
         checklist=_checklist(folder),
     )
@@ -109,13 +120,17 @@ def _instructions(folder: ProjectFolder) -> Strings:
     return tuple(found.values())
 
 
-def _commands(folder: ProjectFolder, package_manager: str) -> Iterator[Mapping[str, str]]:
+def _commands(
+    folder: ProjectFolder, package_manager: str, script_test: Strings
+) -> Iterator[Mapping[str, str]]:
     for name in makefile_of(folder):
         yield from _known(make_targets(folder.text(name)), "make {}", name)
+    if script_test:
+        yield {"kind": "test", "command": " ".join(script_test), "source": "package.json"}
     package = folder.content("package.json")
     scripts = package.get("scripts") if isinstance(package, dict) else None
     if isinstance(scripts, dict):
-        others = (name for name in scripts if name != "test")  # which is the test command
+        others = (name for name in scripts if name != "test")
         yield from _known(others, f"{package_manager} run {{}}", "package.json")
     tox = {"tox.ini": _environments(folder.head("tox.ini"))}
     tox["pyproject.toml"] = _tox_in(folder.content("pyproject.toml"))
@@ -153,12 +168,25 @@ def _bounded(commands: Iterable[Mapping[str, str]]) -> Iterator[Mapping[str, str
 
 def _environments(ini: str) -> set[str]:
     """The environments of a ``tox.ini``: its sections, and the words of its lists."""
-    found, is_listed = set(_SECTION.findall(ini)), False
-    for line in ini.split("\n"):
+    found, is_listed = _expanded(" ".join(_SECTION.findall(ini))), False
+    for written in ini.split("\n"):
+        line = written.partition("#")[0]
         listed = _LISTED.match(line)
-        is_listed = listed is not None or (is_listed and line[:1] in {" ", "\t"})
+        is_listed = listed is not None or (is_listed and line[:1] in {"", " ", "\t"})
         if is_listed:
-            found.update(_PARTS.split(listed[1] if listed else line))
+            found |= _expanded(listed[1] if listed else line)
+    return found
+
+
+def _expanded(names: str) -> set[str]:
+    """The names, of ``{lint,type}`` both; none of one with several choices, which is long."""
+    found: set[str] = set()
+    for name in _ENVIRONMENT.findall(names):
+        if choice := _CHOICE.fullmatch(name):
+            parts = choice[2].split(",")
+            found |= {f"{choice[1]}{part.strip()}{choice[3]}" for part in parts}
+        elif "{" not in name:
+            found.add(name)
     return found
 
 
@@ -175,14 +203,19 @@ def _tox_in(pyproject: object) -> set[str]:
 
 
 def _sessions(noxfile: str) -> Iterator[str]:
-    """The functions that are sessions of nox."""
-    is_session = False
-    for line in noxfile.split("\n"):
-        if _SESSION.match(line):
-            is_session = True
-        elif is_session and (function := _FUNCTION.match(line)):
-            yield function[1]
-            is_session = False
+    """The sessions of nox: the functions, or the names that they are given."""
+    is_session, is_open, name = False, False, None
+    for written in noxfile.split("\n"):
+        line = written.partition("#")[0]
+        if function := _FUNCTION.match(line):
+            if is_session:
+                yield function[1] if name is None else name
+            is_session, is_open, name = False, False, None
+        elif line.startswith("@"):
+            is_open = _SESSION.match(line) is not None
+            is_session = is_session or is_open
+        if is_open and (named := _NAMED.search(line)):
+            name = named[1] or ""  # one that is computed is not known
 
 
 def _checklist(folder: ProjectFolder) -> Strings:

@@ -15,7 +15,7 @@ from cde_orchestrator.infrastructure.system.viewing import applies
 
 RULES_FILE = "rules.md"
 SHOWN = 8 * 1024
-"""Characters of the rules that a prompt shows."""
+"""Bytes in UTF-8 of the rules that a prompt shows."""
 _READ_BYTES = 64 * 1024
 
 
@@ -32,7 +32,11 @@ def own_rules_of(root: Path) -> OwnRules:
     except OSError as error:
         return OwnRules(problem=error_words(error))
     text = without_secrets(harmless(data.decode("utf-8-sig", "replace"))).strip()
-    if len(text) <= SHOWN and size <= len(data):
+    encoded = text.encode()
+    if len(encoded) <= SHOWN and size <= len(data):
         return OwnRules(text)
-    shown = text[:SHOWN].rpartition("\n")[0].rstrip() or text[:SHOWN]  # whole lines, if it has any
+    first = encoded[:SHOWN].decode(errors="ignore")
+    shown = first.rpartition("\n")[0].rstrip()
+    if len(shown) < len(first) // 2:  # a line is long: whole ones would say little
+        shown = first
     return OwnRules(shown, more=max(size - len(shown.encode()), 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.proving import ChangedFile
-from cde_orchestrator.application.proofs.others_changes import changes_of_others
+from cde_orchestrator.application.proofs.others_changes import made_by_others
 from cde_orchestrator.application.proofs.proving import Proving, is_record
 from cde_orchestrator.domain.documents import is_document
 from cde_orchestrator.domain.errors.template import plain
@@ -66,8 +66,8 @@ class DueChanges:
         before = self.proving.base_of(feature).id
         after = self.proving.trees.now(self.proving.root).id
         differing = self.proving.changed(before, after, feature, workflow)
-        others = changes_of_others(self.project, feature, workflow, self.proving)
-        changed = [file for file in differing if file not in others]
+        others = made_by_others(self.project, feature, workflow, self.proving, lambda: differing)
+        changed = [file for file in differing if file.path not in others]
         if phase.changes is not None and workflow.proof == "required":
             self._require_code(changed, feature.base.commit, len(differing) - len(changed))
         return self._difference(before, after, {file.path for file in changed})

@@ -7,12 +7,13 @@ from dataclasses import field
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.submission import require_answerable
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FailedReply, phase_record_view
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.records import Failure, checked_key, checked_reason
 
@@ -26,6 +27,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         idempotency_key: names the call, so that a repeated one counts once.
         stays: whether the last attempt, too, leaves the feature at the phase, for a person.
         results: must be empty; texts that came with it would be lost silently.
+        to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
     feature_id: str
@@ -36,6 +38,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
     idempotency_key: str | None = None
     stays: bool = False
     results: Mapping[str, str] = field(default_factory=dict)
+    to_work: bool = field(default=True, compare=False)
 
     def __call__(
         self,
@@ -52,6 +55,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         reason = checked_reason(self.reason)
         leases = features.leases(self.agent)
         key, present = checked_key(self.idempotency_key), sources.keep_of(self.feature_id, features)
+        reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         with features.change(self.feature_id) as (project, feature, workflow):
             record = feature.phases.get(self.phase_id)
             by = leases.caller.name
@@ -66,9 +70,9 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
                 feature.fail_phase(*failed, stays=self.stays)
                 if feature.is_open:
                     enter_phase(feature, workflow, outputs, present, again=True)
+                    keep_given(reader.caller, feature, reader.rules)
                 feature.seen_source = present.moment or feature.seen_source
         record = feature.phases[self.phase_id]
-        reader = rendering.reader(self.agent)
         phase = rendering.committed_view(project, feature, workflow, reader)
         return {
             **features.reply(project, feature, phase),

@@ -39,11 +39,13 @@ class GetFeatureStatus(
     Attributes:
         detail: ``brief``, or ``full`` for the whole goal and the times too.
         to_work: whether somebody works by the prompt; else what takes time is left out of it.
+        to_run: whether a run is about to let agents work; refused while another agent does.
     """
 
     feature_id: str
     detail: str = "brief"
     to_work: bool = True
+    to_run: bool = False
 
     def __call__(
         self,
@@ -53,12 +55,14 @@ class GetFeatureStatus(
         baselines: Baselines,
         checks: CheckRunner,
     ) -> FeatureStatusReply | FeatureDetailReply:
-        """Raises E004, E102, E103, E305."""
+        """Raises E004, E102, E103, E122, E305."""
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
         leases = features.leases()
         project, feature, workflow = features.read(self.feature_id)
+        if self.to_run and not workflow.waits_for_person(feature.current_phase):
+            leases.require_free(feature, takeover=False)
         reader = None if self.to_work else ONLOOKER
         phase = rendering.committed_view(project, feature, workflow, reader)
         brief: FeatureStatusReply = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from cde_orchestrator.application.features.feature_tasks import covered_outputs, keep_tasks
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.features.submission import Found
@@ -67,12 +67,14 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
 
     Attributes:
         workflow: its name.
+        to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
     feature_id: str
     workflow: str = STANDARD
     agent: str | None = None
     takeover: bool = False
+    to_work: bool = field(default=True, compare=False)
 
     def __call__(
         self,
@@ -88,7 +90,8 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
         wanted = features.workflows.load(root).get(self.workflow)
         rendering.try_first(features.repository.get(root), wanted)
         grown: GrownView | None = None
-        source, reader = sources.keep_of(self.feature_id, features), rendering.reader(self.agent)
+        source = sources.keep_of(self.feature_id, features)
+        reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         with features.change(self.feature_id) as (project, feature, present):
             leases.require_free(feature, takeover=self.takeover)
             if wanted.id != present.id:

@@ -50,11 +50,13 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         status: only those with this status, or ``open``; all when None.
         limit: features on a page; at least 1, and more than 100 count as 100.
         cursor: ``next_cursor`` of the page before.
+        prefix: only those whose name begins so.
     """
 
     status: str | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
+    prefix: str = ""
 
     def __call__(
         self,
@@ -99,6 +101,8 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
             raise ValidationError.of("E305", argument="status", reason=reason)
 
     def _wanted(self, feature: FeatureSummary) -> bool:
+        if not feature.name.startswith(self.prefix):
+            return False
         if self.status == OPEN:
             return feature.status not in CLOSED_STATUSES
         return self.status in (None, feature.status)

@@ -13,7 +13,7 @@ from cde_orchestrator.application.features import prompt_facts as facts
 from cde_orchestrator.application.features.related_features import RelatedFeatures
 from cde_orchestrator.application.ports.checks import Callers, VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
-from cde_orchestrator.application.task_views import task_views
+from cde_orchestrator.application.task_views import task_line, task_views
 from cde_orchestrator.application.views import OutputView, PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
@@ -194,7 +194,7 @@ class PhasePrompts:
             "agent": _typed(reader),
             "known": bool(reader.caller and reader.caller.connection),
             "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
-            "tasks": task_views(feature, workflow) if reader.fresh else [],
+            "tasks": _tasks(feature, workflow) if reader.fresh else [],
             **self._on_files(project, feature, phase, workflow, given, reader),
             "failing_tests": facts.failing_tests(record),
             "returned": facts.returned(record),
@@ -343,6 +343,10 @@ def _proof_variables(workflow: Workflow) -> dict[str, Any]:
     runners = list(workflow.runner.names) if workflow.runner else []
     forms = {name: FORMS[name] for name in runners if name in FORMS}
     return {"required": required, "runners": runners, "forms": forms}
+
+
+def _tasks(feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
+    return [{**each, "line": task_line(each)} for each in task_views(feature, workflow)]
 
 
 def _goal(feature: Feature) -> str:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,17 +161,17 @@ class SourceSince:
     def _lines(
         self, project: Project, feature: Feature, workflow: Workflow
     ) -> Mapping[str, tuple[int, int] | None]:
-        from cde_orchestrator.application.proofs.others_changes import changes_of_others
+        from cde_orchestrator.application.proofs.others_changes import made_by_others
 
         if feature.base is not None:
             proving = self.proving()
             before, after = proving.base_of(feature).id, proving.trees.now(proving.root).id
             lines = self.git().lines_between(proving.root, before, after) or {}
-            if lines and (others := changes_of_others(project, feature, workflow, proving)):
-                changed = proving.trees.changed(proving.root, before, after)
-                theirs = {file.path for file in changed if file in others}
-                return {path: lines[path] for path in lines if path not in theirs}
-            return lines
+            if not lines:
+                return lines
+            differing = partial(proving.trees.changed, proving.root, before, after)
+            theirs = made_by_others(project, feature, workflow, proving, differing)
+            return {path: lines[path] for path in lines if path not in theirs}
         if feature.baseline is not None:
             return dict.fromkeys(self.git().changed_since(self.root, feature.baseline) or ())
         return {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures, meant_feature
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore
@@ -89,11 +90,15 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
     """Take up a feature where it stands; a failed one goes back to the phase that failed.
 
     A completed one is only reported.
+
+    Attributes:
+        to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
     feature_id: str
     agent: str | None = None
     takeover: bool = False
+    to_work: bool = field(default=True, compare=False)
 
     def __call__(
         self,
@@ -106,7 +111,8 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
         checks: CheckRunner,
     ) -> ResumeReply:
         """Raises E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311."""
-        leases, reader = features.leases(self.agent), rendering.reader(self.agent)
+        leases = features.leases(self.agent)
+        reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         root = features.root
         project = features.repository.get(root)
         found, present = meant_feature(project, self.feature_id), Present()

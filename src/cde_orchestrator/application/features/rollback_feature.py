@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import field
 from typing import Any
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
 from cde_orchestrator.application.features.rollback import FileRow, Rollback, target_phase
@@ -20,6 +21,7 @@ from cde_orchestrator.application.features.source_changes import (
 )
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
@@ -60,6 +62,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         reason: why.
         code: also take back what the feature, and nobody else, changed in the source since.
         dry_run: only show what would happen.
+        to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
     feature_id: str
@@ -67,6 +70,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
     reason: str
     code: bool = False
     dry_run: bool = False
+    to_work: bool = field(default=True, compare=False)
 
     def __call__(
         self,
@@ -79,6 +83,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         """Raises E004, E102, E103, E107, E122, E123, E126, E206, E302, E303, E305."""
         reason = checked_reason(self.reason)
         root, repository, leases = features.root, features.repository, features.leases()
+        reader = rendering.reader() if self.to_work else ONLOOKER
         project, feature, workflow = features.read(self.feature_id)
         phase = target_phase(feature, workflow, self.to_phase)
         leases.require_free(feature, takeover=False)
@@ -113,7 +118,8 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
             with repository.transaction(root) as project:
                 project.require_writable()
                 taken = rollback.take_back(project, dry_run=False)
-        shown = rendering.committed_view(project, taken.feature, taken.workflow)
+                keep_given(reader.caller, taken.feature, reader.rules)
+        shown = rendering.committed_view(project, taken.feature, taken.workflow, reader)
         return {
             **features.reply(project, taken.feature, shown),
             "dry_run": self.dry_run,

@@ -221,12 +221,13 @@ class _Whose:
     def _others(self) -> bool:
         """Whether another feature was, or may have been, at work in this folder since."""
         since = self.start.at
-        return any(
-            each.updated_at >= since
-            or (each.claimed_until is not None and each.claimed_until >= since)
+        lately = (
+            each.id
             for each in self.project.features.summaries()
-            if each.id != self.feature.id and not self._is_elsewhere(each.id)
+            if each.updated_at >= since
+            or (each.claimed_until is not None and each.claimed_until >= since)
         )
+        return any(each != self.feature.id and not self._is_elsewhere(each) for each in lately)
 
     def _is_elsewhere(self, feature_id: str) -> bool:
         """Whether the feature's phases were all in other folders."""

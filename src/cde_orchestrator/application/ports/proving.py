@@ -84,8 +84,13 @@ class CommittedFiles(Protocol):
     def listed(self, root: Path, tree: str, folder: str) -> Sequence[str]:
         """Paths of the files below a folder of the project in a tree."""
 
-    def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
-        """What was committed of a file up to a commit, the oldest first, as far as it is known."""
+    def versions(
+        self, root: Path, commit: str, path: str, *, not_after: str | None = None
+    ) -> Sequence[bytes]:
+        """What was committed of a file up to a commit, the oldest first, as far as it is known.
+
+        Without what was committed on top of ``not_after``.
+        """
 
     def came(self, root: Path, commit: str, path: str) -> Sequence[str]:
         """Commits at which a file first came, in each line of history; none where unknown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cde_orchestrator.application.ports.proving import ChangedFile
@@ -17,9 +17,30 @@ Time = tuple[datetime, datetime | None]
 """From when to when; without an end until now."""
 
 
+def made_by_others(
+    project: Project,
+    feature: Feature,
+    workflow: Workflow,
+    proving: Proving,
+    differing: Callable[[], Iterable[ChangedFile]],
+) -> set[str]:
+    """Paths of the files that differ since the feature began by what others changed.
+
+    What differs is asked for only where others changed something.
+    """
+    own: dict[str, ChangedFile] | None = None
+    found: set[str] = set()
+    for other in changes_of_others(project, feature, workflow, proving):
+        if own is None:
+            own = {file.path: file for file in differing()}
+        if own.get(other.path) == other:
+            found.add(other.path)
+    return found
+
+
 def changes_of_others(
     project: Project, feature: Feature, workflow: Workflow, proving: Proving
-) -> list[ChangedFile]:
+) -> Iterator[ChangedFile]:
     """Files that changed while another feature was at work, and this one changed nothing.
 
     That is so in another folder, and in the feature's own as long as it is in no phase that
@@ -27,19 +48,19 @@ def changes_of_others(
     """
     record = feature.phases.get(feature.current_phase or "")
     if record is None or record.start_source is None:
-        return []
+        return
     at_work = [*_times_at_work(feature, workflow)]
-    found: list[ChangedFile] = []
     for summary in project.features.summaries():
+        if summary.id == feature.id or summary.updated_at <= feature.created_at:
+            continue
         other = project.features.by_id(summary.id)
-        if other is None or other.id == feature.id or other.updated_at <= feature.created_at:
+        if other is None:
             continue
         for first, last in _stretches(other, record.start_source.folder, at_work):
             try:
-                found += proving.trees.changed(proving.root, first.tree, last.tree)
+                yield from proving.trees.changed(proving.root, first.tree, last.tree)
             except FeatureError:  # git keeps it no longer, or too much changed
                 continue
-    return found
 
 
 def _times_at_work(feature: Feature, workflow: Workflow) -> Iterator[Time]:

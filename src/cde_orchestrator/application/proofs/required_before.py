@@ -20,22 +20,23 @@ def proofs_path(feature: str) -> str:
 def was_only_recorded(verifying: Verifying, commit: str, feature: str) -> bool:
     """Whether the workflow file said ``proof: recorded`` when the feature's proofs came.
 
-    What the feature claims of itself does not count. It is required, too, where the project had
-    required it before, so that nobody takes that back for a feature, or where it is not known.
+    What the feature claims of itself does not count. It is required, too, where the project
+    required it in a commit that does not follow the one with the proofs, so that nobody takes
+    that back for a feature, nor begins it on a branch from before; and where it is not known.
 
     Raises:
         FeatureError: E136, git refuses.
     """
     came = verifying.committed.came(verifying.root, commit, proofs_path(feature))
-    return bool(came) and all(_only_recorded(verifying, each) for each in came)
+    return bool(came) and all(_only_recorded(verifying, commit, each) for each in came)
 
 
-def _only_recorded(verifying: Verifying, commit: str) -> bool:
+def _only_recorded(verifying: Verifying, commit: str, came: str) -> bool:
     root = verifying.root
-    tree = verifying.trees.at(root, commit)
+    tree = verifying.trees.at(root, came)
     then = verifying.trees.contents(root, tree.id, [WORKFLOW])[WORKFLOW]
-    before = verifying.committed.versions(root, commit, WORKFLOW)
-    rules = {_rule(verifying, each) for each in before}
+    others = verifying.committed.versions(root, commit, WORKFLOW, not_after=came)
+    rules = {_rule(verifying, each) for each in others}
     return then is not None and _rule(verifying, then) == "recorded" and "required" not in rules
 
 

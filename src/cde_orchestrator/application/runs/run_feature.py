@@ -92,7 +92,7 @@ class FeatureRun:
         trusted = self.service.handle(GetTrustedAgents(names=names))
         feature = assignment["feature"]
         if feature["status"] == FAILED:
-            self.service.handle(ResumeFeature(feature_id=feature["id"]))
+            self.service.handle(ResumeFeature(feature_id=feature["id"], to_work=False))
             assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
         crew = Crew(trusted=trusted, names=self.names, seconds=self._seconds)
         self._require_installed(crew, assignment)
@@ -315,6 +315,7 @@ class FeatureRun:
             reason=shortened(error.message, REASON_LIMIT - 100),
             idempotency_key=f"{self._run}-{work.id}-{work.attempts}"[-KEY_LIMIT:],
             stays=True,
+            to_work=False,
         )
         try:
             self.service.handle(call)

@@ -19,7 +19,6 @@ from cde_orchestrator.cli.console.output import (
     Render,
     print_to_stderr,
     printed_once,
-    reads_prompts,
     say_raw,
 )
 from cde_orchestrator.cli.session import completion, options
@@ -103,7 +102,7 @@ def start(
         idempotency_key=idempotency_key,
         baseline=baseline,
         agent=agent,
-        to_work=_is_for_work(call, show_prompt),
+        to_work=show_prompt or call.is_for_work(),
     )
     _require_for_people(call, show_prompt)
     _answer(call, call.ask(use_case), partial(view.started, agent=agent), show_prompt)
@@ -150,6 +149,7 @@ def submit(
             takeover=takeover,
             idempotency_key=idempotency_key,
             results=results_given(results, results_file, output),
+            to_work=prompt or call.is_for_work(),
         )
         _answer(call, call.ask(given_up), gave_up, prompt)
         return
@@ -161,7 +161,7 @@ def submit(
         takeover=takeover,
         restore=restore,
         watch=None if call.as_json else print_to_stderr,
-        to_work=_is_for_work(call, prompt),
+        to_work=prompt or call.is_for_work(),
     )
     with printed_once(use_case.watch):
         reply = call.ask(use_case)
@@ -259,11 +259,6 @@ def _require_for_people(call: Call, prompt: bool) -> None:
     """Refuse to print a prompt alone where JSON is asked for, which has it."""
     if prompt and call.as_json:
         raise typer.BadParameter("it does not allow --json", param_hint="--prompt")
-
-
-def _is_for_work(call: Call, prompt: bool) -> bool:
-    """Whether the prompt is printed, so that somebody works by it."""
-    return prompt or call.as_json or reads_prompts()
 
 
 def _answer(call: Call, reply: Answer, render: Render[Answer], prompt: bool) -> None:

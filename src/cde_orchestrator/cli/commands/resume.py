@@ -79,7 +79,9 @@ def resume(
 
     A failed feature goes back to the phase that failed.
     """
-    use_case = ResumeFeature(feature_id=feature, agent=agent, takeover=takeover)
+    use_case = ResumeFeature(
+        feature_id=feature, agent=agent, takeover=takeover, to_work=call.is_for_work()
+    )
     call.answer(use_case, resumed)
 
 
@@ -99,7 +101,13 @@ def grow(
     Phases of texts count as done where what was accepted meets their gates. Before anything is
     submitted, the workflow may be any.
     """
-    use_case = GrowFeature(feature_id=feature, workflow=workflow, agent=agent, takeover=takeover)
+    use_case = GrowFeature(
+        feature_id=feature,
+        workflow=workflow,
+        agent=agent,
+        takeover=takeover,
+        to_work=call.is_for_work(),
+    )
     call.answer(use_case, grown)
 
 
@@ -138,6 +146,11 @@ def rollback(
     restored that this feature, and surely nobody else, changed since the phase started.
     """
     use_case = RollbackFeature(
-        feature_id=feature, to_phase=to_phase, reason=reason, code=code, dry_run=dry_run
+        feature_id=feature,
+        to_phase=to_phase,
+        reason=reason,
+        code=code,
+        dry_run=dry_run,
+        to_work=call.is_for_work(),
     )
     call.answer(use_case, rolled_back)

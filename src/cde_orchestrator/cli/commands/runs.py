@@ -287,7 +287,7 @@ def _run_one(
 
     ``wanted`` makes the run, as the options of the command say.
     """
-    status = application.handle(GetFeatureStatus(feature_id=reference))
+    status = application.handle(GetFeatureStatus(feature_id=reference, to_run=True))
     feature = status["feature"]
     folder = application.worktree_of(feature["name"], make=apart)
     within = application

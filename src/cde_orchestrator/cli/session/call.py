@@ -14,7 +14,7 @@ import typer
 
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
-from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
+from cde_orchestrator.cli.console.output import Remark, Render, reads_prompts, say, show_aside
 from cde_orchestrator.cli.session.application import (
     application_at,
     found_elsewhere,
@@ -65,6 +65,10 @@ class Call:
     def answer(self, use_case: UseCase[Reply], view: Render[Reply]) -> None:
         """Run a use case and print its reply."""
         self.say(self.ask(use_case), view)
+
+    def is_for_work(self) -> bool:
+        """Whether a phase's prompt is printed with a reply, so that somebody works by it."""
+        return self.as_json or reads_prompts()
 
     def remark(self, view: Remark) -> None:
         """Print on standard error what is no part of the reply."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from cde_orchestrator.cli.console.layout import advised
 from cde_orchestrator.cli.console.output import say_json, show_aside
 from cde_orchestrator.cli.console.wording import RenderTarget
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, output_lines
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, detail_lines
 from cde_orchestrator.domain.exceptions import CDEError
 
 
@@ -29,6 +29,6 @@ def failure(payload: ErrorPayload, look: RenderTarget) -> RenderableType:
     if payload["report_id"]:
         more.insert(0, ("Report: ", f"cde errors show {payload['report_id']}"))
     return Group(
-        advised(payload, look, "\n".join([payload["message"], *output_lines(payload)]), sign="✗ "),
+        advised(payload, look, "\n".join([payload["message"], *detail_lines(payload)]), sign="✗ "),
         *(Text.assemble((name, "dim"), (command, "cyan")) for name, command in more),
     )

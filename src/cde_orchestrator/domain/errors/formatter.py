@@ -18,6 +18,9 @@ ARGUMENT_LIMIT = 4_096
 LIST_LIMIT = 50
 """Members of a list in the context that are shown."""
 
+FIXES_LIMIT = 20
+"""Lines that say what to do about the outputs."""
+
 
 class ErrorPayload(TypedDict):
     """A failure as structured content."""
@@ -87,15 +90,15 @@ class ErrorFormatter:
         payload = ErrorFormatter.payload(error, reader)
         suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
         fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
-        printed = output_lines(payload)
-        printed += [""] if printed else []
+        details = detail_lines(payload)
+        details += [""] if details else []
         report = payload["report_id"]
         explained = tool_call("cde_explainError", {"code": error.code})
         docs = explained if reader is Reader.AGENT else payload["docs"]
         return (
             f"❌ {payload['title']} ({payload['code']})\n\n"
             f"{payload['message']}\n\n"
-            + "".join(f"{line}\n" for line in printed)
+            + "".join(f"{line}\n" for line in details)
             + f"💡 Suggestions:\n{suggestions}\n\n"
             f"🔧 Fix:\n{fixes}\n\n"
             + (f"🧾 Report: cde errors show {report}\n\n" if report else "")
@@ -127,12 +130,25 @@ class ErrorFormatter:
         return clean
 
 
-def output_lines(payload: ErrorPayload) -> list[str]:
-    """The end of what a command printed, each line marked as such; nothing where none failed."""
-    lines = payload["context"].get("tail", ())
-    if not lines or isinstance(lines, str):
-        return []
-    return ["The end of its output:", *(f"  │ {line}" for line in lines)]
+def detail_lines(payload: ErrorPayload) -> list[str]:
+    """What to do about each output, and the end of what a command printed, each line marked.
+
+    Nothing where no output is refused and no command failed, nor what a suggestion says already.
+    """
+    rows, tail = (payload["context"].get(key, ()) for key in ("outputs", "tail"))
+    known = {None, *payload["suggestions"]}  # of other errors, "outputs" is a text
+    problems = (each for each in rows or () if isinstance(each, Mapping))
+    new = (each for each in problems if each.get("fix") not in known)
+    found = [*dict.fromkeys(f"  {_place(each)}: {each['fix']}" for each in new)][:FIXES_LIMIT]
+    lines = ["What to correct:", *found] if found else []
+    if tail and not isinstance(tail, str):
+        lines += ["The end of its output:", *(f"  │ {line}" for line in tail)]
+    return lines
+
+
+def _place(problem: Mapping[str, Any]) -> str:
+    line = f":{problem['line']}" if "line" in problem else ""
+    return f"{problem.get('path')}{line}"
 
 
 def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:

@@ -83,6 +83,20 @@ def test_a_version_that_came_by_a_merge_is_known(root: Path) -> None:
     assert GitCommittedFiles().versions(root, last, RECORD) == [b"one", b"two"]
 
 
+def test_versions_of_what_was_committed_on_top_of_a_commit_can_be_omitted(root: Path) -> None:
+    before = commit(root, record="one")
+    commit(root, record="two")
+    git(root, "switch", "--quiet", "--create", "side", before)
+    came = commit(root, record="one", other="x")
+    git(root, "merge", "--quiet", "--message=Merge", "main")
+    last = commit(root, record="three")
+    committed = GitCommittedFiles()
+
+    assert committed.versions(root, last, RECORD) == [b"one", b"two", b"three"]
+    assert committed.versions(root, last, RECORD, not_after=came) == [b"one", b"two"]
+    assert committed.versions(root, last, RECORD, not_after=before) == [b"one"]
+
+
 def test_a_file_that_was_removed_is_remembered(root: Path) -> None:
     commit(root, record="one")
     last = commit(root, record=None, **{"docs/record.json": "x", "record.txt": "x"})

@@ -108,6 +108,44 @@ FOUND: list[tuple[dict[str, str], list[tuple[str, str, str]]]] = [
         [("test", "nox -s tests", "noxfile.py"), ("lint", "nox -s lint", "noxfile.py")],
     ),
     (
+        {
+            "tox.ini": "[tox]\nenv_list =\n    style # changelog is separate\n# docs\n\n"
+            "    py{312,lint}, {typing,docs}\n    {py,ruff}-{unit,fmt}\n[testenv:{news,x}]\n"
+        },
+        [
+            ("lint", "tox -e style", "tox.ini"),
+            ("type", "tox -e typing", "tox.ini"),
+            ("docs", "tox -e docs", "tox.ini"),
+            ("changelog", "tox -e news", "tox.ini"),
+        ],
+    ),
+    (
+        {
+            "noxfile.py": "@nox.session(name='check-style')\ndef lint(session): ...\n"
+            "@nox.session(\n    python='3.12',\n    name=\"docs\",\n)\n"
+            "@nox.parametrize('name', ['tests'])\ndef build_docs(session): ...\n"
+            "@nox.session(name=NAME)\ndef tests(session): ...\n"
+            "@nox.session  # name='types'\ndef mypy(session):\n    run(name='fmt')\n"
+        },
+        [("type", "nox -s mypy", "noxfile.py"), ("docs", "nox -s docs", "noxfile.py")],
+    ),
+    (
+        {
+            "pyproject.toml": "[tool.pytest.ini_options]\n",
+            "package.json": json.dumps({"scripts": {"test": "jest"}}),
+            "a.py": "",
+        },
+        [("test", "npm test", "package.json")],
+    ),
+    (
+        {
+            "pyproject.toml": "[tool.pytest.ini_options]\n",
+            "package.json": json.dumps({"scripts": {"test": "echo no test specified"}}),
+            "a.py": "",
+        },
+        [],
+    ),
+    (
         {".pre-commit-config.yml": "repos: []\n"},
         [("lint", "pre-commit run --all-files", ".pre-commit-config.yml")],
     ),

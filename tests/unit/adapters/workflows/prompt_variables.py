@@ -198,8 +198,22 @@ def history(*, full: bool) -> dict[str, Any]:
         if full
         else [],
         "tasks": [
-            {"id": "T1", "text": "it is on", "files": ["a.py"], "criteria": ["AC1"], "done": True},
-            {"id": "T2", "text": "", "files": [], "criteria": [], "done": False},
+            {
+                "id": "T1",
+                "text": "it is on",
+                "files": ["a.py"],
+                "criteria": ["AC1"],
+                "done": True,
+                "line": "T1: it is on (a.py, AC1)",
+            },
+            {
+                "id": "T2",
+                "text": "",
+                "files": [],
+                "criteria": [],
+                "done": False,
+                "line": "T2: in the file",
+            },
         ]
         if full
         else [],

@@ -52,6 +52,30 @@ def test_a_line_of_a_megabyte_and_more_is_cut_in_itself(tmp_path: Path, rules: P
     assert (len(found.text), found.more) == (SHOWN, 3_000_000 - SHOWN)
 
 
+def test_a_heading_above_a_long_line_is_not_all_that_is_shown(tmp_path: Path, rules: Path) -> None:
+    rules.write_text("# Rules\n" + "x" * 20_000)
+
+    found = own_rules_of(tmp_path)
+
+    assert (len(found.text), found.more) == (SHOWN, 20_008 - SHOWN)
+
+
+@pytest.mark.parametrize("line", ["\u89c4\u5219" * 20 + "\n", "\u89c4" * 50_000])
+def test_the_bound_is_one_of_bytes(tmp_path: Path, rules: Path, line: str) -> None:
+    rules.write_text(line * (24_078 // len(line) + 1), encoding="utf-8")
+
+    found = own_rules_of(tmp_path)
+
+    assert SHOWN - len(line.encode()) <= len(found.text.encode()) <= SHOWN
+    assert found.more + len(found.text.encode()) == rules.stat().st_size
+    assert set(found.text) <= {*line}
+
+
+def test_what_fits_in_bytes_is_shown_in_full(tmp_path: Path, rules: Path) -> None:
+    rules.write_text("\u89c4" * (SHOWN // 3), encoding="utf-8")
+    assert own_rules_of(tmp_path) == OwnRules("\u89c4" * (SHOWN // 3))
+
+
 def test_hidden_characters_and_secrets_are_not_shown(tmp_path: Path, rules: Path) -> None:
     secret = "ghp_" + "a1B2" * 9
     rules.write_bytes(f"a\x1b[2J\u202eb {secret}".encode() + b"\xff")

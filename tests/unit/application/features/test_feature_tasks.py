@@ -113,7 +113,8 @@ def test_the_design_may_replace_the_list_and_then_covers_all(world: World) -> No
 
 def test_tasks_are_ticked_and_unticked_with_and_without_a_note(world: World) -> None:
     designed(world)
-    reply = save(world, "Half of it", done=["T1", "t2"], undone=["T2"])
+    save(world, done=["t2"])
+    reply = save(world, "Half of it", done=["T1"], undone=["T2"])
     assert reply["saved"] is not None
     assert (reply["kept"], reply["tasks"]) == (1, {"done": ["T1"], "open": ["T2"]})
     assert tasks_words(reply["tasks"]) == "Tasks: 1 of 2 done; open: T2."
@@ -138,6 +139,10 @@ def test_an_unknown_task_changes_nothing(world: World) -> None:
     with pytest.raises(CDEError) as refused:
         save(world, data={"a": 1}, done=["T1"])
     assert refused.value.code == "E305"
+    with pytest.raises(CDEError) as refused:
+        save(world, "Half of it", done=["T1", "t2"], undone=["T2"])
+    assert refused.value.code == "E305"
+    assert world.project.feature("login") == before
 
 
 def test_the_report_ticks_once_it_is_accepted(world: World) -> None:
@@ -170,12 +175,15 @@ def test_only_a_fresh_reader_is_given_the_tasks(world: World) -> None:
     save(world, done=["T1"])
     world.callers.connection = "two"
     world.run(ResumeFeature(feature_id="login"))
-    assert world.prompts.variables["tasks"] == [{**ONE, "done": True}, TWO]
+    one = {**ONE, "done": True, "line": "T1: the page (AC1)"}
+    assert world.prompts.variables["tasks"] == [one, {**TWO, "line": f"T2: {TWO['text']}"}]
 
 
 def test_the_reader_that_is_given_the_next_phase_sees_what_was_just_accepted(world: World) -> None:
     world.callers.connection = "two"
     submit(world, "decompose", tasks=TASKS)
+    lines = [each.pop("line") for each in world.prompts.variables["tasks"]]
+    assert lines == ["T1: the page (AC1)", f"T2: {TWO['text']}"]
     assert world.prompts.variables["tasks"] == [ONE, TWO]
 
 
@@ -223,4 +231,7 @@ def test_tasks_beyond_their_room_keep_id_and_state(world: World) -> None:
     assert [bool(each["text"]) for each in views].count(True) == SHOWN_LIMIT // 507
     assert views[-1] == {"id": "T100", "text": "", "files": [], "criteria": [], "done": False}
     assert task_line(views[-1]) == "T100: in the file"
+    text = "in `shop/b.py`, for AC12"
+    other = TaskView(id="T1", text=text, files=["b.py"], criteria=["AC1", "AC12"], done=False)
+    assert task_line(other) == f"T1: {text} (b.py, AC1)"
     assert task_line(views[0]) == f"T1: {'x' * 500} (a.py, AC1)"

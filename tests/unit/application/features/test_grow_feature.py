@@ -98,6 +98,16 @@ def test_a_plan_becomes_the_specification_and_its_tasks_are_offered(world: World
     assert "no longer lean. Done with what was accepted: define" in grown_words(reply)
 
 
+@pytest.mark.parametrize("to_work", [True, False])
+def test_only_who_works_by_the_prompt_is_given_it(world: World, to_work: bool) -> None:
+    planned(world)
+    world.callers.become("cli")
+    world.callers.connection = "one"
+    grow(world, agent="ann", takeover=True, to_work=to_work)
+
+    assert world.project.feature("login").phases["decompose"].given == ("one" if to_work else "")
+
+
 def test_it_is_a_feature_of_the_larger_workflow_from_then_on(world: World) -> None:
     planned(world)
     grow(world)

@@ -24,6 +24,7 @@ from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project_facts import OwnRules
 from cde_orchestrator.domain.workflow import Output, Phase, ProofRule, Workflow
@@ -310,6 +311,35 @@ def test_a_rollback_and_a_question_give_everything_again(world: World) -> None:
     words = world.prompts.variables["last_failure"]
     assert words.startswith("Returned to this phase: Wrong\n")
     assert not submitted(world)["fresh"]
+
+
+@pytest.mark.parametrize("to_work", [True, False])
+def test_a_command_that_begins_a_phase_again_gives_its_prompt(world: World, to_work: bool) -> None:
+    world.callers.become("cli")
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    use_cases: list[UseCase[Any]] = [
+        FailPhase(feature_id="login", phase_id="define", reason="No", to_work=to_work),
+        RollbackFeature(feature_id="login", to_phase="define", reason="No", to_work=to_work),
+    ]
+    for use_case in use_cases:
+        world.run(use_case)
+        assert world.project.feature("login").phases["define"].given == ("one" if to_work else "")
+    world.callers.briefings = Briefings()  # a command is a process of its own
+
+    assert submitted(world)["fresh"] is not to_work
+
+
+def test_a_rollback_that_is_only_shown_gives_nobody_anything(world: World) -> None:
+    world.callers.become("cli")
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    before = world.project.feature("login")
+    world.callers.connection = "two"
+    back = RollbackFeature(feature_id="login", to_phase="define", reason="No", dry_run=True)
+    world.run(back)
+
+    assert world.project.feature("login") == before
 
 
 def test_the_channel_is_the_caller_s_and_a_run_s_agent_submits_nothing(world: World) -> None:

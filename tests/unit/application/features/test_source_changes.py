@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from cde_orchestrator.application.features import source_changes
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
-from cde_orchestrator.application.features.project_sources import KEPT_AFTER_END
+from cde_orchestrator.application.features.project_sources import KEPT_AFTER_END, ProjectSources
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import (
     RollbackFeature,
@@ -31,6 +31,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.features import FeatureList, FeatureSummary
 from tests.fakes import ROOT, World
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -262,6 +263,43 @@ def test_another_one_that_may_still_be_at_work_counts(started: World) -> None:
         assert basket.claim is not None
 
     assert states(roll_back(started))["shop/pay.py"] == "others"
+
+
+class Decoded(FeatureList):
+    """Features that note which of them were read by their ids, and not for a list."""
+
+    def __init__(self, features: Iterable[Feature]) -> None:
+        super().__init__(features)
+        self.read: list[str] = []
+
+    def by_id(self, feature_id: str) -> Feature | None:
+        self.read.append(feature_id)
+        return super().by_id(feature_id)
+
+    def summaries(self) -> list[FeatureSummary]:
+        found = super().summaries()
+        self.read.clear()
+        return found
+
+
+def test_one_that_ended_before_is_not_read(started: World) -> None:
+    started.run(StartFeature(prompt="Add basket", name="basket"))
+    work(started)
+    project, fakes = started.project, (started.source, started.source, started.git, started.clock)
+    basket, login = project.feature("basket"), project.feature("login")
+    record, workflow = login.phases["define"], project.workflow_of(login)
+    assert record.start_source is not None
+    assert workflow is not None
+    basket.updated_at, basket.claim = record.start_source.at - timedelta(minutes=1), None
+    project.features = features = Decoded([basket, login])
+    sources = ProjectSources(ROOT, ROOT, *fakes)
+
+    found = source_changes.source_changes(
+        project, login, record, sources.look(), sources, workflow, [NOTE]
+    )
+
+    assert found.states == MINE
+    assert features.read == []
 
 
 def not_recorded(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -10,10 +10,11 @@ from typing import Any, cast
 import pytest
 
 from cde_orchestrator.application.ports.proving import ChangedFile
-from cde_orchestrator.application.proofs.others_changes import changes_of_others
+from cde_orchestrator.application.proofs.others_changes import changes_of_others, made_by_others
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.features import FeatureList, FeatureSummary
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import SourceMoment
@@ -68,6 +69,34 @@ def phase(name: str, begin: int, end: int | None = None) -> PhaseRecord:
     return PhaseRecord(name, completed_at=completed, start_source=moment(begin))
 
 
+class Decoded(FeatureList):
+    """Features that note which of them were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def by_id(self, feature_id: str) -> Feature | None:
+        self.read.append(feature_id)
+        return super().by_id(feature_id)
+
+    def summaries(self) -> list[FeatureSummary]:
+        found = super().summaries()
+        self.read.clear()
+        return found
+
+
+class Compared(ChangedFile):
+    """A file that counts how often one is compared with another."""
+
+    count = 0
+    __hash__ = ChangedFile.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Compared.count += 1
+        return super().__eq__(other)
+
+
 def seen(own: Feature, others: list[Feature], workflow: Workflow = PLANNED) -> list[str]:
     project = Project.create(HERE, "shop", lambda: NOON)
     for each in (own, *others):
@@ -120,3 +149,42 @@ def test_what_ended_before_the_feature_began_or_is_not_known_says_nothing() -> N
     before = other(moment(1), moment(5), updated_at=at(0))
     assert seen(feature("login", 0, PLANNING), [before]) == []
     assert seen(feature("login", 0, {"plan": PhaseRecord("plan")}), [other(*[moment(1)] * 2)]) == []
+
+
+def test_features_that_ended_before_are_not_read() -> None:
+    project, own = Project.create(HERE, "shop", lambda: NOON), feature("login", 0, BUILDING)
+    project.features = features = Decoded()
+    late = replace(other(moment(1), moment(5)), id="late", name="late")
+    for each in (own, other(moment(1), moment(5), updated_at=at(0)), late):
+        features.add(each)
+
+    found = list(changes_of_others(project, own, PLANNED, cast("Proving", Trees())))
+
+    assert [each.path for each in found] == ["1 to 5"]
+    assert features.read == ["late"]
+
+
+def test_each_file_is_compared_with_the_one_at_its_path_alone() -> None:
+    project, own = Project.create(HERE, "shop", lambda: NOON), feature("login", 0, BUILDING)
+    for each in (own, other(moment(1), moment(5))):
+        project.features.add(each)
+    files = [Compared(f"{number}.py", None, b"new") for number in range(100)]
+    trees = Trees()
+    trees.changed = lambda *_: files  # type: ignore[method-assign,assignment]
+    differing = [*files[:50], Compared("50.py", None, b"newer"), Compared("own.py", None, b"")]
+    Compared.count = 0
+
+    found = made_by_others(project, own, PLANNED, cast("Proving", trees), lambda: differing)
+
+    assert found == {file.path for file in files[:50]}
+    assert Compared.count <= 2 * len(files)
+
+
+def test_what_differs_is_not_asked_for_where_nobody_else_changed_anything() -> None:
+    project, own = Project.create(HERE, "shop", lambda: NOON), feature("login", 0, BUILDING)
+    project.features.add(own)
+
+    def differing() -> list[ChangedFile]:
+        raise AssertionError
+
+    assert made_by_others(project, own, PLANNED, cast("Proving", Trees()), differing) == set()

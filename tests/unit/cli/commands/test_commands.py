@@ -317,6 +317,19 @@ def test_a_session_that_its_environment_names_is_recognised(
     assert "> ## Question\n> Why?" in another
 
 
+def test_an_attempt_that_is_given_up_gives_the_prompt_once(at_project: Terminal) -> None:
+    who = ("--agent", "ann")
+    at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow", *who)
+    text = "## Question\nWhy?\n## Criteria\nms\n## Method\nrun\n" + "a b " * 90
+    results = ("--results", json.dumps({"question": text}))
+    again = at_project.run("submit", "slow", "question", "--failed", "--reason", "No", *who)
+    following = at_project.run("submit", "slow", "question", *results, *who)
+
+    assert "\n# Question\n" in again
+    assert STILL_HOLDS not in again
+    assert STILL_HOLDS in following
+
+
 def test_a_command_without_a_name_gets_everything(at_project: Terminal) -> None:
     assert not any(STILL_HOLDS in each for each in _researched(at_project))
 
@@ -501,4 +514,4 @@ def test_a_command_asks_seldom_which_repository_it_is_in(
 
     monkeypatch.setattr(project_home, "repository_of", counted)
     assert with_feature.answer("status", "login")["project"]["trust"] == "trusted"
-    assert len(asked) <= 16  # 30 before one answer served a whole judgement
+    assert len(asked) <= 18  # 30 before one answer served a whole judgement

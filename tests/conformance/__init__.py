@@ -1,0 +1,1 @@
+"""What the protocol's own suites are run against: ``make conformance``."""
