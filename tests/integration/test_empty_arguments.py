@@ -49,6 +49,7 @@ async def test_null_and_an_empty_text_are_as_good_as_nothing(project: Path) -> N
             for name, schema in tools.items()
         }
         assert {name for name, found in optional.items() if found} == set(STATED)
+        optional["cde_saveProgress"].remove("note")  # which only a call with tasks may omit
         for tool, stated in STATED.items():
             expected = steady((await agent.raw(tool, stated)).structured_content or {})
             for value in (None, ""):
@@ -57,6 +58,19 @@ async def test_null_and_an_empty_text_are_as_good_as_nothing(project: Path) -> N
                     result = await agent.raw(tool, {**stated, **filled})
                     content = result.structured_content or {}
                     assert steady(content) == expected, (tool, filled, text_of(result))
+    served.close()
+
+
+async def test_a_note_may_be_empty_where_tasks_are_ticked_alone(project: Path) -> None:
+    served = ServedProject(project, pinned=True)
+    async with Client(build_server(served)) as client:
+        agent = Agent(client)
+        await agent.call("cde_startFeature", prompt="Log in", name="login")
+        work = {"feature_id": "login", "phase_id": "define"}
+        for note in ({}, {"note": None}, {"note": ""}):
+            refused = await agent.refused("cde_saveProgress", **work, **note, done=["T1"])
+            assert refused["code"] == "E153"
+            assert (await agent.refused("cde_saveProgress", **work, **note))["code"] == "E305"
     served.close()
 
 

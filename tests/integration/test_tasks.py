@@ -75,6 +75,9 @@ async def test_an_agent_lists_ticks_and_resumes_tasks(project: Path) -> None:
         save = {"feature_id": "login", "phase_id": "build"}
         saved = await agent.raw("cde_saveProgress", {**save, "note": "One", "done": ["T1"]})
         assert "Tasks: 1 of 2 done; open: T2." in text_of(saved)
+        unsaid = await agent.raw("cde_saveProgress", {**save, "done": ["T1"]})
+        assert "Tasks noted in phase build." in text_of(unsaid)
+        assert (await agent.refused("cde_saveProgress", **save))["code"] == "E305"
         unknown = await agent.refused("cde_saveProgress", **save, note="Two", done=["T2", "T5"])
         assert unknown["code"] == "E153"
         assert "T1, T2" in unknown["message"]

@@ -140,3 +140,16 @@ def test_a_command_that_comes_later_is_trusted_by_a_person_alone(world: World) -
     assert "$ sh notify.sh" in refused["context"]["difference"]
     world.trust_again()
     assert all(each["trusted"] for each in world.json("trust", "--list")["checks"])
+
+
+def test_nobody_is_asked_to_trust_a_file_that_cannot_be(world: World) -> None:
+    rules = world.clone / ".cde" / "rules.md"
+    rules.write_bytes(b"A\n" * 2**20)
+    _, listed = world.cde("trust", "--list")
+    assert ".cde/rules.md  it cannot be trusted" in listed
+    assert "it has more than 1 MiB: shorten or remove it" in listed
+    assert "review and trust them" not in listed
+    rules.write_text("A\n")
+    assert "review and trust them" in world.cde("trust", "--list")[1]
+    world.trust_again()
+    assert world.code("project", "activate") is None

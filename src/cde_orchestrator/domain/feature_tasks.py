@@ -6,7 +6,7 @@ the phase in which they were made, so that a rollback of the phase takes them ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cde_orchestrator.domain import markdown
@@ -70,13 +70,15 @@ def tick(
 ) -> None:
     """Note in the current phase which tasks are done, and which are not after all.
 
+    Each word is the id of a task, or several ids with commas between them.
+
     Raises:
         FeatureError: E153, there is no such task; nothing was noted.
         ValidationError: E305, a task is said to be both; nothing was noted.
     """
     known = [each.task.id for each in tasks_of(feature, workflow)]
-    ticks = {_known(key, known, feature): True for key in done}
-    unticks = {_known(key, known, feature): False for key in undone}
+    ticks = {_known(key, known, feature): True for key in _ids(done)}
+    unticks = {_known(key, known, feature): False for key in _ids(undone)}
     if both := ", ".join(key for key in unticks if key in ticks):
         raise ValidationError.of("E305", argument="undone", reason=f"done has {both}, too")
     feature.phases[phase.id].ticks |= ticks | unticks
@@ -87,6 +89,11 @@ def keep_ticks(before: Sequence[TaskState], feature: Feature, workflow: Workflow
     done = {each.task for each in before if each.done}
     same = {each.task.id: True for each in tasks_of(feature, workflow) if each.task in done}
     feature.phases[feature.current_phase or ""].ticks |= same
+
+
+def _ids(words: Iterable[str]) -> Iterator[str]:
+    for word in words:
+        yield from filter(str.strip, word.split(",")) if word.strip(" ,") else [word]
 
 
 def _known(key: str, known: Sequence[str], feature: Feature) -> str:

@@ -115,6 +115,7 @@ _FORMS = (
     _Form(re.compile(r"^ *--- FAIL: (\S+)(?: .*)?$", re.MULTILINE)),  # go, which counts nothing
 )
 _GO_FAILED = re.compile(r"^--- FAIL: (\S+)|^FAIL\t(\S+)([^\n]*)$", re.MULTILINE)
+_GO_TESTED = re.compile(r"^(?:ok  |FAIL)\t(?!.*\[no tests? (?:files|to run)\])", re.MULTILINE)
 _GO_PACKAGE = re.compile(r"^(?:ok  |FAIL|\?   )\t", re.MULTILINE)
 
 
@@ -149,7 +150,10 @@ def failing_tests_in(output: str) -> list[str]:
 
 
 def _of_go(text: str) -> PrintedTests:
-    """Go counts nothing, so that only a whole output says it; a package follows its tests."""
+    """Go counts nothing, so that only a whole output says it; a package follows its tests.
+
+    Where no package has a test, that is a count: none passed.
+    """
     failing: list[str] = []
     waiting: list[str] = []
     for test, package, how in _GO_FAILED.findall(text):
@@ -158,4 +162,6 @@ def _of_go(text: str) -> PrintedTests:
             continue
         failing += [f"{package}.{each}" for each in waiting] or [f"{package}{how.rstrip()}"]
         waiting = []
+    if not _GO_TESTED.search(text):
+        return PrintedTests({"passed": 0}, ())
     return PrintedTests({FAILED: len(failing)} if failing else {}, tuple(failing))

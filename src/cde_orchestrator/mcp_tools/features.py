@@ -155,7 +155,7 @@ def cde_saveProgress(  # noqa: N802
     service: Service,
     feature_id: FeatureId,
     phase_id: str,
-    note: Annotated[str, Field(description="Done, found, next")],
+    note: Annotated[str, Field(description="Done, found, next")] = "",
     data: Annotated[
         Any, Field(description="Any JSON", json_schema_extra={"type": JSON_TYPES})
     ] = None,

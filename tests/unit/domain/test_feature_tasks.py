@@ -54,7 +54,17 @@ def test_tasks_are_open_until_they_are_ticked(feature: Feature) -> None:
     assert done(feature) == ["T2"]
 
 
-@pytest.mark.parametrize(("key", "shown"), [("T9", "T9"), ("x" * 99, "x" * 40)])
+def test_several_tasks_are_ticked_with_commas_between_them(feature: Feature) -> None:
+    tick(feature, WORKFLOW, BUILD, ["t1, T2,"], [])
+    assert done(feature) == ["T1", "T2"]
+    tick(feature, WORKFLOW, BUILD, [], ["T1,T2"])
+    assert done(feature) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("T9", "T9"), ("x" * 99, "x" * 40), ("T2,T9", "T9"), (",", ","), ("", "")],
+)
 def test_an_unknown_task_is_refused_and_nothing_is_ticked(
     feature: Feature, key: str, shown: str
 ) -> None:

@@ -118,7 +118,8 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
         return f"works: {plain(trial.says)}"
     if trial.outcome == "passed":
         counts = counted(trial.counts)
-        return f"passed {when}{f': {counts}' if counts else ''}, in {seconds}"
+        but = ", but ran no test" if _ran_none(trial.counts) else ""
+        return f"passed {when}{but}{f': {counts}' if counts else ''}, in {seconds}"
     if trial.outcome == "failed":
         said = f"{counted(trial.counts)}, " if trial.counts else ""
         return f"failed {when}: {said}exit code {trial.exit_code}, in {seconds}{_seen(trial)}"
@@ -146,6 +147,11 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {plain(word)}" for word, count in ordered)
 
 
+def _ran_none(counts: Mapping[str, int]) -> bool:
+    """Whether the output says that there was no test; one that counts nothing does not say it."""
+    return bool(counts) and not any(counts.values())
+
+
 def _seen(trial: Trial) -> str:
     """Which tests failed, or else the last that it said."""
     failing = trial.failing
@@ -157,4 +163,8 @@ def _seen(trial: Trial) -> str:
 
 def noteworthy(views: Sequence[TrialView]) -> list[str]:
     """What to know of them before work begins."""
-    return [f"{each['words']}." for each in views if each["outcome"] not in _FINE]
+    return [
+        f"{each['words']}."
+        for each in views
+        if each["outcome"] not in _FINE or _ran_none(each["counts"])
+    ]

@@ -43,10 +43,11 @@ def save(
         str | None, typer.Option(metavar="JSON", help="Data to keep with the note.")
     ] = None,
     done: Annotated[
-        list[str] | None, typer.Option(metavar="TASK", help="Tick a task, as T1. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TASK", help="Tick tasks, as T1 or T1,T2. May be repeated."),
     ] = None,
     undone: Annotated[
-        list[str] | None, typer.Option(metavar="TASK", help="Untick a task. May be repeated.")
+        list[str] | None, typer.Option(metavar="TASK", help="Untick tasks. May be repeated.")
     ] = None,
     agent: AgentOption = None,
 ) -> None:

@@ -26,7 +26,8 @@ def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
     rows = _rows(reply["checks"]) if reply["checks"] else Text("This project runs no commands.")
     folder = _folder(reply)
     pending = folder is not None or not all(row["trusted"] for row in reply["checks"])
-    steps = next_steps([(command(look, "trust"), "review and trust them")]) if pending else None
+    waits = pending and not any(map(_is_unreadable, reply["folder"]["files"]))
+    steps = next_steps([(command(look, "trust"), "review and trust them")]) if waits else None
     return spaced(folder, rows, _others(reply["others"]), steps)
 
 
@@ -88,12 +89,17 @@ def _folder(reply: TrustReply, most: int | None = None) -> RenderableType | None
     return Group(intro, *files)
 
 
+def _is_unreadable(row: FileRow) -> bool:
+    """Whether no yes can bring the file into force; its lines say why, and what to do."""
+    return not row["digest"] and row["difference"].startswith("(not shown")
+
+
 def _file(row: FileRow, most: int | None) -> Text:
     lines = row["difference"].splitlines()
     text = Text.assemble((clean(row["path"]), "bold"))
     if not row["digest"]:
-        is_gone = lines and not lines[0].startswith("(not shown")
-        text.append("  it is gone" if is_gone else "  it cannot be read", "yellow")
+        said = "it cannot be trusted" if _is_unreadable(row) else "it is gone"
+        text.append(f"  {said}", "yellow")
     elif not lines:
         text.append("  as the product has it", "dim")
     for line in lines[:most]:

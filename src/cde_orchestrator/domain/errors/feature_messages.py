@@ -283,7 +283,7 @@ FEATURE_MESSAGES = {
     "E128": message(
         "Trust Needs a Person",
         "Nothing in '{path}' was trusted: {reason}.",
-        "Run it in a terminal, review what is shown and answer yes",
+        "Correct a file that is named above; else run it in a terminal, review it and answer yes",
         "Or review it first: cde trust --list shows all that would be trusted",
         "In CI, trust it in a step of its own, as a user for whom nothing was trusted before",
         fixes=(fix("trust --list --project {path}"),),

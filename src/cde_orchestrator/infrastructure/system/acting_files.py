@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -185,10 +186,26 @@ def digest_of(path: Path) -> str:
             target = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
             real = Path(os.path.realpath(path))
             return f"link {target} {digest_of(real) if real.is_file() else 'nowhere'}"
-        limit = SIZE_LIMIT if FOLDER in path.parts else PROGRAM_LIMIT
-        return hashlib.sha256(read_bounded(path, limit)).hexdigest()
+        return hashlib.sha256(read_bounded(path, _limit_of(path))).hexdigest()
     except OSError:
         return UNKNOWN
+
+
+def why_unknown(path: Path) -> str:
+    """Why the file has no digest, as the rest of a sentence that names it, and what to do."""
+    try:
+        read_bounded(path, _limit_of(path))
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return f"has more than {_limit_of(path) // 1024**2} MiB: shorten or remove it"
+        if os.path.lexists(path) and not path.is_file():
+            return "is not an ordinary file: remove it"
+        return f"cannot be read ({error.strerror}): correct or remove it"
+    return "changed while it was read: try again"
+
+
+def _limit_of(path: Path) -> int:
+    return SIZE_LIMIT if FOLDER in path.parts else PROGRAM_LIMIT
 
 
 def text_of(path: Path) -> str | None:

@@ -88,8 +88,10 @@ class FolderTrust:
         home = home_of(root)
         files = self._files(root, home, self.file.read())
         found = {name: acting.digest_of(path) for name, path in files.items()}
-        if found != dict(shown) or acting.UNKNOWN in found.values():
-            reason = "the files that act changed while they were read, or cannot be read"
+        unknown = [name for name, digest in found.items() if digest == acting.UNKNOWN]
+        if unknown or found != dict(shown):
+            reasons = [f"{name} {acting.why_unknown(files[name])}" for name in unknown]
+            reason = "; ".join(reasons) or "the files that act changed while they were read"
             raise FeatureError.of("E128", path=str(root), reason=reason)
         stamped = {
             name: (found[name], acting.settled_stamp(path, at or began))
@@ -182,7 +184,9 @@ class FolderTrust:
             else:
                 then = self.file.copy(before[name][0])
             if now is None:
-                found[name] = "(not shown: binary, or too long)"
+                is_known = digest != acting.UNKNOWN
+                why = "is a link, binary or long" if is_known else acting.why_unknown(files[name])
+                found[name] = f"(not shown: it {why})"
                 continue
             pages = ((then or "").splitlines(), now.splitlines())
             lines = [*difflib.unified_diff(*pages, lineterm="", n=2)][2:]

@@ -9,6 +9,7 @@ import pytest
 
 from cde_orchestrator.application.checks.baselines import TRIALS, keep_trials, kept_trials
 from cde_orchestrator.application.checks.show_baseline import ShowBaseline, TryChecks
+from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.checks.unready import unready
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -113,6 +114,26 @@ def test_what_fails_already_is_named_and_a_second_run_says_that_it_is_so(world: 
         "in 1.0 s: a.py::test_old"
     )
     assert len(world.checks.run_checks) == 2
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ("# pass 0\n# fail 0\n", ", but ran no test: 0 failed, 0 passed"),
+        ("?   \texample.com/pay\t[no test files]\n", ", but ran no test: 0 passed"),
+        ("# pass 1\n# fail 0\n", None),
+        ("Built.\n", None),
+    ],
+)
+def test_a_check_that_ran_no_test_is_worth_a_note(
+    world: World, printed: str, said: str | None
+) -> None:
+    world.checks.printed = printed
+    start(world)
+    views = world.run(GetFeatureStatus(feature_id="login"))["baseline"]
+
+    expected = [f"The check `make test` passed before the work{said}, in 1.0 s."] if said else []
+    assert noteworthy(views) == expected
 
 
 def test_what_passes_the_second_time_is_flaky(world: World) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -228,10 +229,43 @@ def test_what_somebody_broke_in_the_file_is_not_trusted_and_the_rest_is(
         assert trust.judge(root).kind == "not_yet"
 
 
-def test_files_that_cannot_be_judged_are_never_trusted(root: Path, trust: FolderTrust) -> None:
-    (root / ".cde" / "workflow.yml").mkdir()
-    with pytest.raises(CDEError, match="cannot be read"):
+def too_long(path: Path) -> None:
+    path.write_bytes(b"A\n" * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (Path.mkdir, "is not an ordinary file: remove it"),
+        (os.mkfifo, "is not an ordinary file: remove it"),
+        (too_long, "has more than 1 MiB: shorten or remove it"),
+    ],
+)
+def test_files_that_cannot_be_judged_are_never_trusted_and_are_named_with_the_way_out(
+    root: Path, trust: FolderTrust, make: Callable[[Path], None], why: str
+) -> None:
+    make(root / ".cde" / "rules.md")
+    with pytest.raises(CDEError) as refused:
         accepted(trust, root)
+    assert (refused.value.code, refused.value.context["reason"]) == ("E128", f".cde/rules.md {why}")
+    assert trust.differences(root, root / "none")[".cde/rules.md"] == f"(not shown: it {why})"
+
+
+def test_a_file_that_changes_while_it_is_judged_is_named(root: Path) -> None:
+    gone, back = root / "gone", root / ".cde" / "config.toml"
+    missing = "cannot be read (No such file or directory): correct or remove it"
+    assert acting_files.why_unknown(gone) == missing
+    assert acting_files.why_unknown(back) == "changed while it was read: try again"
+
+
+def test_a_file_that_is_no_text_is_trusted_without_its_lines(
+    root: Path, trust: FolderTrust
+) -> None:
+    (root / ".cde" / "rules.md").write_bytes(b"\xff")
+    shown = trust.differences(root, root / "none")[".cde/rules.md"]
+    assert shown == "(not shown: it is a link, binary or long)"
+    accepted(trust, root)
+    assert trust.judge(root).kind == "trusted"
 
 
 def test_the_product_s_own_writes_are_no_change(root: Path, trust: FolderTrust) -> None:
