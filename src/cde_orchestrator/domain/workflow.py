@@ -126,6 +126,11 @@ class Phase:
         return Check(self.check, self.check_directory, self.check_timeout_seconds)
 
     @property
+    def may_change(self) -> bool:
+        """Whether work in the phase changes the source code, as far as its workflow says."""
+        return bool(self.changes or self.proves)
+
+    @property
     def feature_status(self) -> str:
         """The feature's status while it is in this phase."""
         if self.handler == "human_input":

@@ -197,27 +197,13 @@ class Baselines:
             check = replace(check, timeout_seconds=min(check.timeout_seconds, left))
         timer = Stopwatch()
         first = self.checks.run(self.root, check, self.clock(), watch)
-        outcome: Outcome = "passed" if first.passed else "failed"
         took = timer.elapsed_ms / 1000
-        if first.exit_code is None:
-            outcome = "too_slow"
-        elif reason := reason_not_run(first):
-            return self._trial(subject, "cannot_run", says=reason, exit_code=first.exit_code)
-        elif not first.passed and took < check.timeout_seconds - took:
+        trial = trial_of(first, check)
+        if trial.outcome == "failed" and took < check.timeout_seconds - took:
             again = replace(check, timeout_seconds=check.timeout_seconds - took)
             if self.checks.run(self.root, again, self.clock(), watch).passed:
-                outcome = "flaky"
-        whole = first.size <= len(first.tail.encode())
-        return self._trial(
-            subject,
-            outcome,
-            exit_code=first.exit_code,
-            duration_ms=first.duration_ms,
-            limit_seconds=round(check.timeout_seconds, 1),
-            counts=printed_tests(first.tail, is_whole=whole).counts,
-            failing=failing_tests(first) if outcome in {"failed", "flaky"} else (),
-            says=_said(first, outcome),
-        )
+                return trial_of(first, check, is_flaky=True)
+        return trial
 
     def _trial(self, subject: Subject, outcome: Outcome, **seen: Any) -> Trial:
         kind, command, directory = subject.key
@@ -229,6 +215,30 @@ class Baselines:
             outcome=outcome,
             **seen,
         )
+
+
+def trial_of(evidence: Evidence, check: Check, *, is_flaky: bool = False) -> Trial:
+    """A run of a check as its trial; ``is_flaky``: it passed when it was repeated."""
+    outcome: Outcome = "passed" if evidence.passed else "flaky" if is_flaky else "failed"
+    says = None
+    if evidence.exit_code is None:
+        outcome = "too_slow"
+    elif says := reason_not_run(evidence):
+        outcome = "cannot_run"
+    whole = evidence.size <= len(evidence.tail.encode())
+    return Trial(
+        at=evidence.at,
+        kind="check",
+        command=evidence.command,
+        directory=evidence.directory,
+        outcome=outcome,
+        exit_code=evidence.exit_code,
+        duration_ms=evidence.duration_ms,
+        limit_seconds=round(check.timeout_seconds, 1),
+        counts=printed_tests(evidence.tail, is_whole=whole).counts,
+        failing=failing_tests(evidence) if outcome in {"failed", "flaky"} else (),
+        says=says or _said(evidence, outcome),
+    )
 
 
 def _said(evidence: Evidence, outcome: Outcome) -> str:

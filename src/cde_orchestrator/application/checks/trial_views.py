@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict
 
-from cde_orchestrator.application.checks.baselines import Baselines, Subject, kept_trials
+from cde_orchestrator.application.checks.baselines import (
+    Baselines,
+    Subject,
+    kept_trials,
+    trial_of,
+)
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.printed_tests import FAILED
@@ -16,6 +22,7 @@ from cde_orchestrator.domain.workflow import Workflow
 
 FAILING_SHOWN = 10
 BEFORE = "before the work"
+LAST_TRIED = "when it was tried last by a start or cde check run"
 _FINE = frozenset({"passed", "not_tried"})
 _WAITS = "waits for a person: nobody has trusted it yet (cde trust)"
 
@@ -50,7 +57,7 @@ def trial_views(
     """Each command of a workflow as it is now, with its trial.
 
     It is the feature's; what the feature has not seen tried, or nobody trusted then, may have
-    been tried in the project since.
+    been tried in the project since, or run when a phase of it was submitted.
     """
     own = {trial.subject: trial for trial in (feature.trials if feature else ())}
     later = {trial.subject: trial for trial in kept_trials(project)}
@@ -62,9 +69,26 @@ def trial_views(
             trial = None  # whether it still is so is seen now
         may_run_now = trial is not None and trial.outcome == "cannot_run"
         if trial is None or (may_run_now and last is not None and last.at > trial.at):
-            trial, when = last, "when it was tried last"
+            trial, when = last, LAST_TRIED
+            seen = _submitted(subject, feature)
+            if seen is not None and (trial is None or seen.at > trial.at):
+                trial, when = seen, "when a phase was submitted last"
         views.append(_view(baselines, subject, trial, when))
     return views
+
+
+def _submitted(subject: Subject, feature: Feature | None) -> Trial | None:
+    """How a check ended when a phase of the feature was submitted last; None for no such run."""
+    if feature is None or subject.check is None:
+        return None
+    records = (feature.phases.get(phase_id) for phase_id in subject.used_by)
+    found = (record.evidence for record in records if record is not None and record.evidence)
+    runs = [run for run in found if ("check", run.command, run.directory) == subject.key]
+    newest = max(runs, key=lambda run: run.at, default=None)
+    if newest is None:
+        return None
+    seconds = newest.duration_ms / 1000  # its phase's time, which may be less than the longest
+    return replace(trial_of(newest, subject.check), limit_seconds=seconds)
 
 
 def _view(baselines: Baselines, subject: Subject, trial: Trial | None, when: str) -> TrialView:

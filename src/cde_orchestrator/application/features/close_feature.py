@@ -21,14 +21,17 @@ class CloseFeature(UseCase[FeatureReply], operation="close_feature"):
     feature_id: str
     outcome: str
     reason: str
+    agent: str | None = None
+    takeover: bool = False
 
     def __call__(self, *, features: ProjectFeatures) -> FeatureReply:
         """Raises E004, E102, E103, E105, E122, E206, E302, E303, E305."""
         if self.outcome not in (FAILED, CANCELLED):
             reason = f"it is {self.outcome!r}, not {FAILED} or {CANCELLED}"
             raise ValidationError.of("E305", argument="outcome", reason=reason)
-        why, leases = checked_reason(self.reason), features.leases()
+        why, leases = checked_reason(self.reason), features.leases(self.agent)
         with features.change(self.feature_id) as (project, feature, _):
-            leases.require_free(feature, takeover=False)
+            leases.require_free(feature, takeover=self.takeover)
+            leases.take(feature, deliberate=False)
             feature.close(self.outcome, why, leases.caller.name, leases.now)
         return features.reply(project, feature, None)

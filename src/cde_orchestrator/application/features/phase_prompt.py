@@ -203,7 +203,7 @@ class PhasePrompts:
                 "number": max(feature.phases[phase.id].attempt, 1),
                 "limit": workflow.max_attempts,
             },
-            "baseline": facts.baseline(feature),
+            "baseline": facts.baseline(feature, phase, workflow),
         }
         return self.renderer.render(self.root, phase.prompt, variables)
 

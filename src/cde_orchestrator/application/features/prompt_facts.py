@@ -240,8 +240,10 @@ def failing_tests(record: PhaseRecord) -> Sequence[str]:
     return [] if evidence is None or evidence.passed else failing_tests_in(evidence.tail)
 
 
-def baseline(feature: Feature) -> list[dict[str, Any]]:
-    """How its checks and runners of tests ended before the work began."""
+def baseline(feature: Feature, phase: Phase, workflow: Workflow) -> list[dict[str, Any]]:
+    """How checks and runners of tests ended before the work, and which of them a phase runs."""
+    check = ("check", phase.check, phase.check_directory)
+    proves = workflow.must_prove(phase)
     return [
         {
             "kind": trial.kind,
@@ -250,6 +252,7 @@ def baseline(feature: Feature) -> list[dict[str, Any]]:
             "counts": dict(trial.counts),
             "failing": [plain(name) for name in trial.failing],
             "words": f"{named(*trial.subject)} {ended(trial)}.",
+            "here": proves if trial.kind == "runner" else trial.subject == check,
         }
         for trial in feature.trials
     ]

@@ -116,6 +116,7 @@ class Rollback:
 
     Attributes:
         present: the source now.
+        takeover: whether another agent's lease is overridden.
         again: whether the source is compared with what it was when the phase first began.
         code: what takes back the source, and is kept already; None where it stays as it is.
         decision: what sends the feature back; None where a caller wants it, who needs the lease.
@@ -128,6 +129,7 @@ class Rollback:
     outputs: ProjectOutputs
     leases: CallerLeases
     present: Present
+    takeover: bool = False
     again: bool = True
     code: tuple[SourceTurn, SourceChanges, ProjectSources] | None = None
     decision: Decision | None = None
@@ -176,7 +178,7 @@ class Rollback:
         feature, workflow = self.features.adopted(project, self.feature_id)
         phase = target_phase(feature, workflow, self.to_phase)
         if self.decision is None:
-            leases.require_free(feature, takeover=False)
+            leases.require_free(feature, takeover=self.takeover)
         else:
             self.decision.require(feature, workflow)
         record = feature.phases[phase.id]

@@ -70,6 +70,8 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
     reason: str
     code: bool = False
     dry_run: bool = False
+    agent: str | None = None
+    takeover: bool = False
     to_work: bool = field(default=True, compare=False)
 
     def __call__(
@@ -82,11 +84,11 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
     ) -> RollbackReply:
         """Raises E004, E102, E103, E107, E122, E123, E126, E206, E302, E303, E305."""
         reason = checked_reason(self.reason)
-        root, repository, leases = features.root, features.repository, features.leases()
-        reader = rendering.reader() if self.to_work else ONLOOKER
+        root, repository, leases = features.root, features.repository, features.leases(self.agent)
+        reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         project, feature, workflow = features.read(self.feature_id)
         phase = target_phase(feature, workflow, self.to_phase)
-        leases.require_free(feature, takeover=False)
+        leases.require_free(feature, takeover=self.takeover)
         if not self.dry_run:
             project.require_writable()
         record = feature.phases[phase.id]
@@ -106,6 +108,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
             features=features,
             outputs=outputs,
             leases=leases,
+            takeover=self.takeover,
             present=present,
             again=not changes.is_void,
             code=(turn, changes, sources) if turn else None,
@@ -188,7 +191,8 @@ def rollback_remarks(reply: RollbackReply) -> list[str]:
     if mine and not reply["code"]:
         words = "1 file of the source is" if mine == 1 else f"{mine} files of the source are"
         remarks.append(f"{words} left as the feature changed it; code takes it back.")
-    if any(row["state"] in {"touched", "unnamed"} for row in reply["source"]):
+    left = [row for row in reply["source"] if row["state"] in {"touched", "unnamed"}]
+    if left and not any(row["reason"] for row in left):
         words = "Of what is left, the feature's own is taken back once a saved note names its paths"
         remarks.append(f"{words}; then roll back with code.")
     return remarks

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from cde_orchestrator.application.features.idle_changes import changed_idly
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources, reason_of
 from cde_orchestrator.application.ports.sources import Entry, Turn
 from cde_orchestrator.application.proofs.proving import is_record
@@ -30,6 +31,9 @@ FILES_LIMIT = 2_000
 """Files that one rollback takes back; where there are more, a person has to look."""
 _ODD = re.compile(r"[^\w./-]")
 """In a path, what may part words of a text."""
+NAMED = "a record of the feature names it already"
+"""Of a touched file: one more note would only make anybody's edits in it the feature's."""
+IDLE = "it changed in a phase that changes no code"
 ROWS_SHOWN = 200
 PATHS_SHOWN = 20
 
@@ -43,9 +47,10 @@ class SourceRow(TypedDict):
 
     ``state`` is ``feature`` for what ``code`` takes back; ``restored`` or ``removed`` once that
     was done; and, of what is left as it is, ``touched`` for what changed since the feature
-    submitted or saved something last, ``unnamed`` for what no record of it names, ``others`` where
-    another feature was at work, ``committed`` for what was committed since, and ``odd`` for what
-    is no plain file on both sides. ``reason`` says more, where there is more to say.
+    submitted or saved something last, or in a phase that changes no code, ``unnamed`` for what no
+    record of it names, ``others`` where another feature was at work, ``committed`` for what was
+    committed since, and ``odd`` for what is no plain file on both sides. ``reason`` says more,
+    where there is more to say.
     """
 
     path: str
@@ -79,6 +84,8 @@ class SourceChanges:
         now: the source at present.
         turns: what differs, by path.
         states: whose each of them is.
+        named: those that a record of the feature names.
+        idle: those that changed in a phase that changes no code, and is over.
         problem: why nothing can be compared, or nothing taken back.
         is_void: whether it never can be, with the start that is recorded: it is of another
             folder, or git has let it go.
@@ -88,6 +95,8 @@ class SourceChanges:
     now: SourceMoment | None = None
     turns: Mapping[str, Turn] = field(default_factory=dict)
     states: Mapping[str, SourceState] = field(default_factory=dict)
+    named: Collection[str] = ()
+    idle: Collection[str] = ()
     problem: str | None = None
     is_void: bool = False
 
@@ -111,6 +120,8 @@ class SourceChanges:
             state = "touched"
         elif path in done:
             state = "removed" if self.turns[path][0] is None else "restored"
+        elif state == "touched":
+            reason = IDLE if path in self.idle else NAMED if path in self.named else None
         return {"path": path, "state": state, "reason": reason}
 
     def commands(self) -> list[str]:
@@ -161,11 +172,16 @@ def source_changes(
             return SourceChanges(problem=problem, is_void=True)
         turns = sources.trees.differing(sources.root, start.tree, present.moment.tree)
         turns = {path: turns[path] for path in turns if not is_record(path, outputs)}
-        whose = _Whose(project, feature, start, present.moment, sources, kept, turns, texts)
+        idle = changed_idly(feature, record.id, workflow, sources, kept)
+        moments = (start, present.moment)
+        whose = _Whose(project, feature, *moments, sources, kept, turns, texts, idle)
         states = {path: whose.state(path) for path in turns}
+        named = whose.named if turns else ()
     except FeatureError as error:
         return SourceChanges(problem=reason_of(error))
-    found = SourceChanges(start=start, now=present.moment, turns=turns, states=states)
+    found = SourceChanges(
+        start=start, now=present.moment, turns=turns, states=states, named=named, idle=idle
+    )
     if len(found.back) > FILES_LIMIT:
         problem = f"more than {FILES_LIMIT:,} files would have to be taken back"
         return SourceChanges(problem=problem)
@@ -184,6 +200,7 @@ class _Whose:
     kept: Collection[str]
     turns: Mapping[str, Turn]
     texts: Iterable[str]
+    idle: Collection[str]
 
     def state(self, path: str) -> SourceState:
         """Whose the change of a file is, as far as that is sure."""
@@ -193,9 +210,14 @@ class _Whose:
             return "committed"
         if self._others:
             return "others"
-        if self._since is None or path in self._since or not self._is_there(path):
+        if (
+            path in self.idle
+            or self._since is None
+            or path in self._since
+            or not self._is_there(path)
+        ):
             return "touched"
-        return "feature" if path in self._named else "unnamed"
+        return "feature" if path in self.named else "unnamed"
 
     def _is_odd(self, path: str) -> bool:
         """Whether a side is no plain file, or something else came into its place."""
@@ -256,7 +278,7 @@ class _Whose:
         return (found and found.id) == (expected and expected.id)
 
     @cached_property
-    def _named(self) -> frozenset[str]:
+    def named(self) -> frozenset[str]:
         """The files that a record of the feature names."""
         seen = self.feature.seen_source
         trees = {self.start.tree, self.now.tree, *([seen.tree] if seen else [])}
@@ -334,7 +356,10 @@ _WORDS: dict[SourceState, tuple[str, str]] = {
     "restored": ("restored", "as it was when the phase started"),
     "removed": ("removed", "it was new; git keeps it"),
     "feature": ("the feature's", "code takes it back"),
-    "touched": ("left", "changed since the feature last submitted or saved something"),
+    "touched": (
+        "left",
+        "changed since the feature last submitted or saved something, or in a phase without code",
+    ),
     "unnamed": ("left", "no record of the feature names it"),
     "others": ("left", "another feature was at work"),
     "committed": ("left", "committed since; git log shows by whom"),

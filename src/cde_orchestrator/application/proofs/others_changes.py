@@ -65,7 +65,7 @@ def changes_of_others(
 
 def _times_at_work(feature: Feature, workflow: Workflow) -> Iterator[Time]:
     """When the feature may have changed something; always, where no phase of it says so."""
-    phases = [phase for phase in workflow.phases if phase.changes or phase.proves]
+    phases = [phase for phase in workflow.phases if phase.may_change]
     if not phases:
         yield feature.created_at, None
     for phase in phases:

@@ -118,9 +118,13 @@ def close(
     feature: FeatureArgument,
     outcome: Annotated[str, typer.Argument(help="failed or cancelled.")],
     reason: Reason,
+    agent: AgentOption = None,
+    takeover: TakeoverOption = False,
 ) -> None:
     """Close a feature without finishing it; its files are kept."""
-    use_case = CloseFeature(feature_id=feature, outcome=outcome, reason=reason)
+    use_case = CloseFeature(
+        feature_id=feature, outcome=outcome, reason=reason, agent=agent, takeover=takeover
+    )
     call.answer(use_case, closed)
 
 
@@ -140,6 +144,8 @@ def rollback(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only show what would happen.")
     ] = False,
+    agent: AgentOption = None,
+    takeover: TakeoverOption = False,
 ) -> None:
     """Start an earlier phase again, with the outputs as they were then.
 
@@ -152,6 +158,8 @@ def rollback(
         reason=reason,
         code=code,
         dry_run=dry_run,
+        agent=agent,
+        takeover=takeover,
         to_work=call.is_for_work(),
     )
     call.answer(use_case, rolled_back)

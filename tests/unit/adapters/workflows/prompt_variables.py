@@ -50,6 +50,7 @@ def packaged_phases() -> list[tuple[Workflow, Phase]]:
 
 
 BEFORE = {
+    "here": False,
     "kind": "check",
     "command": "make test",
     "outcome": "untrusted",

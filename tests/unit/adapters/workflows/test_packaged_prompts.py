@@ -178,6 +178,10 @@ def test_how_checks_ended_is_said_where_code_is_changed_proven_or_checked(
         prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
         assert (str(BEFORE["words"]) in prompt) is concerned
         assert ("Say it to the person now" in prompt) is concerned
+        assert ("A later phase is refused" in prompt) is concerned
+        own = {**variables, "baseline": [{**BEFORE, "here": True}]}
+        prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, own)
+        assert ("This phase is refused" in prompt) is concerned
 
     passed = {**variables, "baseline": [{**BEFORE, "outcome": "passed", "words": "It passed."}]}
     prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, passed)
@@ -255,7 +259,14 @@ def test_criteria_are_quoted_once(tmp_path: Path, number: int) -> None:
 @pytest.mark.parametrize(
     ("channel", "agent", "calls"),
     [
-        ("shell", "'ann b'", ["cde submit login-page build --agent 'ann b'\n"]),
+        (
+            "shell",
+            "'ann b'",
+            [
+                "cde submit login-page build --agent 'ann b'\n",
+                "cde rollback login-page plan --reason \"...\" --agent 'ann b'`",
+            ],
+        ),
         ("mcp", '"ann"', ['phase_id="build", agent="ann")\n', 'note="...")']),
     ],
 )

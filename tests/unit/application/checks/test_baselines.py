@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.checks.unready import unready
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.prompt_facts import baseline
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
@@ -372,3 +374,52 @@ def test_a_project_keeps_the_newest_trial_of_each_command(world: World) -> None:
     assert kept[-1].outcome == "flaky"
     project.metadata[TRIALS] = "what somebody wrote"
     assert kept_trials(project) == []
+
+
+def test_what_a_submission_ran_is_the_last_that_is_known_of_a_check(world: World) -> None:
+    world.run(TryChecks())
+    world.clock.advance()
+    world.run(StartFeature(prompt="Add login", name="login", baseline=False))
+    world.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "A\n"}))
+
+    def shown() -> tuple[str, str]:
+        (found,) = world.run(GetFeatureStatus(feature_id="login"))["baseline"]
+        *_, row = world.run(ShowBaseline())["rows"]
+        assert row["baseline"] == [found]
+        return found["outcome"], found["words"].removeprefix("The check `make test` ")
+
+    by_person = "passed when it was tried last by a start or cde check run, in 1.0 s"
+    assert shown() == ("passed", by_person)
+    world.clock.advance()
+    world.checks.printed, world.checks.exit_codes = RED, [1, None]
+    for outcome, words in (
+        ("failed", "failed when a phase was submitted last: 1 failed, 2 passed, exit code 1"),
+        ("too_slow", "did not end within 1 s when a phase was submitted last"),
+        ("passed", "passed when a phase was submitted last: 1 failed, 2 passed"),
+    ):
+        with suppress(FeatureError):
+            world.run(
+                SubmitWork(feature_id="login", phase_id="test", results={"proofs": "AC1: a\n"})
+            )
+        seen = shown()
+        assert seen[0] == outcome
+        assert seen[1].startswith(words)
+        world.clock.advance()
+    world.run(TryChecks())
+    assert shown()[1].startswith("passed when it was tried last by")
+
+
+def test_a_prompt_knows_which_of_them_its_own_phase_runs(world: World) -> None:
+    workflow = checked(proof="required", runner=RunnerSetting(names=("pytest",)))
+    world.workflows.own = catalog(workflow, packaged=False)
+    start(world)
+    feature, seen = world.project.feature("login"), {}
+    for phase in workflow.phases:
+        found = baseline(feature, phase, workflow)
+        seen[phase.id] = {each["kind"]: each["here"] for each in found}
+
+    assert seen == {
+        "define": {"check": False, "runner": False},
+        "test": {"check": True, "runner": True},
+        "review": {"check": True, "runner": False},
+    }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature, RollbackReply
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from tests.fakes import World
@@ -87,6 +90,48 @@ def test_whoever_takes_a_phase_back_has_its_lease(building: World) -> None:
     )
     assert claim.deliberate is False
     assert claim.since == building.clock.now
+
+
+def test_an_agent_that_gave_its_name_takes_its_own_phase_back_and_keeps_the_lease(
+    building: World,
+) -> None:
+    building.callers.become_person()
+    building.run(ResumeFeature(feature_id="login", agent="ann", takeover=True))
+    events = len(building.project.feature("login").events)
+    reply = roll_back(building, agent="ann")
+    feature = building.project.feature("login")
+
+    assert reply["rolled_back"]
+    assert feature.claim is not None
+    assert feature.claim.agent == "ann"
+    assert "taken_over" not in {event["event"] for event in feature.events[events:]}
+    assert building.prompts.variables["agent"] == "ann"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        RollbackFeature(feature_id="login", to_phase="define", reason="x"),
+        CloseFeature(feature_id="login", outcome="cancelled", reason="x"),
+    ],
+    ids=["rollback", "close"],
+)
+def test_what_an_agent_holds_is_taken_over_by_a_person_which_is_recorded(
+    building: World, wanted: Any
+) -> None:
+    building.callers.become_person()
+    building.run(ResumeFeature(feature_id="login", agent="ann", takeover=True))
+    with pytest.raises(FeatureError) as caught:
+        building.run(wanted)
+    building.run(replace(wanted, takeover=True))
+    feature = building.project.feature("login")
+
+    assert caught.value.code == "E122"
+    assert feature.claim is None
+    assert [event["taken_from"] for event in feature.events if event["event"] == "taken_over"] == [
+        "robot",
+        "ann",
+    ]
 
 
 def test_a_second_rollback_goes_back_to_what_the_first_one_left(building: World) -> None:

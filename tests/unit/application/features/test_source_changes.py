@@ -21,6 +21,7 @@ from cde_orchestrator.application.features.rollback_feature import (
 )
 from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.source_changes import (
+    IDLE,
     PATHS_SHOWN,
     ROWS_SHOWN,
     SourceRow,
@@ -32,7 +33,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureList, FeatureSummary
-from tests.fakes import ROOT, World
+from tests.fakes import ROOT, World, catalog, writing_workflow
 
 FIRST, SECOND = "a" * 40, "b" * 40
 NOTE = "Changed shop/pay.py and ./shop/new.py; shop/gone.py is gone. See other.py.bak, ab.py"
@@ -536,3 +537,54 @@ def test_what_was_left_is_taken_back_once_a_note_names_it(started: World) -> Non
     save(started)
 
     assert states(roll_back(started, code=True)) == {"shop/pay.py": "restored"}
+
+
+@pytest.mark.parametrize("more", [{}, {"shop/unnamed.py": "1\n"}], ids=["alone", "among others"])
+def test_no_note_is_advised_where_it_would_claim_a_persons_edit(
+    started: World, more: dict[str, str]
+) -> None:
+    started.proofs.source.update(more)
+    work(started)
+    started.proofs.source["shop/pay.py"] += "a person's\n"
+    reply = roll_back(started)
+
+    assert states(reply)["shop/pay.py"] == "touched"
+    assert not any("saved note" in remark for remark in rollback_remarks(reply))
+
+
+def test_what_changed_while_a_plan_was_written_is_left(world: World) -> None:
+    define, build = writing_workflow().phases
+    phases = (define, replace(build, changes="required"))
+    world.workflows.own = catalog(replace(writing_workflow(), phases=phases), packaged=False)
+    world.git.commit = FIRST
+    world.proofs.source.update({"shop/pay.py": "old\n", "shop/gone.py": "1\n", "mine.py": "1\n"})
+    world.run(StartFeature(prompt="Add login", name="login"))
+    world.proofs.source.update({"shop/pay.py": "a person's\n", "mine.py": "a person's\n"})
+    world.clock.advance()
+    spec = {"spec": "## Goal\nChange mine.py\n"}
+    world.run(SubmitWork(feature_id="login", phase_id="define", results=spec))
+    world.clock.advance()
+    work(world)
+    edited = dict(world.proofs.source)
+    left = {"shop/pay.py": ("touched", IDLE), "mine.py": ("touched", IDLE)}
+    own = {"shop/gone.py": ("restored", None), "shop/new.py": ("removed", None)}
+
+    reply = roll_back(world, code=True)
+    assert {row["path"]: (row["state"], row["reason"]) for row in reply["source"]} == left | own
+    again = roll_back(world, code=True)
+    assert {row["path"]: (row["state"], row["reason"]) for row in again["source"]} == left
+    assert rollback_remarks(again) == []
+    assert world.proofs.source["mine.py"] == edited["mine.py"]
+    assert world.proofs.source["shop/pay.py"] == edited["shop/pay.py"]
+
+
+def test_in_the_phase_that_changes_code_it_is_the_features(world: World) -> None:
+    define, build = writing_workflow().phases
+    phases = (replace(define, changes="required"), build)
+    world.workflows.own = catalog(replace(writing_workflow(), phases=phases), packaged=False)
+    world.git.commit = FIRST
+    world.proofs.source.update({"shop/pay.py": "old\n", "shop/gone.py": "1\n"})
+    world.run(StartFeature(prompt="Add login", name="login"))
+    work(world)
+
+    assert states(roll_back(world)) == MINE

@@ -515,3 +515,18 @@ def test_a_command_asks_seldom_which_repository_it_is_in(
     monkeypatch.setattr(project_home, "repository_of", counted)
     assert with_feature.answer("status", "login")["project"]["trust"] == "trusted"
     assert len(asked) <= 18  # 30 before one answer served a whole judgement
+
+
+def test_an_agent_takes_back_what_it_holds_by_its_name_and_a_person_by_an_option(
+    with_feature: Terminal,
+) -> None:
+    rollback = ("rollback", "login", "define", "--reason", "x")
+    with_feature.answer("resume", "login", "--agent", "ann")
+
+    assert with_feature.refused(*rollback) == "E122"
+    assert with_feature.answer(*rollback, "--agent", "ann")["feature"]["name"] == "login"
+    assert with_feature.answer(*rollback, "--takeover")["feature"]["name"] == "login"
+    with_feature.answer("resume", "login", "--agent", "ann")
+    close = ("close", "login", "cancelled", "--reason", "x")
+    assert with_feature.refused(*close) == "E122"
+    assert with_feature.answer(*close, "--agent", "ann")["feature"]["status"] == "cancelled"
