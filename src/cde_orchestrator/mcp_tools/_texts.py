@@ -145,7 +145,8 @@ def accepted(reply: SubmitReply) -> str:
         return work(reply, words) if reply["phase"] else words
     done = [f"Phase {reply['accepted']['id']} accepted.", *proof_remarks(reply)]
     if "reader" in reply["accepted"]:
-        done.append(f"It was {plain(reply['accepted']['reader']['words'])}.")
+        who = plain(reply["accepted"]["reader"]["words"])
+        done.append(f"Phase {reply['accepted']['id']} was {who}.")
     done += submit_remarks(reply)
     return work(reply, " ".join(done))
 

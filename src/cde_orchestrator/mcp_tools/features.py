@@ -189,7 +189,7 @@ def cde_resumeFeature(  # noqa: N802
     agent: AgentName = None,
     takeover: Takeover = False,
     grow: Annotated[
-        str | None, Field(description="Larger workflow to continue in, such as standard")
+        str | None, Field(description="Workflow to continue in, such as standard")
     ] = None,
 ) -> CallToolResult:
     """Take up a feature, in a new session or after a loss of context.

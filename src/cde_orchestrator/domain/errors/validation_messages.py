@@ -211,7 +211,7 @@ VALIDATION_MESSAGES = {
         "The folder '{path}' is not trusted: it is only viewed; nothing in it is changed or run.",
         "Let a person review and trust what would take effect: cde trust --project {path|shell}",
         "Read what is there meanwhile: all but its own prompts, which are not in force, is shown",
-        "For machines that build from a clean checkout, name its folder in CDE_TRUSTED_FOLDERS",
+        "In CI, use cde verify --trust, or name the folder in CDE_TRUSTED_FOLDERS",
         fixes=(LIST_TRUST,),
     ),
     "E326": message(
