@@ -80,6 +80,7 @@ def test_a_report_tells_what_was_asked_what_led_here_and_how_things_stand(
     assert report["operation"]["arguments"] == {
         "feature_id": "lgin",
         "detail": "brief",
+        "to_run": False,
         "to_work": True,
     }
     assert report["recent_operations"][-1]["name"] == "start_feature"
