@@ -312,7 +312,7 @@ def test_another_reader_is_called_by_whoever_can_call_one(tmp_path: Path) -> Non
     for channel, fresh in itertools.product(("mcp", "shell", "run"), (False, True)):
         given = {**variables, "channel": channel, "fresh": fresh}
         prompt = JinjaPromptRenderer().render(tmp_path, "lean/verify.md", given)
-        hand, begins = "hand it to another model", "the call that begins it is in the next"
+        hand, begins = "hand it to another model", ", a name of its own. If there is none"
         assert (hand in prompt) == (channel != "run")
         assert (begins in prompt) == (channel != "run" and not fresh)
         whole = "cde_resumeFeature(" if channel == "mcp" else "cde status login-page --prompt"
