@@ -83,7 +83,9 @@ def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     if "sent_back" in reply:
         sent = reply["sent_back"]
         words = [note(remarks.sent_back_words(sent)), *map(note, remarks.submit_remarks(reply))]
-        return spaced(Group(*words), said(sent["reason"]), *assignment(reply, look))
+        in_prompt = look.prompts and reply["phase"] is not None
+        reason = None if in_prompt else said(sent["reason"])
+        return spaced(Group(*words), reason, *assignment(reply, look))
     if "repeated" in reply:
         words = [note(remarks.repeated_words(reply)), *map(note, remarks.submit_remarks(reply))]
         return spaced(Group(*words), *assignment(reply, look))

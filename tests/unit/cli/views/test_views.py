@@ -490,3 +490,16 @@ def test_an_agent_gets_the_prompt_and_a_person_the_way_to_it(view: Any) -> None:
     assert ("# Define\n\n" + "word " * 60).rstrip() in agent
     assert "$ cde" not in agent
     assert "$ cde submit login define" in seen(view(broken, replace(SCREEN, prompts=True)))
+
+
+def test_why_a_feature_was_sent_back_is_said_once() -> None:
+    sent = {"phase": "verify", "verdict": "not fixed", "to": "define", "kept": [], "reason": "Why"}
+    whole: Any = {**reply(phase(prompt="> Why, in the prompt")), "sent_back": sent, "kept": []}
+
+    person = seen(feature.submitted(whole, SCREEN))
+    agent = seen(feature.submitted(whole, replace(SCREEN, prompts=True)))
+    whole["phase"] = None
+    ended = seen(feature.submitted(whole, replace(SCREEN, prompts=True)))
+
+    assert [text.count("Why") for text in (person, agent, ended)] == [1, 1, 1]
+    assert "Why, in the prompt" in agent
