@@ -158,9 +158,7 @@ class Returned:
 
     def summary(self) -> str:
         """Why, and where the discarded outputs are, in words."""
-        rows = [
-            f"- {each.output} of attempt {each.attempt}: {each.kept_as}" for each in self.discarded
-        ]
+        rows = [f"- {each.output}: {each.kept_as}" for each in self.discarded]
         words = f"Returned to this phase: {self.reason}"
         return "\n".join([words, "", "Discarded for that reason:", *rows] if rows else [words])
 

@@ -241,5 +241,5 @@ def test_what_a_phase_was_returned_for_is_told_with_what_was_discarded() -> None
         "Returned to this phase: No",
         "",
         "Discarded for that reason:",
-        "- spec of attempt 1: specs/login/spec.attempt-1.md",
+        "- spec: specs/login/spec.attempt-1.md",
     ]

@@ -105,7 +105,7 @@ def test_a_prompt_names_calls_of_its_reader_s_kind_alone(
             assert "You are the" not in prompt
             assert "last attempt" not in prompt
             assert "> Wrong way\n" in prompt
-            assert "- `spec` of attempt 1: `specs/login-page/spec.attempt-1.md`" in prompt
+            assert "- `spec`: `specs/login-page/spec.attempt-1.md`" in prompt
             assert ("> The key is in the vault" in prompt) == fresh
             assert "\n\n\n" not in prompt
             assert (
@@ -217,10 +217,13 @@ def test_a_phase_that_was_returned_to_names_what_was_discarded_and_no_failure(
     assert "## What failed last" not in prompt
     assert prompt.count("Wrong way") == 1
     assert "## Returned to this phase\n\n> Wrong way\n" in prompt
-    assert "- `spec` of attempt 1: `specs/login-page/spec.attempt-1.md`" in prompt
+    assert "- `spec`: `specs/login-page/spec.attempt-1.md`" in prompt
     assert "> The key is in the vault" in prompt
     both = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
     assert "## What failed last\n\n> E110: no spec" in both
+    assert "This is attempt 2 of 3 since it was returned to.\n" in both
+    alone = JinjaPromptRenderer().render(tmp_path, phase.prompt, {**variables, "returned": None})
+    assert "This is attempt 2 of 3.\n" in alone
 
 
 SPECIFICATION = {
