@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import cde, in_words
 from tests.integration.mcp_client import stdio_agent, text_of
+from tests.repository import git
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
-        subprocess.run(["git", "-C", str(folder), *words], check=True)
+        git(folder, *words)
     return folder
 
 

@@ -94,10 +94,10 @@ class Server(Asked):
 
 
 def received(connection: socket.socket, until: bytes) -> bytes:
-    """What comes until some bytes have come."""
+    """What comes until some bytes have come; what comes after them is left to read."""
     data = b""
     while until not in data:
-        part = connection.recv(4_096)
+        part = connection.recv(1)
         assert part, data
         data += part
     return data
