@@ -65,14 +65,17 @@ def proof_view(proof: ProofEvidence | None) -> ProofView | None:
 def unproven_words(
     workflow: Workflow, *, has_base: bool, criteria: Sequence[str] | None = None
 ) -> str | None:
-    """What nothing proves of a feature of which proof is only recorded, and what to do about it.
+    """What nothing proves of a feature, as proof is only recorded or its workflow asks for none.
 
     Args:
         workflow: the one that it follows.
         has_base: whether git knows how it began.
         criteria: those of a completed feature; None for one that starts.
     """
-    if workflow.proof != "recorded" or all(phase.proves is None for phase in workflow.phases):
+    if all(phase.proves is None for phase in workflow.phases):
+        ends = f"its workflow {plain(workflow.id)} asks for no proof, so it is unproven"
+        return None if criteria is None else ends
+    if workflow.proof != "recorded":
         return None
     which = ", ".join(map(plain, criteria or ())) or "its criteria"
     ends = f"nothing {'will prove' if criteria is None else 'proved'} {which}"

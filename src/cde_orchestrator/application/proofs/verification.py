@@ -136,7 +136,10 @@ class Verification:
             return f"its record was removed: {path}; complete the feature and commit it"
         self.required = not was_only_recorded(self.verifying, self.source.commit, self.name)
         if self.required:
-            return f"it has no record: {path}; complete the feature and commit it"
+            return (
+                f"it has no record: {path}; complete the feature and commit it, unless its "
+                "workflow asks for no proof: then none is written"
+            )
         return (
             f"proof was not required: {WORKFLOW} said proof: recorded when "
             f"{proofs_path(self.name)} came, so it has no record"
