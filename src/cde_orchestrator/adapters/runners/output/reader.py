@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -130,7 +131,7 @@ class Reader:
         return self.short(f"{first} …" if more else first)
 
 
-class EventReader(Reader):
+class EventReader(Reader, ABC):
     """Reads events, one JSON object a line; what is none is shown unless it is noise."""
 
     noise: re.Pattern[str] | None = None
@@ -149,9 +150,9 @@ class EventReader(Reader):
         """A line that is no event: mostly an error's."""
         self.note_problem(line)
 
+    @abstractmethod
     def event(self, event: Mapping[str, Any]) -> list[str]:
         """What is shown of an event."""
-        raise NotImplementedError
 
     def call_words(self, name: object, arguments: object) -> str:
         """The use of a tool, with its most telling argument."""
