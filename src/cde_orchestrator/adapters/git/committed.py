@@ -51,7 +51,8 @@ class GitCommittedFiles:
             root: of the project.
             commit: the last one.
             path: of the file.
-            not_after: omit what was committed on top of this commit.
+            not_after: omit what was committed on top of this commit; nothing at all is said where
+                there are too many commits to see them all.
 
         Raises:
             FeatureError: E136, git refuses.
@@ -62,8 +63,11 @@ class GitCommittedFiles:
             if not_after is not None:
                 words = ("--ancestry-path", "--end-of-options", f"{not_after}..{commit}")
                 after = frozenset(git.output("rev-list", *words).decode().split())
+            commits = _commits(git, commit, f":(top,literal){place}", after)
+            if not_after is not None and len(commits) == COMMITS_LIMIT:
+                return []
             found: list[bytes] = []
-            for each in reversed(_commits(git, commit, f":(top,literal){place}", after)):
+            for each in reversed(commits):
                 named = f"{each}:{place}"
                 asked = git.output("cat-file", "--batch-check", data=os.fsencode(f"{named}\n"))
                 if not asked.endswith(b" missing\n"):

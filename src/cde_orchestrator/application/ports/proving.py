@@ -89,7 +89,7 @@ class CommittedFiles(Protocol):
     ) -> Sequence[bytes]:
         """What was committed of a file up to a commit, the oldest first, as far as it is known.
 
-        Without what was committed on top of ``not_after``.
+        Without what was committed on top of ``not_after``; then empty where not all is known.
         """
 
     def came(self, root: Path, commit: str, path: str) -> Sequence[str]:

@@ -37,7 +37,8 @@ def _only_recorded(verifying: Verifying, commit: str, came: str) -> bool:
     then = verifying.trees.contents(root, tree.id, [WORKFLOW])[WORKFLOW]
     others = verifying.committed.versions(root, commit, WORKFLOW, not_after=came)
     rules = {_rule(verifying, each) for each in others}
-    return then is not None and _rule(verifying, then) == "recorded" and "required" not in rules
+    lowered = then is not None and _rule(verifying, then) == "recorded"
+    return lowered and bool(rules) and "required" not in rules
 
 
 def _rule(verifying: Verifying, data: bytes) -> object:

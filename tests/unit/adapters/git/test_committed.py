@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.adapters.git import committed as module
 from cde_orchestrator.adapters.git.committed import GitCommittedFiles
 from cde_orchestrator.domain.exceptions import FeatureError
 from tests.repository import git, repository_at
@@ -83,7 +84,9 @@ def test_a_version_that_came_by_a_merge_is_known(root: Path) -> None:
     assert GitCommittedFiles().versions(root, last, RECORD) == [b"one", b"two"]
 
 
-def test_versions_of_what_was_committed_on_top_of_a_commit_can_be_omitted(root: Path) -> None:
+def test_versions_of_what_was_committed_on_top_of_a_commit_can_be_omitted(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = commit(root, record="one")
     commit(root, record="two")
     git(root, "switch", "--quiet", "--create", "side", before)
@@ -94,6 +97,9 @@ def test_versions_of_what_was_committed_on_top_of_a_commit_can_be_omitted(root: 
 
     assert committed.versions(root, last, RECORD) == [b"one", b"two", b"three"]
     assert committed.versions(root, last, RECORD, not_after=came) == [b"one", b"two"]
+    assert committed.versions(root, last, RECORD, not_after=before) == [b"one"]
+    monkeypatch.setattr(module, "COMMITS_LIMIT", 2)  # then not all of them are known
+    assert committed.versions(root, last, RECORD, not_after=came) == []
     assert committed.versions(root, last, RECORD, not_after=before) == [b"one"]
 
 

@@ -293,6 +293,21 @@ def test_proof_is_required_where_no_workflow_file_says_otherwise() -> None:
     assert [each["required"] for each in (never, broken, words)] == [True, True, True]
 
 
+def test_proof_is_required_where_not_all_of_the_workflow_file_s_history_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = {**BASE, **WORK, WORKFLOW: "version: 1\nproof: recorded\n"}
+    assert unrecorded(files)["required"] is False
+    versions = MemoryCommits.versions
+    monkeypatch.setattr(
+        MemoryCommits,
+        "versions",
+        lambda *asked, not_after=None: [] if not_after else versions(*asked),
+    )
+
+    assert unrecorded(files)["required"] is True
+
+
 def test_what_had_a_record_is_required_to_have_one(repository: Repository) -> None:
     repository.commits.history.clear()
     files = {**repository.files, WORKFLOW: "proof: recorded\n"}
