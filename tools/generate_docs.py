@@ -19,6 +19,7 @@ from cde_orchestrator.domain.errors.explanation import (
 )
 from cde_orchestrator.infrastructure.settings.settings import Settings, variable_of
 from tools.generate_ops import DASHBOARD_FILE, RULES_FILE, grafana_dashboard, prometheus_rules
+from tools.registry_entry import ENTRY_FILE, README, claimed_readme, server_json
 
 ROOT = Path(__file__).parents[1]
 ABOUT_ERRORS = (
@@ -74,6 +75,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/settings.md": settings_markdown,
     RULES_FILE: prometheus_rules,
     DASHBOARD_FILE: grafana_dashboard,
+    ENTRY_FILE: server_json,
+    README: claimed_readme,
 }
 
 

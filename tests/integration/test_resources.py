@@ -119,6 +119,22 @@ async def test_an_accepted_output_is_linked_with_its_size_and_read_as_it_was_acc
     assert proposed.completion.values == ["spec"]
 
 
+async def test_a_feature_is_read_without_rendering_its_prompt(tmp_path: Path) -> None:
+    """A template of the project's own takes a program of its own, for each that is followed."""
+    own = tmp_path / ".cde" / "prompts" / "own.md"
+    own.parent.mkdir(parents=True)
+    own.write_text("Write {{ feature.name }}.\n")
+    phase = "{id: write, description: Write it., prompt: own.md}"
+    workflow = f"version: 1\ndefault: note\nworkflows: {{note: {{phases: [{phase}]}}}}\n"
+    (tmp_path / ".cde" / "workflow.yml").write_text(workflow)
+    async with reading(tmp_path) as client:
+        own.write_text("Write {{ feature.name\n")
+        feature = json.loads(await text_at(client, "cde://features/login"))
+        prompt = await text_at(client, "cde://features/login/prompt")
+    assert (feature["phase"]["prompt"], feature["phase"].get("problem")) == ("", None)
+    assert "own.md" in prompt
+
+
 async def test_what_is_long_is_cut_and_says_where_the_rest_is(tmp_path: Path) -> None:
     async with reading(tmp_path, GOAL * 600) as client:
         feature = await text_at(client, "cde://features/login")

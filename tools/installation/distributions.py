@@ -74,7 +74,9 @@ def look_into_wheel(content: dict[str, bytes], environment: dict[str, str]) -> N
     require(f"{PACKAGE}/py.typed" in found, "py.typed is missing.")
     info = {PurePosixPath(name).name: text for name, text in content.items() if name not in found}
     require({"METADATA", "WHEEL", "entry_points.txt", "LICENSE"} <= info.keys(), str(info.keys()))
-    require(b"cde = cde_orchestrator.__main__:main" in info["entry_points.txt"], "cde is missing.")
+    for command in (b"cde", b"cde-orchestrator"):
+        starts = command + b" = cde_orchestrator.__main__:main\n"
+        require(starts in info["entry_points.txt"], f"{command.decode()} is missing.")
     metadata = email.message_from_bytes(info["METADATA"])
     said = {name: metadata[name] for name in ("Name", "Requires-Python", "License-Expression")}
     right = {

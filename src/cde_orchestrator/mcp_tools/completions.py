@@ -101,7 +101,7 @@ def _outputs(service: Service, begun: str, known: Known) -> Proposed:
         return Proposed(values=[])
     from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 
-    status = service.handle(GetFeatureStatus(feature_id=known["name"], to_work=False))
+    status = service.handle(GetFeatureStatus(feature_id=known["name"], prompt=False))
     ids = [output["id"] for record in status["phases"] for output in record["outputs"]]
     return _beginning(list(dict.fromkeys(ids)), begun)
 

@@ -73,7 +73,7 @@ def resume_feature(service: Service, feature: FeatureName = None) -> str:
     name = feature or _newest(service, OPEN)
     if name is None:
         return _NONE_OPEN
-    known = service.handle(GetFeatureStatus(feature_id=name, to_work=False))["feature"]
+    known = service.handle(GetFeatureStatus(feature_id=name, prompt=False))["feature"]
     call = tool_call("cde_resumeFeature", {"feature_id": known["name"]})
     phase = f" in phase {plain(known['current_phase'])}" if known["current_phase"] else ""
     return (
@@ -91,7 +91,7 @@ def review_feature(
     name = feature or _newest(service, None)
     if name is None:
         return _NONE_OPEN
-    asked = GetFeatureStatus(feature_id=name, detail="full", to_work=False)
+    asked = GetFeatureStatus(feature_id=name, detail="full", prompt=False)
     status = service.handle(asked)
     name = status["feature"]["name"]
     outputs = [

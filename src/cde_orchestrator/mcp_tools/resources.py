@@ -143,10 +143,9 @@ def _add_features(server: MCPServer[Any], service: Service) -> None:
     def feature(name: str) -> str:
         from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 
-        asked = GetFeatureStatus(feature_id=name, detail="full", to_work=False)
+        # The prompt is a resource of its own.
+        asked = GetFeatureStatus(feature_id=name, detail="full", prompt=False)
         status = service.handle(asked)
-        if status["phase"] is not None:
-            status["phase"]["prompt"] = ""  # a resource of its own
         return _json(status, _whole(status))
 
     @server.resource(

@@ -5,7 +5,11 @@ from __future__ import annotations
 from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import (
+    ONLOOKER,
+    PhasePrompts,
+    unprompted_view,
+)
 from cde_orchestrator.application.ports.checks import CheckRunner
 from cde_orchestrator.application.proof_views import DifferenceView, proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
@@ -38,12 +42,15 @@ class GetFeatureStatus(
 
     Attributes:
         detail: ``brief``, or ``full`` for the whole goal and the times too.
+        prompt: whether the phase's prompt is wanted, which a template of the project's own takes a
+            program of its own to make.
         to_work: whether somebody works by the prompt; else what takes time is left out of it.
         to_run: whether a run is about to let agents work; refused while another agent does.
     """
 
     feature_id: str
     detail: str = "brief"
+    prompt: bool = True
     to_work: bool = True
     to_run: bool = False
 
@@ -64,7 +71,9 @@ class GetFeatureStatus(
         if self.to_run and not workflow.waits_for_person(feature.current_phase):
             leases.require_free(feature, takeover=False)
         reader = None if self.to_work else ONLOOKER
-        phase = rendering.committed_view(project, feature, workflow, reader)
+        phase = unprompted_view(feature, workflow)
+        if self.prompt:
+            phase = rendering.committed_view(project, feature, workflow, reader)
         brief: FeatureStatusReply = {
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),

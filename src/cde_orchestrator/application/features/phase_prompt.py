@@ -104,8 +104,8 @@ class PhasePrompts:
         Raises:
             ValidationError: E312, E313 or E325, the phase's prompt template is not usable.
         """
-        phase = workflow.find(feature.current_phase or "")
-        if phase is None or not feature.is_open:
+        phase = _current(feature, workflow)
+        if phase is None:
             return None
         reader = self.reader() if reader is None else reader
         prompt = self.render(project, feature, phase, workflow, reader=reader)
@@ -244,6 +244,16 @@ class PhasePrompts:
             believed=project.trust == "trusted",
             rules=rules if reader.fresh else NO_RULES,
         )
+
+
+def unprompted_view(feature: Feature, workflow: Workflow) -> PhaseView | None:
+    """The phase to work on with an empty prompt; None when the feature is closed."""
+    phase = _current(feature, workflow)
+    return None if phase is None else phase_view(phase, feature, workflow, "")
+
+
+def _current(feature: Feature, workflow: Workflow) -> Phase | None:
+    return workflow.find(feature.current_phase or "") if feature.is_open else None
 
 
 def phase_view(phase: Phase, feature: Feature, workflow: Workflow, prompt: str) -> PhaseView:
