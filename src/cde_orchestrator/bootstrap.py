@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView, phase_record_view
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError, is_mistake
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.reports.store import reports_of
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
@@ -193,7 +192,7 @@ class Application:
         """
 
         def capture(error: CDEError, raised: BaseException) -> None:
-            if arguments is None or _is_misuse_by_agent(error):
+            if arguments is None or _is_answer_enough(error):
                 return
             reports_of(self.settings).capture(
                 self.root,
@@ -343,9 +342,9 @@ def stated_at(root: Path) -> tuple[str, Path]:
     return stated_name(home) or home.name, home
 
 
-def _is_misuse_by_agent(error: CDEError) -> bool:
-    """Whether an agent used a tool otherwise than it can be, which it reads and does again.
+def _is_answer_enough(error: CDEError) -> bool:
+    """Whether a refusal says all that there is to know, so that nobody looks for a report of it.
 
-    Nobody looks for a report of that, and agents do it often.
+    Whoever asked reads it and asks otherwise: a mistake in the input, or a gate at its work.
     """
-    return call_context().actor.startswith("mcp") and error.code[1] in "13" and not error.is_failure
+    return is_mistake(error.code) or error.code[1] in "13"

@@ -41,6 +41,9 @@ ERROR_KEYS = {
 }
 
 
+UNTRUSTED_AGENT = ("run", "--prompt", "Add a login page", "--agent", "claude")
+
+
 @contextmanager
 def browser(project: Path) -> Iterator[TestClient]:
     """A client of the server's HTTP side."""
@@ -94,27 +97,25 @@ async def test_every_surface_gives_the_same_object(project: Path) -> None:
 
 async def test_an_error_names_its_call_and_its_report(project: Path) -> None:
     told = json.loads(
-        command(
-            "status", "nothing", "--json", cwd=project, CDE_CORRELATION_ID="from-outside"
-        ).stdout
+        command(*UNTRUSTED_AGENT, "--json", cwd=project, CDE_CORRELATION_ID="from-outside").stdout
     )["error"]
     shown = json.loads(command("errors", "show", told["report_id"], "--json", cwd=project).stdout)
 
     assert told["correlation_id"] == "from-outside"
     assert shown["report"]["correlation_id"] == "from-outside"
-    assert shown["report"]["code"] == "E102"
-    panel = command("status", "nothing", cwd=project).stderr
+    assert shown["report"]["code"] == "E912"
+    panel = command(*UNTRUSTED_AGENT, cwd=project).stderr
     assert "cde errors show " in panel
 
 
 async def test_the_same_refusal_is_listed_once_and_found_by_each_of_its_ids(project: Path) -> None:
     ids = [
-        json.loads(command("status", "nope", "--json", cwd=project).stdout)["error"]["report_id"]
+        json.loads(command(*UNTRUSTED_AGENT, "--json", cwd=project).stdout)["error"]["report_id"]
         for _ in range(3)
     ]
     listed = json.loads(command("errors", "list", "--json", cwd=project).stdout)["reports"]
-    assert [(each["id"], each["code"], each["count"]) for each in listed] == [(ids[2], "E102", 3)]
-    assert " 3 E102 " in " ".join(command("errors", "list", cwd=project).stdout.split())
+    assert [(each["id"], each["code"], each["count"]) for each in listed] == [(ids[2], "E912", 3)]
+    assert " 3 E912 " in " ".join(command("errors", "list", cwd=project).stdout.split())
     for each in ids:
         shown = command("errors", "show", each, cwd=project).stdout
         assert "3, first at 2" in shown
@@ -264,7 +265,7 @@ async def test_people_are_told_in_words_and_programs_in_json(
         (["--nothing"], "E323"),
     ],
 )
-async def test_what_the_parser_does_not_understand_is_an_error_like_any_other(
+async def test_what_the_parser_does_not_understand_is_refused_and_leaves_no_report(
     project: Path, words: list[str], code: str
 ) -> None:
     refused = command(*words, "--json", cwd=project)
@@ -273,11 +274,12 @@ async def test_what_the_parser_does_not_understand_is_an_error_like_any_other(
     assert (refused.returncode, told.returncode) == (2, 2)
     error = json.loads(refused.stdout)["error"]
     assert error["code"] == code
-    assert error["report_id"] is not None
+    assert error["report_id"] is None
     assert code in told.stderr
+    assert not (project / ".cde" / "errors").exists()
 
 
-@pytest.mark.parametrize("words", [["project"], ["errors"], ["--help"], ["start", "--help"]])
+@pytest.mark.parametrize("words", [["help"], ["help", "start"], ["--help"], ["start", "--help"]])
 async def test_help_is_no_error(project: Path, words: list[str]) -> None:
     shown = command(*words, cwd=project)
 

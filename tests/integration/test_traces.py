@@ -319,7 +319,7 @@ def test_a_span_that_failed_bears_its_kind_and_the_exception(
     address, spans = collector
     otel = {"OTEL_EXPORTER_OTLP_ENDPOINT": address}
     cde(project, "status", f"nobody-{SECRET}", **otel)
-    cde(project, "submit", "nobody", **otel)
+    cde(project, "waive", "nobody", **otel)
     (project / ".cde" / "config.toml").write_text("log_level = 5", encoding="utf-8")
     cde(project, "list", **otel)
     broken = (
@@ -339,7 +339,7 @@ def test_a_span_that_failed_bears_its_kind_and_the_exception(
         ("get_feature_status", "E102", "FeatureError"),
         ("cde status", "E102", "FeatureError"),
         ("command", "E323", "ValidationError"),
-        ("cde submit", "E323", "ValidationError"),
+        ("cde waive", "E323", "ValidationError"),
         ("list_features", "E314", "ValidationError"),
         ("list_features", "E999", "ZeroDivisionError"),
         ("cde list", "E999", "CDESystemError"),

@@ -168,11 +168,19 @@ class FeatureHead(TypedDict):
     updated_at: str
 
 
-class FeatureRow(FeatureHead, total=False):
-    """A feature in a list: of a completed one, the verdict and how many criteria are waived."""
+class FeatureRow(FeatureHead):
+    """A feature in a list.
 
-    standing: str
-    waived: int
+    ``goal`` is the beginning of what was asked for, in a line; ``waits_for`` is ``person``,
+    ``agent`` or, where the feature is closed, None; ``agent`` has the phase now, if one has. Of a
+    completed feature there are the verdict and how many criteria are waived.
+    """
+
+    goal: str
+    waits_for: str | None
+    agent: str | None
+    standing: NotRequired[str]
+    waived: NotRequired[int]
 
 
 class FeatureReply(TypedDict):

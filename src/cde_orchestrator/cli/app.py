@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import chdir
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from cde_orchestrator import __version__
 from cde_orchestrator.cli import commands
-from cde_orchestrator.cli.session.help import CommandGroup, examples
+from cde_orchestrator.cli.session.help import CommandGroup, examples, folder_named
 from cde_orchestrator.cli.session.lazy_group import LazyGroup, Listed
 
 # A test holds each text to what the command itself says.
@@ -72,11 +73,37 @@ LISTED = {
 }
 
 
+_MEANT = {
+    "show": "status",
+    "ls": "list",
+    "next": "resume",
+    "open": "dashboard",
+    "log": "logs",
+    "cancel": "close",
+}
+
+
 class _Root(LazyGroup):
     listed = LISTED
+    meant = _MEANT
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called; ``version`` is one, although no list shows it."""
+        if args == ["version"]:
+            _show_version(wanted=True)
+        return super().resolve_command(ctx, args)
 
 
-app = CommandGroup(cls=_Root, help_without_command=False)
+app = CommandGroup(cls=_Root)
+
+
+def _enter(context: typer.Context, folder: Path) -> None:
+    """Work in a folder until the command ends."""
+    try:
+        context.with_resource(chdir(folder))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise typer.BadParameter(f"cannot enter {folder}: {reason}", param_hint="-C") from error
 
 
 def _show_version(wanted: bool) -> None:
@@ -100,8 +127,19 @@ def cde(
             "--version", "-V", help="Show the version.", callback=_show_version, is_eager=True
         ),
     ] = False,
+    start_in: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-C",
+            metavar="PATH",
+            parser=folder_named,
+            help="Run as if started in this folder, as git does. May be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Options before the command; without a command, the project's status."""
+    for folder in start_in or ():
+        _enter(context, folder)
     if context.invoked_subcommand is None:
         group: Any = context.command
         group.module("status").at_a_glance(context)
@@ -120,17 +158,11 @@ def run() -> None:
 
 
 def _answer(error: Any) -> None:
-    """End with what the parser did not understand, or with what nobody foresaw.
-
-    A group without a command is a wish for its help.
-    """
+    """End with what the parser did not understand, or with what nobody foresaw."""
     from cde_orchestrator.cli.session import boundary  # noqa: PLC0415 - no help needs it
 
     as_json = "--json" in sys.argv[1:]
     context = getattr(error, "ctx", None)
-    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
-        raise SystemExit(boundary.MISUSED) from None
     with boundary.boundary(context, _named_project(sys.argv[1:]), as_json=as_json):
         raise error
 

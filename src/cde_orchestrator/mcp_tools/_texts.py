@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import noteworthy
+from cde_orchestrator.application.features.list_features import PERSON
 from cde_orchestrator.application.features.rollback_feature import rollback_remarks
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.views import (
         FeatureListReply,
         FeatureReply,
+        FeatureRow,
         FeatureStatusReply,
         PhaseView,
         ProjectView,
@@ -216,9 +218,19 @@ def _detail_lines(reply: Mapping[str, Any]) -> list[str]:
 
 def feature_list(reply: FeatureListReply) -> str:
     """Features, one a line."""
-    rows = [f"- {row['name']}: {status_words(row)}" for row in reply["features"]]
+    rows = [
+        f"- {row['name']}: {status_words(row)}{_awaited(row)}. {plain(row['goal'])}"
+        for row in reply["features"]
+    ]
     more = "\nMore: pass next_cursor as cursor." if reply["next_cursor"] else ""
     return "\n".join([f"{len(rows)} of {reply['total']} features.", *rows]) + more
+
+
+def _awaited(row: FeatureRow) -> str:
+    """Who works on a feature, or has to."""
+    if row["agent"]:
+        return f", {plain(row['agent'])} at work"
+    return ", waits for a person" if row["waits_for"] == PERSON else ""
 
 
 def _assignment(name: str, phase: PhaseView) -> str:

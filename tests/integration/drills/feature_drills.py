@@ -41,6 +41,17 @@ async def the_beginning_of_several_ids(stage: Stage) -> None:
     )
 
 
+@drill("E154")
+async def a_command_for_the_only_open_feature_where_several_are(stage: Stage) -> None:
+    await stage.tool("cde_startFeature", prompt="One more", name="signup")
+    here = ["--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command("resume", *here),
+        names="signup",
+        corrected=lambda: stage.json_command("resume", "login", *here),
+    )
+
+
 @drill("E104")
 async def a_name_that_is_taken(stage: Stage) -> None:
     refused = await stage.tool("cde_startFeature", prompt="Again", name="login")

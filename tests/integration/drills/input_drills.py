@@ -238,7 +238,8 @@ async def a_code_that_does_not_exist(stage: Stage) -> None:
 
 @drill("E322")
 async def a_report_that_does_not_exist(stage: Stage) -> None:
-    refused = await stage.json_command("status", "nobody", "--project", str(stage.root))
+    unknown = ["run", "--prompt", "Add a login page", "--agent", "claude"]
+    refused = await stage.json_command(*unknown, "--project", str(stage.root))
     assert refused.error is not None
     known = refused.error["report_id"]
     words = ["errors", "show", "--project", str(stage.root)]

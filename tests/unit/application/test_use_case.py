@@ -101,7 +101,7 @@ PORTS: Mapping[str, Any] = {
 
 NAMES = """
     approve_phase close_feature compact_state connect_client diagnose diff_states
-    disconnect_client export_state expose_metrics fail_phase follow_logs get_assignment
+    disconnect_client export_state expose_metrics fail_phase find_feature follow_logs get_assignment
     get_feature_status get_health get_project_info get_pulse get_trusted_agents grow_feature
     install_merge_driver leave_fork list_agents list_alerts list_backups list_breakers
     list_changes list_clients list_error_reports list_features list_slow_operations move_state

@@ -7,7 +7,6 @@ import binascii
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 from cde_orchestrator.application.ports.core import (
     ProjectFiles,
@@ -23,12 +22,18 @@ from cde_orchestrator.application.views import (
     project_view,
     view_of,
 )
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.text import opening_words
 from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, WAITS_FOR_PERSON
 
+PERSON, AGENT = AWAITED = ("person", "agent")
+"""For whom an open feature can wait."""
+GOAL_LIMIT = 72
+"""Characters of a goal in a list."""
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 100
 OPEN = "open"
@@ -51,12 +56,20 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         limit: features on a page; at least 1, and more than 100 count as 100.
         cursor: ``next_cursor`` of the page before.
         prefix: only those whose name begins so.
+        word: only those that have it in their name or their goal, in upper or lower case.
+        workflow: only those that follow it.
+        waits_for: only those that wait for a ``person`` or for an ``agent``.
+        agent: only those whose phase this agent has.
     """
 
     status: str | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
     prefix: str = ""
+    word: str | None = None
+    workflow: str | None = None
+    waits_for: str | None = None
+    agent: str | None = None
 
     def __call__(
         self,
@@ -65,22 +78,26 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         repository: ProjectRepository,
         workflows: WorkflowRepository,
         files: ProjectFiles,
+        clock: Clock,
     ) -> FeatureListReply:
         """Raises E004, E305, E308."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
+        if self.waits_for not in (None, *AWAITED):
+            reason = f"it is {self.waits_for!r}, not one of {', '.join(AWAITED)}"
+            raise ValidationError.of("E305", argument="waits_for", reason=reason)
         self._require_known_status(root, repository, workflows)
         after = _decode(self.cursor) if self.cursor is not None else None
         project = repository.get(root)
-        found = sorted(
-            filter(self._wanted, project.features.summaries()), key=_position, reverse=True
-        )
+        now = clock()
+        wanted = (each for each in project.features.summaries() if self._wanted(each, project, now))
+        found = sorted(wanted, key=_position, reverse=True)
         rest = found if after is None else [f for f in found if _position(f) < after]
         page = rest[: min(self.limit, LARGEST_LIMIT)]
         return {
             "project": project_view(project, root, repository.backend),
-            "features": [_row(each, project, files, root) for each in page],
+            "features": [_row(each, project, files, root, now) for each in page],
             "total": len(found),
             "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
         }
@@ -100,21 +117,64 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
             reason = f"'{self.status}' is not a status; there are: {', '.join(known)}"
             raise ValidationError.of("E305", argument="status", reason=reason)
 
-    def _wanted(self, feature: FeatureSummary) -> bool:
-        if not feature.name.startswith(self.prefix):
-            return False
-        if self.status == OPEN:
-            return feature.status not in CLOSED_STATUSES
-        return self.status in (None, feature.status)
+    def _wanted(self, summary: FeatureSummary, project: Project, now: datetime) -> bool:
+        """Whether it is asked for; a feature is only decoded if its goal or workflow decides."""
+        is_open = summary.status not in CLOSED_STATUSES
+        by_summary = (
+            summary.name.startswith(self.prefix),
+            is_open if self.status == OPEN else self.status in (None, summary.status),
+            self.waits_for in (None, _waits_for(summary)),
+            self.agent in (None, _agent_at(summary, now)),
+        )
+        if not all(by_summary) or self.word is self.workflow is None:
+            return all(by_summary)
+        word = (self.word or "").casefold()
+        feature = project.features.by_id(summary.id)
+        return (
+            feature is not None
+            and self.workflow in (None, feature.workflow_type)
+            and word in f"{feature.name}\n{feature.prompt}".casefold()
+        )
 
 
-def _row(summary: FeatureSummary, project: Project, files: ProjectFiles, root: Path) -> FeatureRow:
+def _waits_for(summary: FeatureSummary) -> str | None:
+    if summary.status in CLOSED_STATUSES:
+        return None
+    return PERSON if summary.status == WAITS_FOR_PERSON else AGENT
+
+
+def _agent_at(summary: FeatureSummary, now: datetime) -> str | None:
+    """The agent that has the phase, as long as its lease lasts."""
+    until = summary.claimed_until
+    return summary.claimed_by if until is not None and until > now else None
+
+
+def _row(
+    summary: FeatureSummary, project: Project, files: ProjectFiles, root: Path, now: datetime
+) -> FeatureRow:
     """A feature as the list has it; only what a completed one has proven is looked at."""
-    row = cast("FeatureRow", view_of(FeatureHead, summary))
-    completed = project.features.by_id(summary.id) if summary.status == COMPLETED else None
+    feature = project.features.by_id(summary.id)
+    head = view_of(FeatureHead, summary)
+    row: FeatureRow = {
+        "id": head["id"],
+        "name": head["name"],
+        "status": head["status"],
+        "current_phase": head["current_phase"],
+        "updated_at": head["updated_at"],
+        "goal": _opening(feature.prompt) if feature is not None else "",
+        "waits_for": _waits_for(summary),
+        "agent": _agent_at(summary, now),
+    }
+    completed = feature if summary.status == COMPLETED else None
     if completed is not None and (verdict := verdict_of(completed, files, root)) is not None:
         row["standing"], row["waived"] = verdict["verdict"], verdict["waived"]
     return row
+
+
+def _opening(goal: str) -> str:
+    """The beginning of a goal, in a line."""
+    line = " ".join(goal[: 2 * GOAL_LIMIT].split())
+    return line if len(line) <= GOAL_LIMIT else f"{opening_words(line, GOAL_LIMIT - 1)}…"
 
 
 def _position(feature: FeatureSummary) -> tuple[datetime, str]:

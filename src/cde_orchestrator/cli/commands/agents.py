@@ -21,6 +21,7 @@ group = Commands(
     "agents",
     "cde agents list",
     "cde agents test claude",
+    verb="list",
     help="List, test and trust the agents that cde run starts.",
 )
 

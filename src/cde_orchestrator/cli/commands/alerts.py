@@ -10,9 +10,7 @@ from cde_orchestrator.application.monitoring.alerts import ListAlerts, SendTestA
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.health import alert_history, alert_list, alert_tried
 
-group = Commands(
-    "alerts", help_without_command=False, help="Show alerts, and test that they arrive."
-)
+group = Commands("alerts", help="Show alerts, and test that they arrive.")
 
 
 @group.callback("cde alerts", "cde alerts --history", "cde alerts test")

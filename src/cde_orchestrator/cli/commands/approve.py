@@ -32,7 +32,7 @@ NOT_APPROVED = 1
 )
 def approve(
     call: Call,
-    feature: options.OpenFeatureArgument,
+    feature: options.TheOpenFeature = None,
     no: Annotated[
         bool, typer.Option("--no", help="Send the feature back instead; asks for the reason.")
     ] = False,
@@ -53,7 +53,7 @@ def approve(
     if (reason is not None or to is not None) and not no:
         raise typer.BadParameter("give it with --no", param_hint="'--reason' / '--to'")
     with call.application() as application:
-        reply = decide(application, feature, call, no=no, reason=reason, to=to)
+        reply = decide(application, call.feature(feature), call, no=no, reason=reason, to=to)
     if reply is None:
         print_to_stderr("Nothing was recorded; with --no the feature goes back.\n")
         raise typer.Exit(NOT_APPROVED)

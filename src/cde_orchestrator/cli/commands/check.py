@@ -21,7 +21,6 @@ from cde_orchestrator.infrastructure.trust.person import person_name, terminal_p
 
 group = Commands(
     "check",
-    help_without_command=False,
     help="Show, run and change the checks that gate phases.",
 )
 

@@ -14,7 +14,9 @@ from cde_orchestrator.cli.views.error import catalog, explanation, report, repor
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 
 top_level = Commands()
-group = Commands("errors", "cde errors list", "cde explain E101", help="Show error reports.")
+group = Commands(
+    "errors", "cde errors list", "cde explain E101", verb="list", help="Show error reports."
+)
 
 
 @top_level.command("cde explain E101", "cde explain", in_project=False)

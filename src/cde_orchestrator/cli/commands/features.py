@@ -8,8 +8,14 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, OPEN, ListFeatures
+from cde_orchestrator.application.features.list_features import (
+    AWAITED,
+    DEFAULT_LIMIT,
+    OPEN,
+    ListFeatures,
+)
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
@@ -36,6 +42,14 @@ Answer = TypeVar("Answer", bound=FeatureReply)
 GLANCE_LIMIT = 20
 """Open features that ``cde status`` shows."""
 
+CurrentPhase = Annotated[
+    str | None,
+    typer.Argument(
+        help="The phase's id, which must be the current one. Default: the current one; "
+        "with it, a repeated command submits nothing twice.",
+        autocompletion=completion.current_phase,
+    ),
+]
 ResultsFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="The same from a file; - reads standard input.")
 ]
@@ -48,6 +62,26 @@ RestoreOption = Annotated[
 ]
 PromptOption = Annotated[
     bool, typer.Option("--prompt", help="Print only the prompt of the phase to work on.")
+]
+OfWorkflow = Annotated[
+    str | None,
+    typer.Option(
+        "--workflow",
+        "-w",
+        help="Only features that follow this workflow.",
+        autocompletion=completion.workflows,
+    ),
+]
+WaitingFor = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHOM",
+        help="Only features that wait for a person, or for an agent.",
+        autocompletion=lambda: list(AWAITED),
+    ),
+]
+OfAgent = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only features that this agent has now.")
 ]
 OnceOption = Annotated[
     str | None,
@@ -109,16 +143,14 @@ def start(
 
 
 @top_level.command(
-    "cde submit add-a-login-page define",
+    "cde submit",
     "cde submit add-a-login-page define --output spec=draft.md",
     "cde submit add-a-login-page define --results-file results.json",
 )
 def submit(
     call: Call,
-    feature: options.OpenFeatureArgument,
-    phase: Annotated[
-        str, typer.Argument(help="The current phase's id.", autocompletion=completion.current_phase)
-    ],
+    feature: options.TheOpenFeature = None,
+    phase: CurrentPhase = None,
     results: Annotated[
         str | None,
         typer.Option(metavar="JSON", help="Texts of outputs, as an object by output id."),
@@ -140,6 +172,9 @@ def submit(
     Outputs that are not given here must already exist at their paths in the project.
     """
     _require_for_people(call, prompt)
+    if feature is None or phase is None:
+        found = call.ask(FindFeature(feature_id=feature))
+        feature, phase = found["name"], found["phase"] or ""
     if failed:
         given_up = FailPhase(
             feature_id=feature,
@@ -211,9 +246,12 @@ def status(
         call.answer(use_case, view.feature_status)
 
 
-@top_level.command("cde list --status open", "cde list --limit 10 --json", name="list")
+@top_level.command("cde list --status open", "cde list login --waits-for person", name="list")
 def list_features(
     call: Call,
+    word: Annotated[
+        str | None, typer.Argument(help="Only features with this word in their name or goal.")
+    ] = None,
     status: Annotated[
         str | None,
         typer.Option(
@@ -221,6 +259,9 @@ def list_features(
             autocompletion=completion.statuses,
         ),
     ] = None,
+    workflow: OfWorkflow = None,
+    waits_for: WaitingFor = None,
+    agent: OfAgent = None,
     limit: Annotated[
         int | None, typer.Option(help="Features on a page; 50 by default, at most 100.")
     ] = None,
@@ -230,11 +271,27 @@ def list_features(
 ) -> None:
     """List features, newest first."""
     wanted = DEFAULT_LIMIT if limit is None else limit
-    reply = call.ask(ListFeatures(status=status, limit=wanted, cursor=cursor))
+    use_case = ListFeatures(
+        status=status,
+        limit=wanted,
+        cursor=cursor,
+        word=word,
+        workflow=workflow,
+        waits_for=waits_for,
+        agent=agent,
+    )
+    reply = call.ask(use_case)
     call.say(reply, view.feature_list)
     if not call.as_json:
-        asked = ["--status", status] if status else []
-        asked += ["--limit", str(limit)] if limit else []
+        given = {
+            "--status": status,
+            "--workflow": workflow,
+            "--waits-for": waits_for,
+            "--agent": agent,
+            "--limit": limit,
+        }
+        asked = [word] if word else []
+        asked += [part for name, value in given.items() if value for part in (name, str(value))]
         call.remark(partial(view.list_remark, reply, asked))
 
 

@@ -15,7 +15,7 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.agent import breaker_closed, breaker_list
 from cde_orchestrator.cli.views.health import health_line, health_page
 
-group = Commands("health", help_without_command=False, help="Show project health.")
+group = Commands("health", help="Show project health.")
 
 
 @group.callback("cde health", "cde health breakers")

@@ -14,7 +14,7 @@ from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.log import call_tree, log_lines, slow_operations, tell_entry
 
-group = Commands("logs", help_without_command=False, help="Show what happened and what was slow.")
+group = Commands("logs", help="Show what happened and what was slow.")
 
 SinceOption = Annotated[
     str | None,

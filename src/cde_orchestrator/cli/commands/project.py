@@ -17,7 +17,7 @@ from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.session.boundary import FINDINGS
 from cde_orchestrator.cli.session.call import Call, Commands
-from cde_orchestrator.cli.session.options import folder_named
+from cde_orchestrator.cli.session.help import folder_named
 from cde_orchestrator.cli.views.error import settings as table
 from cde_orchestrator.cli.views.error import settings_payload
 from cde_orchestrator.cli.views.project import changed, diagnosed, onboarded, planned, project_info
@@ -30,6 +30,7 @@ group = Commands(
     "project",
     "cde project info",
     "cde project archive",
+    verb="info",
     help="Show, activate or archive the project.",
 )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.grow_feature import GrowFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
@@ -14,13 +15,19 @@ from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.cli.console.input import json_from, text_or_stdin
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
-from cde_orchestrator.cli.session.options import AgentOption, FeatureArgument, TakeoverOption
+from cde_orchestrator.cli.session.options import (
+    AgentOption,
+    FeatureArgument,
+    ReasonOption,
+    TakeoverOption,
+    TheOpenFeature,
+)
 from cde_orchestrator.cli.views.resume import closed, grown, resumed, rolled_back, saved
+from cde_orchestrator.domain.feature import CANCELLED
+from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.workflow import STANDARD
 
 top_level = Commands()
-
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
 
 
 @top_level.command(
@@ -72,7 +79,7 @@ def save(
 @top_level.command("cde resume add-a-login-page", "cde resume add-a-login-page --agent ann")
 def resume(
     call: Call,
-    feature: FeatureArgument,
+    feature: TheOpenFeature = None,
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
 ) -> None:
@@ -81,7 +88,7 @@ def resume(
     A failed feature goes back to the phase that failed.
     """
     use_case = ResumeFeature(
-        feature_id=feature, agent=agent, takeover=takeover, to_work=call.is_for_work()
+        feature_id=call.feature(feature), agent=agent, takeover=takeover, to_work=call.is_for_work()
     )
     call.answer(use_case, resumed)
 
@@ -112,18 +119,22 @@ def grow(
     call.answer(use_case, grown)
 
 
-@top_level.command("cde close add-a-login-page cancelled --reason 'Not wanted any more'")
+@top_level.command("cde close add-a-login-page --reason 'Not wanted any more'")
 def close(
     call: Call,
     feature: FeatureArgument,
-    outcome: Annotated[str, typer.Argument(help="failed or cancelled.")],
-    reason: Reason,
+    outcome: Annotated[str, typer.Argument(help="failed or cancelled.")] = CANCELLED,
+    reason: ReasonOption = None,
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
 ) -> None:
     """Close a feature without finishing it; its files are kept."""
     use_case = CloseFeature(
-        feature_id=feature, outcome=outcome, reason=reason, agent=agent, takeover=takeover
+        feature_id=feature,
+        outcome=outcome,
+        reason=_why(call, reason),
+        agent=agent,
+        takeover=takeover,
     )
     call.answer(use_case, closed)
 
@@ -135,8 +146,11 @@ def close(
 def rollback(
     call: Call,
     feature: FeatureArgument,
-    to_phase: Annotated[str, typer.Argument(help="The phase to start again.")],
-    reason: Reason,
+    to_phase: Annotated[
+        str | None,
+        typer.Argument(help="The phase to start again. Asked for at a terminal."),
+    ] = None,
+    reason: ReasonOption = None,
     code: Annotated[
         bool,
         typer.Option("--code", help="Also take back what this feature changed in the source."),
@@ -154,8 +168,8 @@ def rollback(
     """
     use_case = RollbackFeature(
         feature_id=feature,
-        to_phase=to_phase,
-        reason=reason,
+        to_phase=to_phase if to_phase is not None else _target(call, feature),
+        reason=_why(call, reason),
         code=code,
         dry_run=dry_run,
         agent=agent,
@@ -163,3 +177,15 @@ def rollback(
         to_work=call.is_for_work(),
     )
     call.answer(use_case, rolled_back)
+
+
+def _why(call: Call, reason: str | None) -> str:
+    """The reason that was given, or that a person gives now."""
+    return reason if reason is not None else call.asked("--reason", "Reason")
+
+
+def _target(call: Call, feature: str) -> str:
+    """The phase that a person chooses among those that were started."""
+    phases = call.ask(GetFeatureStatus(feature_id=feature, detail="brief"))["phases"]
+    begun = [each["id"] for each in phases if each["status"] != PhaseStatus.PENDING]
+    return call.asked("to_phase", f"Phase to start again ({', '.join(begun)})")

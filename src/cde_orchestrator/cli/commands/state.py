@@ -27,6 +27,7 @@ group = Commands(
     "state",
     "cde state history",
     "cde state restore --at 7 --dry-run",
+    verb="history",
     help="Verify, inspect and restore the project's state.",
 )
 

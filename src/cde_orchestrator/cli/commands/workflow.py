@@ -15,6 +15,7 @@ group = Commands(
     "workflow",
     "cde workflow show standard",
     "cde workflow validate",
+    verb="list",
     help="Show and validate the workflows that features follow.",
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Group, OverflowMethod, RenderableType
 from rich.constrain import Constrain
 from rich.padding import Padding
@@ -81,19 +81,29 @@ def facts(rows: Iterable[tuple[str, RenderableType | None]]) -> Table:
     return grid
 
 
-def remarked(titles: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> RenderableType:
+def remarked(
+    titles: Sequence[str], rows: Sequence[tuple[Sequence[Text | str], str]]
+) -> RenderableType:
     """Rows in columns for a terminal, each with a remark of any length beneath it."""
     lined = [titles, *(cells for cells, _ in rows)]
-    widths = [max(cell_len(cells[place]) for cells in lined) for place in range(len(titles))]
+    widths = [max(_width(cells[place]) for cells in lined) for place in range(len(titles))]
 
-    def line(cells: Sequence[str]) -> str:
-        padded = (set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True))
-        return "  ".join(padded).rstrip()
+    def line(cells: Sequence[Text | str], style: str = "") -> Text:
+        whole = Text(style=style)
+        for cell, width in zip(cells, widths, strict=True):
+            whole.append(cell if isinstance(cell, Text) else Text(cell))
+            whole.append(" " * (width - _width(cell) + 2))
+        whole.rstrip()
+        return whole
 
-    lines: list[RenderableType] = [Text(line(titles), "dim")]
+    lines: list[RenderableType] = [line(titles, "dim")]
     for cells, remark in rows:
-        lines += [Text(line(cells)), Padding(Text(remark, "dim"), (0, 0, 0, 4), expand=False)]
+        lines += [line(cells), Padding(Text(remark, "dim"), (0, 0, 0, 4), expand=False)]
     return Group(*lines)
+
+
+def _width(cell: Text | str) -> int:
+    return cell.cell_len if isinstance(cell, Text) else cell_len(cell)
 
 
 def section(

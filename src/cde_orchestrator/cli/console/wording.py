@@ -11,7 +11,7 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.errors.template import plain
 
 _LINE_LIMIT = 30_000
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_UNITS = (("day", 86_400), ("hour", 3_600), ("min", 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ def clean_lines(text: str) -> str:
 
 
 def moment(iso: str, look: RenderTarget) -> str:
-    """A time: ``5 minutes ago`` for people, as it is for programs."""
+    """A time: ``5 min ago`` for people, as it is for programs."""
     if not look.terminal:
         return clean(iso)
     seconds = int((look.now - datetime.fromisoformat(iso)).total_seconds())
     for unit, length in _UNITS:
         if seconds >= length:
             count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{count} {unit}{'s' if count > 1 and unit != 'min' else ''} ago"
     return "just now"
 
 

@@ -106,7 +106,8 @@ def _misuse(raised: Any, context: Any) -> ValidationError:
     context = raised.ctx or context
     words = context.command_path.split() if context is not None else []
     usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
-    reason = raised.format_message().rstrip(".?")
+    reason = raised.format_message().rstrip(".?").replace(". Did you mean", "; did you mean")
+    reason = reason[:1].lower() + reason[1:]
     return ValidationError.of("E323", command=words[1:], usage=usage, reason=reason)
 
 

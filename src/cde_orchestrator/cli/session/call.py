@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 from inspect import Signature, signature
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import Remark, Render, reads_prompts, say, show_aside
@@ -23,6 +25,8 @@ from cde_orchestrator.cli.session.application import (
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.discovery import find_project_root
+from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 Reply = TypeVar("Reply")
 Work = TypeVar("Work", bound=Callable[..., None])
@@ -55,6 +59,25 @@ class Call:
         """The reply to a use case."""
         with self.application() as application:
             return application.handle(use_case)
+
+    def feature(self, named: str | None) -> str:
+        """The feature that is meant: the only open one where none is named.
+
+        Raises:
+            CDEError: E004, there is no project; E154, no feature is open, or several are.
+        """
+        return named if named is not None else self.ask(FindFeature())["name"]
+
+    def asked(self, parameter: str, question: str) -> str:
+        """What a person answers at the terminal, for a parameter that was not given.
+
+        Raises:
+            typer.BadParameter: nobody can be asked.
+        """
+        problem = terminal_problem([sys.stdin, sys.stderr if self.as_json else sys.stdout])
+        if problem is not None:
+            raise typer.BadParameter(f"it is missing, and {problem}", param_hint=f"'{parameter}'")
+        return str(typer.prompt(question, err=self.as_json))
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:
         """Print a reply, and which project it is about where that is not obvious."""
@@ -103,6 +126,15 @@ class Commands(CommandGroup):
         return _giving_call(super().callback(**settings))
 
 
+def _started_in(context: typer.Context) -> Path | None:
+    """The project of the folder that ``cde -C`` names, so that shown commands name it too."""
+    if not context.find_root().params.get("start_in"):
+        return None
+    with suppress(OSError):
+        return find_project_root(Path()).absolute()
+    return None
+
+
 def _giving_call(
     register: Callable[[Callable[..., None]], Any], *, in_project: bool = True
 ) -> Callable[[Work], Work]:
@@ -115,6 +147,7 @@ def _giving_call(
             as_json: JsonOption = False,
             **own: Any,
         ) -> None:
+            project = project or _started_in(context)
             if context.invoked_subcommand is None:
                 with boundary(context, project, as_json=as_json):
                     work(Call(project, as_json), **own)

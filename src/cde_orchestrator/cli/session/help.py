@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -23,7 +24,22 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """The same for a group of commands."""
+    """The same for a group of commands.
+
+    Attributes:
+        verb: the command that is meant where none is named; None where the group itself runs.
+    """
+
+    verb: str | None = None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Understand the words after the group's name."""
+        first = args[0] if args else None
+        if self.verb and (
+            first is None or (first[0] == "-" and first not in ctx.help_option_names)
+        ):
+            args = [self.verb, *args]
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters."""
@@ -38,7 +54,7 @@ class CommandGroup(typer.Typer):
         shown: examples at the end of their help.
         help: what they are for.
         cls: the kind of group.
-        help_without_command: whether the group by itself asks for its help.
+        verb: the command that is meant where none is named; None where the group itself runs.
     """
 
     def __init__(
@@ -47,19 +63,32 @@ class CommandGroup(typer.Typer):
         *shown: str,
         help: str | None = None,
         cls: type[TyperGroup] = PlainGroup,
-        help_without_command: bool = True,
+        verb: str | None = None,
     ) -> None:
+        if verb is not None:
+            cls = type(cls.__name__, (cls,), {"verb": verb})
+            help = f"{help}\n\nWithout a command: {verb}."
         super().__init__(
             name=name,
             cls=cls,
-            no_args_is_help=help_without_command,
-            invoke_without_command=not help_without_command,
+            invoke_without_command=verb is None,
             context_settings={"help_option_names": ["-h", "--help"]},
             pretty_exceptions_enable=False,
             rich_markup_mode="rich",
             help=help,
             epilog=examples(*shown) if shown else None,
         )
+
+
+def folder_named(text: str) -> Path:
+    """The path that is given; an empty one is a mistake, as of a variable that is not set.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("it is empty; omit it to use the current folder")
+    return Path(text)
 
 
 def _fitted(parameters: list[Any]) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import typer
 from typer.core import TyperCommand
 from typer.main import get_group
 
@@ -28,9 +29,15 @@ class Listed(NamedTuple):
 
 
 class LazyGroup(PlainGroup):
-    """A group that lists its commands, and imports the one that is called."""
+    """A group that lists its commands, and imports the one that is called.
+
+    Attributes:
+        listed: the commands by name.
+        meant: commands by the words that people also type for them.
+    """
 
     listed: Mapping[str, Listed] = {}
+    meant: Mapping[str, str] = {}
 
     def __init__(self, **settings: Any) -> None:
         shown = {
@@ -41,7 +48,13 @@ class LazyGroup(PlainGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is called, whole, and what is left of the arguments."""
-        name, command, rest = super().resolve_command(ctx, args)
+        word, *rest = args
+        if word == "help":
+            if not rest:
+                typer.echo(ctx.get_help(), nl=False)
+                raise typer.Exit
+            word, *rest = [*rest, "--help"]
+        name, command, rest = super().resolve_command(ctx, [self.meant.get(word, word), *rest])
         return name, command and self.load(str(name)), rest
 
     def load(self, name: str) -> Any:

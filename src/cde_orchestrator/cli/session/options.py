@@ -8,18 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from cde_orchestrator.cli.session import completion
-
-
-def folder_named(text: str) -> Path:
-    """The path that is given; an empty one is a mistake, as of a variable that is not set.
-
-    Raises:
-        typer.BadParameter: it is empty.
-    """
-    if not text:
-        raise typer.BadParameter("it is empty; omit it to use the current folder")
-    return Path(text)
-
+from cde_orchestrator.cli.session.help import folder_named
 
 _FEATURE = "The feature's name, id or the beginning of its id."
 
@@ -30,6 +19,14 @@ FeatureArgument: TypeAlias = Annotated[
 OpenFeatureArgument: TypeAlias = Annotated[
     str, typer.Argument(help=_FEATURE, autocompletion=completion.open_features)
 ]
+
+TheOpenFeature: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        help=f"{_FEATURE} Default: the only open one.", autocompletion=completion.open_features
+    ),
+]
+"""For `Call.feature`."""
 
 ProjectOption: TypeAlias = Annotated[
     Path | None,

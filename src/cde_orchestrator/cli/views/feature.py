@@ -8,13 +8,13 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import TrialView, noteworthy
+from cde_orchestrator.application.features.list_features import PERSON
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
 from cde_orchestrator.application.proofs.verdicts import verdict_line, verdict_words
@@ -25,6 +25,7 @@ from cde_orchestrator.cli.console.layout import (
     mark,
     next_steps,
     note,
+    remarked,
     said,
     section,
     spaced,
@@ -44,10 +45,8 @@ from cde_orchestrator.cli.console.wording import (
 )
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
-NARROW = 72
-WIDE = 100
-"""Columns from which a terminal shows a feature's id, and its status apart from its phase."""
-
+_ROOM = {"UPDATED": 72, "ID": 100}
+"""Columns of the terminal from which a list has another one."""
 _SHORT_ID = 8
 _EXPRESSION = "re:"
 
@@ -180,23 +179,40 @@ def list_remark(
     )
 
 
-def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> Table:
-    """Features in columns: as many as the terminal has room for, all of them elsewhere."""
+def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> RenderableType:
+    """Features in columns, as many as a terminal has room for, each goal beneath; else all."""
     titles = _columns(look)
-    listed = table(*titles, no_wrap={"", "UPDATED", "ID"})
+    lines: list[list[Text | str]] = []
     for row in rows:
         style = status_style(row["status"])
-        cells: dict[str, RenderableType] = {
+        cells: dict[str, Text | str] = {
             "": mark(row["status"]),
             "FEATURE": Text(clean(row["name"]), style="bold"),
             "PHASE": clean(row["current_phase"] or "-"),
-            "AT": Text(_place(row), style=style),
+            "AT": Text(clean(row["current_phase"] or _verdict(row)), style=style),
             "STATUS": Text(_verdict(row), style=style),
+            "WAITS FOR": _awaited(row),
             "UPDATED": moment(row["updated_at"], look),
-            "ID": Text(clean(row["id"][:_SHORT_ID] if look.terminal else row["id"]), style="dim"),
+            "ID": Text(clean(row["id"][:_SHORT_ID]), style="dim"),
+            "GOAL": clean(row["goal"]),
         }
-        listed.add_row(*(cells[title] for title in titles))
+        lines.append([cells[title] for title in titles])
+    if look.terminal:
+        goals = [clean(row["goal"]) for row in rows]
+        return remarked(titles, list(zip(lines, goals, strict=True)))
+    listed = table(*titles)
+    for line in lines:
+        listed.add_row(*(Text.assemble(cell) for cell in line))
     return listed
+
+
+def _awaited(row: replies.FeatureRow) -> Text:
+    """Who has to do something."""
+    if row["waits_for"] is None:
+        return Text("-", "dim")
+    if row["waits_for"] == PERSON:
+        return Text("you", "bold yellow")
+    return Text(clean(row["agent"])) if row["agent"] else Text("an agent", "dim")
 
 
 def shown_status(status: str) -> str:
@@ -209,17 +225,11 @@ def _verdict(row: replies.FeatureRow) -> str:
     return shown_status(row["status"]) + (f", {clean(verdict)}" if verdict else "")
 
 
-def _place(row: replies.FeatureRow) -> str:
-    place = clean(row["current_phase"] or _verdict(row))
-    return f"{place} waits for a person" if row["status"] == WAITS_FOR_PERSON else place
-
-
 def _columns(look: RenderTarget) -> list[str]:
     if not look.terminal:
-        return ["FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
-    if look.width < WIDE:
-        return ["", "FEATURE", "AT", "UPDATED", *(["ID"] if look.width >= NARROW else [])]
-    return ["", "FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
+        return ["FEATURE", "PHASE", "STATUS", "WAITS FOR", "UPDATED", "ID", "GOAL"]
+    more = [title for title, width in _ROOM.items() if look.width >= width]
+    return ["", "FEATURE", "AT", "WAITS FOR", *more]
 
 
 def _details(reply: Mapping[str, Any], look: RenderTarget) -> RenderableType | None:

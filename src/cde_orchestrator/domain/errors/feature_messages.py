@@ -49,6 +49,20 @@ FEATURE_MESSAGES = {
         Suggestion("Find the whole id in the list", "cde list --json", "cde_listFeatures()"),
         fixes=(LIST_FEATURES,),
     ),
+    "E154": message(
+        "Feature Not Named",
+        "No feature was named, and {reason}.",
+        Suggestion(
+            "Name one of those that are open", "cde list --status open", "cde_listFeatures()"
+        ),
+        Suggestion(
+            "Or start one: cde start 'What it should do'",
+            "cde start 'What it should do'",
+            "cde_startFeature()",
+        ),
+        "With one open feature, it is meant where none is named",
+        fixes=(here("list --status open", "cde_listFeatures", status="open"),),
+    ),
     "E104": message(
         "Feature Name Taken",
         "The project already has a feature named '{name}'.",

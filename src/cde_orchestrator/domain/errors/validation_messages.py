@@ -192,7 +192,7 @@ VALIDATION_MESSAGES = {
     ),
     "E323": message(
         "Command Not Understood",
-        "The command line was not understood: {reason}.",
+        "Not understood: {reason}.",
         "See how the command is used: {usage}",
         "Put text with spaces or a leading hyphen in quotes, after --",
         "See all commands: cde --help",

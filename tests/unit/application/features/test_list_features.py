@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.domain.exceptions import ProjectError, ValidationError
+from cde_orchestrator.domain.lease import Claim
 from tests.fakes import NOON, World, catalog, older_feature, writing_workflow
 
 
@@ -29,6 +31,19 @@ def with_features(world: World, *created: datetime, **members: object) -> World:
 def minutes(count: int) -> list[datetime]:
     """So many moments, a minute apart."""
     return [NOON + timedelta(minutes=number) for number in range(count)]
+
+
+def claim(until: datetime) -> Claim:
+    """A claim of an agent that lasts until then."""
+    return Claim(
+        agent="claude",
+        client="cli:1",
+        process=None,
+        place="desk",
+        deliberate=True,
+        since=NOON,
+        until=until,
+    )
 
 
 def names(reply: FeatureListReply) -> list[str]:
@@ -67,6 +82,9 @@ def test_a_row_tells_what_the_contract_says(world: World) -> None:
             "status": "designing",
             "current_phase": "design",
             "updated_at": "2025-11-10T12:00:00+00:00",
+            "goal": "An older wish",
+            "waits_for": "agent",
+            "agent": None,
         }
     ]
 
@@ -237,3 +255,54 @@ def test_a_status_that_only_a_workflow_names_gives_an_empty_list(world: World) -
     with pytest.raises(ValidationError) as caught:
         world.run(ListFeatures(status="sketching"))
     assert caught.value.code == "E305"
+
+
+def test_a_list_can_be_narrowed_to_a_word_a_workflow_and_who_is_waited_for(world: World) -> None:
+    with_features(world, *minutes(4))
+    project = world.project
+    first, second, third, last = project.features
+    first.prompt = "Add a Login page"
+    second.name = "login-again"
+    third.workflow_type = "brief"
+    last.status = "waits_for_person"
+    third.claim = claim(world.clock() + timedelta(minutes=1))
+    world.repository.put(project)
+
+    def found(**wanted: Any) -> list[str]:
+        return names(world.run(ListFeatures(**wanted)))
+
+    assert found(word="LOGIN") == ["login-again", "feature-0"]
+    assert found(word="login", status="completed") == []
+    assert found(workflow="brief") == [third.name]
+    assert found(waits_for="person") == [last.name]
+    assert found(waits_for="agent", word="login") == ["login-again", "feature-0"]
+    assert found(agent="claude") == [third.name]
+    assert found(word="nothing of it") == []
+
+
+def test_a_claim_that_ran_out_is_no_agent_at_work(world: World) -> None:
+    with_features(world, NOON)
+    project = world.project
+    project.features[0].claim = claim(world.clock() - timedelta(seconds=1))
+    world.repository.put(project)
+
+    row = world.run(ListFeatures())["features"][0]
+    assert (row["waits_for"], row["agent"]) == ("agent", None)
+
+
+def test_whom_a_feature_can_wait_for_is_a_person_or_an_agent(world: World) -> None:
+    with pytest.raises(ValidationError) as refused:
+        world.run(ListFeatures(waits_for="nobody"))
+    assert refused.value.code == "E305"
+
+
+def test_a_long_goal_is_cut_between_words(world: World) -> None:
+    with_features(world, NOON)
+    project = world.project
+    project.features[0].prompt = "First line\n\n" + "word " * 400
+    world.repository.put(project)
+
+    goal = world.run(ListFeatures())["features"][0]["goal"]
+    assert goal.startswith("First line word word")
+    assert goal.endswith("word…")
+    assert len(goal) <= 72

@@ -116,8 +116,8 @@ def begun(current: PhaseView | None) -> StartReply:
     [
         ({"seconds": -5}, "just now"),
         ({"seconds": 59}, "just now"),
-        ({"seconds": 60}, "1 minute ago"),
-        ({"minutes": 59}, "59 minutes ago"),
+        ({"seconds": 60}, "1 min ago"),
+        ({"minutes": 59}, "59 min ago"),
         ({"hours": 1}, "1 hour ago"),
         ({"days": 3, "hours": 5}, "3 days ago"),
     ],
@@ -163,6 +163,19 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
             "status": "defining",
             "current_phase": "define",
             "updated_at": ago(minutes=2),
+            "goal": "Add a login page",
+            "waits_for": "agent",
+            "agent": "claude",
+        },
+        {
+            "id": "aaaaaaaaaaaaaaaa",
+            "name": "signup",
+            "status": "waits_for_person",
+            "current_phase": "approve",
+            "updated_at": ago(minutes=3),
+            "goal": "Let people sign up",
+            "waits_for": "person",
+            "agent": None,
         },
         {
             "id": "fedcba9876543210",
@@ -170,6 +183,9 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
             "status": "completed",
             "current_phase": None,
             "updated_at": ago(days=2),
+            "goal": "Something [b]old[/b]\x1b",
+            "waits_for": None,
+            "agent": None,
         },
     ]
 
@@ -183,12 +199,19 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
         )
     )
 
-    assert narrow.splitlines()[2] == "✓  old      completed  2 days ago"
-    assert usual.splitlines()[1] == "●  login    define     2 minutes ago  01234567"
-    assert wide.splitlines()[2].split("  ")[0] == "✓"
-    assert "STATUS" in wide
-    assert file.splitlines()[2].split()[:3] == ["old", "-", "completed"]
-    assert "fedcba9876543210" in file
+    assert narrow.splitlines() == [
+        "   FEATURE  AT         WAITS FOR",
+        "●  login    define     claude",
+        "    Add a login page",
+        "!  signup   approve    you",
+        "    Let people sign up",
+        "✓  old      completed  -",
+        "    Something [b]old[/b]\\x1b",
+    ]
+    assert usual.splitlines()[1] == "●  login    define     claude     2 min ago"
+    assert wide.splitlines()[5] == "✓  old      completed  -          2 days ago  fedcba98"
+    assert file.splitlines()[3].split()[:5] == ["old", "-", "completed", "-", ago(days=2)]
+    assert file.splitlines()[3].endswith("  fedcba98  Something [b]old[/b]\\x1b")
 
 
 RUNNING: RunningView = {"phase": "review", "since": "2026-01-01", "by": "mcp:one", "line": ""}
@@ -313,7 +336,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "\n"
         "✓ define  completed, attempt 2, in 2m 0s\n"
         "    spec.md  1.5 kB\n"
-        "✗ build   failed, started 3 minutes ago\n"
+        "✗ build   failed, started 3 min ago\n"
         "↺ check   rolled back\n"
         "○ review  pending\n"
         "\n"
@@ -355,6 +378,9 @@ def test_a_glance_tells_how_many_features_are_left_out() -> None:
         "status": "defining",
         "current_phase": "define",
         "updated_at": ago(),
+        "goal": "Add a login page",
+        "waits_for": "agent",
+        "agent": None,
     }
     info: Any = {
         "project": PROJECT,
@@ -459,15 +485,26 @@ def test_a_workflow_says_what_runs_its_proofs(runner: Any, words: str) -> None:
 
 
 def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:
-    error = FeatureError.of("E102", reference="[red]x[/red]\x1b", project_path="/" + "long" * 30)
+    error = FeatureError.of(
+        "E105", feature="[red]x[/red]\x1b", status="gone", project_path="/" + "long" * 30
+    )
     payload = ErrorFormatter.payload(error)
 
     text = seen(failure(payload, SCREEN), 60)
 
-    assert text.startswith("╭─ ✗ Feature Not Found  E102 ─")
+    assert text.startswith("╭─ ✗ Feature Is Closed  E105 ─")
     assert "'[red]x[/red]\\x1b'" in text
-    assert f"\n  $ cde list --project /{'long' * 30}\n" in text
-    assert text.endswith("Learn more: cde explain E102\n")
+    assert f"--project /{'long' * 30}\n" in text
+    assert text.endswith("Learn more: cde explain E105\n")
+
+
+def test_a_mistake_takes_a_line_and_what_to_type() -> None:
+    payload = ErrorFormatter.payload(FeatureError.of("E102", reference="[red]", near=""))
+
+    lines = seen(failure(payload, SCREEN), 100).splitlines()
+
+    assert lines[0] == "✗ No feature of this project has the id or name '[red]'.  E102"
+    assert lines[1:] == ["  $ cde list --project ."] or lines[1].startswith("  $ cde list")
 
 
 @pytest.mark.parametrize("view", [feature.submitted, resume.gave_up])

@@ -1,0 +1,147 @@
+"""Commands understand what people type, and ask for little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.commands import answer, cde, environment, refused
+from tests.terminal import terminal
+
+
+@pytest.fixture
+def started(project: Path) -> Path:
+    """A project with one open feature, ``login``."""
+    answer("start", "Add a login page", "--name", "login", "--no-baseline", cwd=project)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("group", "whole"),
+    [
+        (["workflow"], ["workflow", "list"]),
+        (["agents"], ["agents", "list"]),
+        (["errors"], ["errors", "list"]),
+        (["project"], ["project", "info"]),
+        (["state"], ["state", "history"]),
+        (["state", "-n", "1"], ["state", "history", "-n", "1"]),
+    ],
+)
+def test_a_group_without_a_verb_shows_what_it_is_about(
+    started: Path, group: list[str], whole: list[str]
+) -> None:
+    assert answer(*group, cwd=started) == answer(*whole, cwd=started)
+    assert f"Without a command: {whole[1]}." in cde(group[0], "--help", cwd=started).stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["ls"], ["list"]),
+        (["show", "login"], ["status", "login"]),
+        (["next"], ["resume", "login"]),
+        (["version"], ["--version"]),
+        (["help"], ["--help"]),
+        (["help", "state", "diff"], ["state", "diff", "--help"]),
+    ],
+)
+def test_words_that_people_type_are_understood(
+    started: Path, typed: list[str], meant: list[str]
+) -> None:
+    done, expected = cde(*typed, cwd=started), cde(*meant, cwd=started)
+
+    assert (done.returncode, done.stdout.rstrip()) == (0, expected.stdout.rstrip())
+    assert done.stdout
+
+
+@pytest.mark.parametrize("word", ["ls", "show", "next", "open", "help", "version"])
+def test_a_list_of_commands_has_each_once(started: Path, word: str) -> None:
+    listed = cde("--help", cwd=started).stdout
+    assert f"│ {word} " not in listed
+
+
+def test_a_folder_is_entered_first_as_git_does(started: Path, tmp_path: Path) -> None:
+    relative = ["-C", str(started.parent), "-C", started.name]
+    done = cde(*relative, "status", "login", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert f"cde submit login define --project {started}" in done.stdout
+    assert answer(*relative, "list", cwd=tmp_path) == answer("list", cwd=started)
+
+
+def test_a_folder_that_cannot_be_entered_is_refused(started: Path) -> None:
+    done = cde("-C", "nowhere", "list", cwd=started)
+
+    assert done.returncode == 2
+    assert "cannot enter nowhere: No such file or directory" in done.stderr
+
+
+def test_the_only_open_feature_and_its_phase_are_meant(started: Path) -> None:
+    written = started / "specs" / "login"
+    written.mkdir(parents=True)
+    (written / "spec.md").write_text("nothing of it")
+
+    error = refused("submit", cwd=started)
+
+    assert error["context"]["feature"] == "login"
+    assert error["context"]["phase"] == "define"
+
+
+def test_where_several_are_open_one_must_be_named(started: Path) -> None:
+    answer("start", "Add a logout page", "--name", "logout", cwd=started)
+
+    for words in (["submit"], ["resume"]):
+        error = refused(*words, cwd=started)
+        assert error["code"] == "E154"
+        assert "2 are open: logout, login" in error["message"]
+    answer("close", "login", "--reason", "Not wanted", cwd=started)
+    answer("close", "logout", "--reason", "Not wanted", cwd=started)
+    assert "none is open" in refused("submit", cwd=started)["message"]
+
+
+def test_a_feature_is_closed_as_cancelled(started: Path) -> None:
+    reply = answer("close", "login", "--reason", "Not wanted", cwd=started)
+    assert reply["feature"]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("words", [["close", "login"], ["rollback", "login"]])
+def test_nobody_is_asked_where_no_person_is(started: Path, words: list[str]) -> None:
+    done = cde(*words, cwd=started)
+
+    assert done.returncode == 2
+    assert "it is missing, and there is no terminal to ask in" in done.stderr
+    assert answer("status", "login", cwd=started)["feature"]["status"] == "defining"
+
+
+def test_a_person_is_asked_for_what_is_missing(started: Path) -> None:
+    with terminal("rollback", "login", cwd=started, environment=environment()) as seen:
+        seen.read_until("Phase to start again (define): ")
+        seen.type("define")
+        seen.read_until("Reason: ")
+        seen.type("Wrong database")
+        seen.end()
+        assert seen.code == 0, seen.written
+    with terminal("close", "login", cwd=started, environment=environment()) as seen:
+        seen.read_until("Reason: ")
+        seen.type("Not wanted")
+        seen.end()
+        assert seen.code == 0, seen.written
+    assert answer("status", "login", cwd=started)["feature"]["status"] == "cancelled"
+
+
+def test_a_mistake_takes_two_lines_and_leaves_nothing(started: Path) -> None:
+    for words in (["statsu"], ["status", "lgoin"], ["explain", "E777"], ["list", "--limit", "x"]):
+        done = cde(*words, cwd=started)
+        assert done.returncode in {1, 2}
+        assert len(done.stderr.splitlines()) == 2, done.stderr
+        assert str(started) not in done.stderr
+    assert not (started / ".cde" / "errors").exists()
+    assert cde("status", "lgoin", cwd=started).stderr.startswith(
+        "✗ No feature of this project has the id or name 'lgoin' (did you mean login?).  E102\n"
+    )
+
+
+def test_a_command_from_elsewhere_names_the_project(started: Path, tmp_path: Path) -> None:
+    done = cde("status", "nope", "--project", str(started), cwd=tmp_path)
+    assert f"$ cde list --project {started}" in done.stderr
