@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import CDE, cde
 from tests.integration.deliverables import deliverable
-from tests.integration.mcp_client import stdio_agent
-from tests.integration.test_start_up import OWN, TELL, packages, unmeasured
+from tests.integration.mcp_client import Agent, stdio_agent
+from tests.integration.test_start_up import COMPILED, HEAVY, OWN, TELL, packages, unmeasured
+from tests.let_in import bearer, let_in
 
 SPEC = "specs/login/reproduction.md"
 
@@ -36,18 +38,33 @@ def login(project: Path) -> Path:
     return project
 
 
+@pytest.fixture
+def claimed(login: Path) -> Path:
+    """The same, whose phase the session `one` claimed."""
+    claim(login)
+    return login
+
+
+def claim(project: Path, *words: str, environment: dict[str, str] | None = None) -> None:
+    """Resume the feature, in the name of the session that ``hook`` speaks of or as given."""
+    variables = {**os.environ, **(environment or {})}
+    words = words or ("--agent", "one")
+    done = cde("resume", "login", *words, cwd=project, environment=variables)
+    assert done.returncode == 0, done.stderr
+
+
 def start(project: Path, name: str, workflow: str = "quick-fix") -> None:
     application = build_application(project)
     application.handle(StartFeature(prompt="The login fails", workflow=workflow, name=name))
     application.close()
 
 
-def submit(project: Path, phase: str, name: str = "login") -> None:
+def submit(project: Path, phase: str, name: str = "login", agent: str | None = None) -> None:
     application = build_application(project)
     found = application.handle(GetFeatureStatus(feature_id=name))["phase"]
     assert found is not None
     results = {each["id"]: deliverable(each) for each in found["outputs"]}
-    application.handle(SubmitWork(feature_id=name, phase_id=phase, results=results))
+    application.handle(SubmitWork(feature_id=name, phase_id=phase, results=results, agent=agent))
     application.close()
 
 
@@ -95,8 +112,9 @@ def test_a_session_begins_with_the_phase_and_its_prompt(login: Path) -> None:
 
 
 def test_a_session_does_not_end_before_its_phase_is_submitted_and_three_times_at_most(
-    login: Path,
+    claimed: Path,
 ) -> None:
+    login = claimed
     reasons = [hook(login, "Stop", stop_hook_active=True) for _ in range(4)]
     assert [each["decision"] for each in reasons[:3]] == ["block"] * 3
     assert reasons[3] is None
@@ -106,13 +124,49 @@ def test_a_session_does_not_end_before_its_phase_is_submitted_and_three_times_at
     assert f"- `{SPEC}` (output `reproduction`, markdown): at least 250 bytes" in said
     assert "  - with `## Symptom`" in said
 
-    assert hook(login, "Stop", session_id="two") is not None, "another session is another matter"
-    submit(login, "reproduce")
+    assert hook(login, "Stop", session_id="two") is None, "another session claimed it"
+    submit(login, "reproduce", agent="one")
     answer = hook(login, "Stop")
     assert "Phase fix of feature login is not submitted (reminder 1 of 3)" in answer["reason"]
 
 
-def test_gemini_is_answered_in_its_own_words(login: Path) -> None:
+def test_nobody_is_held_at_a_phase_that_nobody_claimed(login: Path) -> None:
+    assert hook(login, "Stop") is None
+    assert "Unless you are asked for something else" in str(context(login))
+    assert list((login / ".cde").glob("runs/hook-*")) == []
+
+
+def test_a_session_is_known_by_its_commands(login: Path) -> None:
+    for variable in ("CDE_PHASE", "CODEX_THREAD_ID"):
+        assert variable not in os.environ
+    claim(login, "--json", environment={"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "two"})
+    assert hook(login, "Stop") is None
+    assert hook(login, "Stop", session_id="") is None
+    assert hook(login, "Stop", session_id="two")["decision"] == "block"
+
+    claim(login)
+    assert hook(login, "Stop", session_id="two") is None, "another session took it over"
+    assert hook(login, "Stop")["decision"] == "block"
+
+
+def test_a_session_that_named_its_agent_is_known_by_its_commands(login: Path) -> None:
+    environment = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "two"}
+    claim(login, "--agent", "ann", environment=environment)
+    assert hook(login, "Stop", session_id="two")["decision"] == "block"
+    assert hook(login, "Stop") is None
+    assert "ann works on it" in str(context(login))
+
+
+def test_of_two_claims_the_last_one_counts(claimed: Path) -> None:
+    start(claimed, "search")
+    cde("resume", "search", "--agent", "one", cwd=claimed)
+    assert "of feature search is not submitted" in hook(claimed, "Stop")["reason"]
+    claim(claimed)
+    assert "of feature login is not submitted" in hook(claimed, "Stop")["reason"]
+
+
+def test_gemini_is_answered_in_its_own_words(claimed: Path) -> None:
+    login = claimed
     assert hook(login, "AfterAgent")["decision"] == "deny"
     assert uses(login, "BeforeTool", "replace", ".cde/state.json")["decision"] == "deny"
     assert (
@@ -126,6 +180,17 @@ def test_gemini_is_answered_in_its_own_words(login: Path) -> None:
 def test_a_summary_is_to_keep_the_phase(login: Path) -> None:
     done = cde("hook", "PreCompact", cwd=login, stdin=b'{"trigger": "auto"}')
     assert done.stdout.startswith(b"Keep in the summary: feature login is at phase reproduce")
+
+
+def test_a_summary_keeps_nothing_of_what_is_not_the_session_s(claimed: Path) -> None:
+    def summarized(session: str) -> bytes:
+        given = json.dumps({"trigger": "auto", "session_id": session}).encode()
+        return cde("hook", "PreCompact", cwd=claimed, stdin=given).stdout
+
+    assert summarized("two") == b"", "another session works on it"
+    start(claimed, "search")
+    assert summarized("two") == b"", "which of them is meant is not known"
+    assert summarized("one").startswith(b"Keep in the summary: feature login")
 
 
 def test_several_open_features_are_named_and_hold_nobody(login: Path) -> None:
@@ -160,6 +225,7 @@ def own_workflow(project: Path, phase: str) -> None:
 
 def test_a_phase_that_waits_for_a_person_holds_nobody(project: Path) -> None:
     own_workflow(project, "        handler: human_input\n")
+    claim(project)
     assert hook(project, "Stop") is None
     text = context(project)
     assert text is not None
@@ -168,6 +234,7 @@ def test_a_phase_that_waits_for_a_person_holds_nobody(project: Path) -> None:
 
 def test_a_check_that_nobody_trusts_holds_nobody(project: Path) -> None:
     own_workflow(project, "        check: ['true']\n")
+    claim(project)
     assert hook(project, "Stop") is None
     check = Check(("true",), ".", 600.0)
     UserTrustStore().grant(project, [check.command_line], utc_now())
@@ -177,25 +244,64 @@ def test_a_check_that_nobody_trusts_holds_nobody(project: Path) -> None:
 def test_subagents_are_held_by_their_own_claim_alone(login: Path) -> None:
     assert hook(login, "SubagentStop", agent_id="helper") is None
     cde("resume", "login", "--agent", "helper", cwd=login)
-    assert hook(login, "SubagentStop", agent_id="helper")["decision"] == "block"
+    reasons = [hook(login, "SubagentStop", agent_id="helper") for _ in range(4)]
+    assert [each and each["decision"] for each in reasons] == [*["block"] * 3, None]
+    assert hook(login, "SubagentStop", agent_id="other") is None
     assert hook(login, "Stop") is None, "another agent works on it"
     assert "helper works on it" in str(context(login))
+
+
+OF_ANOTHER = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+"""A program that starts what it is given, as another client would."""
+
+
+async def answered(project: Path, event: str, *through: str) -> str:
+    """What a hook prints that this process starts, or a program that this process starts."""
+    done = await anyio.run_process(
+        [*through, *CDE, "hook", event],
+        input=json.dumps({"hook_event_name": event, "cwd": str(project)}).encode(),
+        cwd=project,
+        env=unmeasured(),
+    )
+    return done.stdout.decode()
 
 
 @pytest.mark.anyio
 async def test_a_session_is_known_by_the_server_that_its_client_started(login: Path) -> None:
     start(login, "search")
-    assert hook(login, "Stop") is None
     async with stdio_agent(login, forks=False) as agent:
+        await agent.call("cde_listFeatures")
+        assert await answered(login, "Stop") == "", "nothing was claimed"
         await agent.call("cde_resumeFeature", feature_id="search")
         # The client of the server is this process, which starts the hook as well.
-        done = await anyio.run_process(
-            [*CDE, "hook", "Stop"],
-            input=json.dumps({"hook_event_name": "Stop", "cwd": str(login)}).encode(),
-            cwd=login,
-            env=unmeasured(),
+        assert await answered(login, "Stop", sys.executable, "-c", OF_ANOTHER) == "", (
+            "another client's"
         )
-    assert "of feature search is not submitted" in json.loads(done.stdout)["reason"]
+        for number in (1, 2, 3):
+            reason = await answered(login, "Stop", "sh", "-c", '"$@"; exit', "sh")
+            assert f"of feature search is not submitted (reminder {number} of 3)" in reason
+        assert await answered(login, "Stop") == ""
+
+
+@pytest.fixture
+def url(login: Path) -> Iterator[str]:
+    """A server over HTTP that this process started."""
+    words = [*CDE, "serve", "--transport", "http", "--port", "0", "--json"]
+    with subprocess.Popen(
+        words, cwd=login, env=unmeasured(), stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        said = "".join([*iter(server.stdout.readline, "}\n"), "}"])
+        yield str(json.loads(said)["url"])
+        server.terminate()
+
+
+@pytest.mark.anyio
+async def test_who_called_a_server_over_http_is_not_known(login: Path, url: str) -> None:
+    async with let_in(url, bearer(login)) as client:
+        await Agent(client).call("cde_resumeFeature", feature_id="login")
+        assert "works on it" in await answered(login, "SessionStart")
+        assert await answered(login, "Stop") == ""
 
 
 def test_what_was_accepted_is_not_edited(login: Path, tmp_path: Path) -> None:
@@ -213,6 +319,22 @@ def test_what_was_accepted_is_not_edited(login: Path, tmp_path: Path) -> None:
     assert denied(login, link) is not None
     assert denied(login, "specs/login/fix.md") is None
     assert denied(login, "src/login.py") is None
+
+
+def test_a_command_that_patches_is_an_edit(claimed: Path) -> None:
+    patch = (
+        "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: {}\n@@\n-a\n+b\n*** End Patch\nEOF"
+    )
+
+    def refused(path: str) -> bool:
+        given = {"command": patch.format(path)}
+        return hook(claimed, "PreToolUse", tool_name="Bash", tool_input=given) is not None
+
+    assert not refused(SPEC)
+    assert refused(".cde/state.json")
+    submit(claimed, "reproduce", agent="one")
+    assert refused(SPEC)
+    assert not refused("src/login.py")
 
 
 @pytest.mark.parametrize(
@@ -321,24 +443,55 @@ def test_a_hook_imports_little(login: Path) -> None:
         assert packages(loaded) <= {"cde_orchestrator", "orjson", *OF_THE_INTERPRETER}
         assert len([each for each in loaded if each.startswith("cde_orchestrator")]) <= 70
         assert len(loaded) <= 220
+        compiled = last_line(COMPILED, login, event, given)
+        assert compiled["templates"] == 0
+        assert compiled["programs"] == 0
+
+
+AT_ONCE = {
+    "cde_orchestrator.__main__",
+    "cde_orchestrator.domain",
+    "cde_orchestrator.domain.hooks",
+    "cde_orchestrator.hooks",
+    "cde_orchestrator.hooks.command",
+}
+
+
+def own(loaded: set[str]) -> set[str]:
+    return {each for each in loaded if each.startswith("cde_orchestrator.")}
 
 
 def test_where_no_project_is_a_hook_imports_next_to_nothing(tmp_path: Path) -> None:
     loaded = modules(tmp_path, "Stop", {"hook_event_name": "Stop", "cwd": str(tmp_path)})
-    own = {each for each in loaded if each.startswith("cde_orchestrator.")}
-    assert own <= {
-        "cde_orchestrator.__main__",
-        "cde_orchestrator.domain",
-        "cde_orchestrator.domain.hooks",
-        "cde_orchestrator.hooks",
-        "cde_orchestrator.hooks.command",
-    }
+    assert own(loaded) <= AT_ONCE
+
+
+def test_for_a_command_that_patches_nothing_a_hook_imports_next_to_nothing(login: Path) -> None:
+    asked = {"tool_name": "Bash", "tool_input": {"command": "pytest -q"}}
+    given = {"hook_event_name": "PreToolUse", "cwd": str(login), **asked}
+    assert own(modules(login, "PreToolUse", given)) <= AT_ONCE
+
+
+def test_a_session_begins_with_little_work(login: Path) -> None:
+    """What takes long is done once for all sessions, or not at all."""
+    assert "# Reproduce" in str(context(login)), "the templates are compiled by now"
+    given = {"hook_event_name": "SessionStart", "cwd": str(login)}
+    compiled = last_line(COMPILED, login, "SessionStart", given)
+    assert compiled["templates"] == compiled["programs"] == 0
+    loaded = modules(login, "SessionStart", given)
+    assert (HEAVY - {"jinja2"}) & loaded == set()
+    assert len(loaded) <= 400
 
 
 def modules(cwd: Path, event: str, given: dict[str, Any]) -> set[str]:
     """The modules that a hook has imported at its end."""
+    return set(last_line(TELL, cwd, event, given))
+
+
+def last_line(script: str, cwd: Path, event: str, given: dict[str, Any]) -> Any:
+    """What a script says at the end of a hook, which it measures."""
     done = subprocess.run(
-        [sys.executable, "-c", TELL + OWN, "hook", event],
+        [sys.executable, "-c", script + OWN, "hook", event],
         cwd=cwd,
         env=unmeasured(),
         input=json.dumps(given),
@@ -347,4 +500,4 @@ def modules(cwd: Path, event: str, given: dict[str, Any]) -> set[str]:
         check=True,
         timeout=60,
     )
-    return set(json.loads(done.stderr.splitlines()[-1]))
+    return json.loads(done.stderr.splitlines()[-1])

@@ -18,6 +18,17 @@ import atexit, json, sys
 names = lambda: [name for name, module in sys.modules.items() if module is not None]
 atexit.register(lambda: print(json.dumps(names()), file=sys.stderr))
 """
+# Counts what a program compiles as it runs, and the programs that it starts.
+COMPILED = """
+import atexit, json, sys
+seen = {"templates": 0, "programs": 0}
+def count(event, given):
+    if event == "compile" and given[1] is not None:
+        seen["templates"] += str(given[1]).startswith("template:")
+    seen["programs"] += event in {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"}
+sys.addaudithook(count)
+atexit.register(lambda: print(json.dumps(seen), file=sys.stderr))
+"""
 OWN = "sys.argv = ['cde', *sys.argv[1:]]\nfrom cde_orchestrator.__main__ import main\nmain()"
 BARE = "from mcp.server import MCPServer\nMCPServer('bare').run('stdio')"
 # Beside what the SDK brings along anyway, and the standard library.
@@ -54,8 +65,13 @@ OTHERS = {
 
 def imported(script: str, *words: str, cwd: Path) -> set[str]:
     """The modules that a script has imported when its input has ended."""
+    return set(json.loads(answered(TELL + script, *words, cwd=cwd)))
+
+
+def answered(script: str, *words: str, cwd: Path) -> str:
+    """The last line that a script says on standard error."""
     done = subprocess.run(
-        [sys.executable, "-c", TELL + script, *words],
+        [sys.executable, "-c", script, *words],
         cwd=cwd,
         env=unmeasured(),
         stdin=subprocess.DEVNULL,
@@ -64,7 +80,7 @@ def imported(script: str, *words: str, cwd: Path) -> set[str]:
         check=True,
         timeout=60,
     )
-    return set(json.loads(done.stderr.splitlines()[-1]))
+    return done.stderr.splitlines()[-1]
 
 
 def unmeasured() -> dict[str, str]:
@@ -103,6 +119,15 @@ def test_a_command_imports_its_own_rooms_and_no_others(
     assert HEAVY & modules == set()
     assert outside(modules, rooms) == set()
     assert {f"cde_orchestrator.{name}" for name in OTHERS} & modules == set()
+
+
+@pytest.mark.parametrize("words", [["status"], ["list"]], ids=" ".join)
+def test_a_command_that_shows_no_prompt_compiles_no_template(
+    project: Path, words: list[str]
+) -> None:
+    compiled = json.loads(answered(COMPILED + OWN, *words, cwd=project))
+
+    assert compiled["templates"] == 0
 
 
 def test_the_help_needs_nothing_to_log_with(project: Path) -> None:

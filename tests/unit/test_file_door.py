@@ -33,6 +33,7 @@ MODULES = {
 
 ALLOWED = {
     "what comes with the package": {
+        "adapters/workflows/compiled_prompts.py: Path(sandbox.__file__).read_bytes",
         "adapters/workflows/yaml_repository.py: PACKAGED_FILE.read_bytes",
         "adapters/workflows/yaml_repository.py: PACKAGED_FILE.read_text",
         "adapters/workflows/prompts.py: (PACKAGED_PROMPTS / name).read_text",
@@ -45,7 +46,8 @@ ALLOWED = {
         "adapters/runners/callers.py: Path(f'/proc/{pid}/stat').read_text",
         "adapters/runners/callers.py: _BOOT_ID.read_text",
         "cli/console/output.py: os.open",
-        "hooks/sessions.py: Path(f'/proc/{pid}/stat').read_text",
+        "hooks/sessions.py: (of_system / 'cmdline').read_text",
+        "hooks/sessions.py: (of_system / 'stat').read_text",
         "infrastructure/monitoring/telemetry/database.py: os.listdir",
         "infrastructure/system/process_guard.py: (entry / 'environ').read_bytes",
         "infrastructure/system/process_guard.py: Path('/proc').glob",

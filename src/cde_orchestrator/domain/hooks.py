@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal, TypeAlias
 
 Moment: TypeAlias = Literal["start", "stop", "subagent_stop", "edit", "compact"]
@@ -32,10 +33,10 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 """By client, the events for which ``cde hook`` has an answer."""
 EDITING: Mapping[str, str] = {
     "claude-code": "Write|Edit|MultiEdit|NotebookEdit",
-    "codex": "apply_patch|Edit|Write",
+    "codex": "apply_patch|Bash|Edit|Write",
     GEMINI: "write_file|replace",
 }
-"""By client, the expression that matches the tools that edit files."""
+"""By client, the expression that matches the tools that edit files; so do commands of Codex."""
 TIMEOUT_SECONDS = 10
 SETTINGS: Mapping[str, str] = {
     "claude-code": ".claude/settings.json",
@@ -46,10 +47,16 @@ SETTINGS: Mapping[str, str] = {
 CONTEXT_LIMIT = 9_500
 """Characters of an answer; Claude Code shows of a longer one only how it begins."""
 
-_EDITORS = frozenset("|".join(EDITING.values()).split("|"))
+_SHELL = "Bash"
+"""What Codex calls each of its tools that run a command."""
+_EDITORS = frozenset("|".join(EDITING.values()).split("|")) - {_SHELL}
 _OWN_COMMAND = re.compile(r"cde(?:\.exe)? hook \w+")
 _PATHS = ("file_path", "notebook_path", "absolute_path", "path")
 _PATCHES = ("command", "input", "patch")
+_PATCHING = re.compile(
+    r"(?:\bcd (?P<folder>\S+)\s*&&\s*)?\b(?:apply_patch|applypatch)\b(?P<patch>.+)", re.DOTALL
+)
+"""A patch by a command, in the one form that Codex takes for an edit."""
 _PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+)$", re.MULTILINE)
 
 
@@ -121,9 +128,11 @@ class Event:
 
 def edited_paths(given: Mapping[str, Any]) -> tuple[str, ...]:
     """The files that the use of a tool writes, as far as it is a tool that edits files."""
-    if _text(given, "tool_name") not in _EDITORS:
+    tool, asked = _text(given, "tool_name"), given.get("tool_input")
+    if tool == _SHELL and isinstance(asked, Mapping):
+        return _patched_by(_text(asked, "command"))
+    if tool not in _EDITORS:
         return ()
-    asked = given.get("tool_input")
     if isinstance(asked, str):
         return (*_PATCHED.findall(asked),)
     if not isinstance(asked, Mapping):
@@ -131,6 +140,15 @@ def edited_paths(given: Mapping[str, Any]) -> tuple[str, ...]:
     named = [_text(asked, key) for key in _PATHS]
     patched = [path for key in _PATCHES for path in _PATCHED.findall(_text(asked, key))]
     return tuple(path.strip() for path in (*named, *patched) if path.strip())
+
+
+def _patched_by(command: str) -> tuple[str, ...]:
+    """The files that a command patches; what else a shell writes, its words do not say."""
+    found = _PATCHING.search(command) if "*** Begin Patch" in command else None
+    if found is None:
+        return ()
+    folder = PurePath((found["folder"] or "").strip("'\""))
+    return tuple(str(folder / path.strip()) for path in _PATCHED.findall(found["patch"]))
 
 
 def shortened(text: str, limit: int = CONTEXT_LIMIT) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -55,6 +56,14 @@ class Caller:
     def name(self) -> str:
         """Who it is, for records."""
         return self.agent or self.client
+
+
+def name_commands(agent: str, session: str) -> str:
+    """Names what the commands of one agent have in common, in a line of its own length."""
+    if not agent and not session:
+        return ""
+    digest = hashlib.sha256(f"{agent}\n{session}".encode()).hexdigest()
+    return f"commands {digest[:16]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

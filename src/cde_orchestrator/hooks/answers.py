@@ -23,21 +23,28 @@ def answer(event: Event, work: OpenWork) -> str:
     subject = subject_of(work, event)
     if event.moment in {"stop", "subagent_stop"}:
         return _reminder(event, work.root, subject)
+    if event.moment == "compact":
+        return _to_be_kept(event, subject)
     if subject.feature is None:
         return event.context(_listed(work))
-    if event.moment == "compact":
-        feature = subject.feature
-        return event.context(
-            f"Keep in the summary: feature {feature.name} is at phase {feature.phase} of cde; "
-            "what was decided, tried and left open in this phase. The phase's prompt follows "
-            "after the summary by itself."
-        )
-    return event.context(_introduction(work.root, subject.feature, is_held=subject.is_held))
+    return event.context(_introduction(work.root, subject.feature, subject.claimed_by))
+
+
+def _to_be_kept(event: Event, subject: Subject) -> str:
+    """What a summary is to say; the session begins again after it, with the phase's prompt."""
+    feature = subject.feature
+    if feature is None or subject.claimed_by == "another":
+        return ""
+    return event.context(
+        f"Keep in the summary: feature {feature.name} is at phase {feature.phase} of cde; "
+        "what was decided, tried and left open in this phase. The phase's prompt follows "
+        "after the summary by itself."
+    )
 
 
 def _reminder(event: Event, root: Path, subject: Subject) -> str:
     feature = subject.feature
-    if feature is None or not subject.is_held or feature.waits_for_person:
+    if feature is None or subject.claimed_by != "session" or feature.waits_for_person:
         return ""
     if _waits_for_trust(root, feature):
         return ""
@@ -84,10 +91,10 @@ def _gate(feature: OpenFeature) -> list[str]:
     return lines
 
 
-def _introduction(root: Path, feature: OpenFeature, *, is_held: bool) -> str:
+def _introduction(root: Path, feature: OpenFeature, claimed_by: str) -> str:
     """The feature, its phase and the phase's prompt."""
     where = f"Feature {feature.name} of this project is at phase {feature.phase} of cde"
-    if not is_held:
+    if claimed_by == "another":
         return f"{where}; {feature.claim['agent']} works on it. Leave it, unless you are asked."
     if feature.waits_for_person:
         return f"{where}, which waits for a person: cde status {feature.name} says for what."

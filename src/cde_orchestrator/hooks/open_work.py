@@ -56,6 +56,11 @@ class OpenFeature:
         return record
 
     @property
+    def given(self) -> str:
+        """Whose commands were given the current phase's prompt; empty for nobody's."""
+        return str((self.record.get("work") or {}).get("given") or "")
+
+    @property
     def definition(self) -> Stored:
         """The current phase in the workflow; empty for a feature of an older release."""
         phases = self.workflow.get("phases", ())

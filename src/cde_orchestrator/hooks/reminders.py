@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cde_orchestrator.infrastructure.paths import RUNS
 from cde_orchestrator.infrastructure.system.file_ops import (
-    OsFileOps,
     make_own_folder,
     read_bounded,
     replace_file,
@@ -18,6 +17,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.tree import names_in, status_of
+from cde_orchestrator.infrastructure.system.unsynced import UnsyncedFileOps
 
 MOST = 3
 """Reminders of one attempt at a phase, in one session."""
@@ -40,7 +40,7 @@ def count_reminder(root: Path, session: str, subject: str) -> int | None:
     counts[subject] = number
     try:
         make_own_folder(folder)
-        replace_file(OsFileOps(), path, json.dumps(counts).encode())
+        replace_file(UnsyncedFileOps(), path, json.dumps(counts).encode())
     except OSError:  # a reminder that cannot be counted would be repeated for ever
         return None
     if number == 1:

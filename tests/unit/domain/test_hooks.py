@@ -22,7 +22,8 @@ from cde_orchestrator.domain.hooks import (
     without_hooks,
 )
 
-# As Claude Code 2.1.332 and Gemini CLI 0.61.0 sent them, shortened; Codex 0.171.0 by its schema.
+# As Claude Code 2.1.332, Gemini CLI 0.61.0 and Codex 0.171.0 sent them, shortened; the patch that
+# is no command by the schema of Codex.
 CLAUDE_STOP: dict[str, Any] = {
     "session_id": "11f7",
     "transcript_path": "/home/ann/.claude/projects/shop/11f7.jsonl",
@@ -51,6 +52,14 @@ CODEX_PATCH: dict[str, Any] = {
         "@@\n-x\n+y\n*** Add File: new.py\n+z\n*** Delete File: old.py\n*** End Patch"
     },
 }
+CODEX_COMMAND: dict[str, Any] = {
+    **CODEX_PATCH,
+    "tool_name": "Bash",
+    "tool_input": {
+        "command": "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: .cde/state.json\n@@\n"
+        "-{\n+{\n*** End Patch\nEOF\n"
+    },
+}
 GEMINI_WRITE: dict[str, Any] = {
     "session_id": "5c",
     "cwd": "/home/ann/shop",
@@ -60,6 +69,9 @@ GEMINI_WRITE: dict[str, Any] = {
     "tool_name": "write_file",
     "tool_input": {"file_path": "/home/ann/shop/a.py", "content": "x"},
 }
+
+
+PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-x\n+y\n*** Delete File: b.py\n*** End Patch"
 
 
 def event_of(given: dict[str, Any], name: str = "", client: str = "") -> Event:
@@ -86,6 +98,16 @@ def event_of(given: dict[str, Any], name: str = "", client: str = "") -> Event:
             ),
         ),
         (
+            CODEX_COMMAND,
+            Event(
+                name="PreToolUse",
+                moment="edit",
+                session="019a",
+                cwd="/home/ann/shop",
+                edited=(".cde/state.json",),
+            ),
+        ),
+        (
             GEMINI_WRITE,
             Event(
                 name="BeforeTool",
@@ -97,7 +119,7 @@ def event_of(given: dict[str, Any], name: str = "", client: str = "") -> Event:
             ),
         ),
     ],
-    ids=["claude-code", "codex", "gemini"],
+    ids=["claude-code", "codex", "codex-command", "gemini"],
 )
 def test_an_event_is_read_as_its_client_sends_it(given: dict[str, Any], expected: Event) -> None:
     assert Event.of("", given) == expected
@@ -156,6 +178,16 @@ def test_instructions_for_a_summary_are_plain_and_for_who_takes_them() -> None:
         ("Write", {"file_path": 5}, ()),
         ("Read", {"file_path": "a.py"}, ()),
         ("Bash", {"command": "*** Add File: a.py"}, ()),
+        ("Bash", {"command": f"apply_patch <<'EOF'\n{PATCH}\nEOF\n"}, ("a.py", "b.py")),
+        (
+            "Bash",
+            {"command": f'cd "src/x" && apply_patch <<EOF\n{PATCH}'},
+            ("src/x/a.py", "src/x/b.py"),
+        ),
+        ("Bash", {"command": f"cat > patch <<EOF\n{PATCH}\nEOF"}, ()),
+        ("Bash", {"command": "apply_patch < changes"}, ()),
+        ("Bash", {"command": ["apply_patch"]}, ()),
+        ("Bash", None, ()),
         ("read_file", {"file_path": "a.py"}, ()),
     ],
 )

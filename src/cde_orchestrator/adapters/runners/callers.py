@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from functools import cache
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
-from cde_orchestrator.domain.lease import Caller, Process
+from cde_orchestrator.domain.lease import Caller, Process, name_commands
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.trust.person import (
@@ -57,7 +56,7 @@ class ProcessCallers:
             anonymous=(client in UNNAMED or is_person) and agent is None,
             answers=client == LIBRARY and agent_at_work() is None,
             channel="mcp" if is_agents else "shell",
-            connection=context.connection if is_agents else _commands(agent or "", session),
+            connection=context.connection if is_agents else name_commands(agent or "", session),
             program="" if agent else program,
         )
 
@@ -78,14 +77,6 @@ class ProcessCallers:
         if boot != own_boot or (numbers and numbers != own_numbers):
             return True
         return _started(process.pid) == f"{_machine()}:{start}"
-
-
-def _commands(agent: str, session: str) -> str:
-    """Names what the commands of one agent have in common, in a line of its own length."""
-    if not agent and not session:
-        return ""
-    digest = hashlib.sha256(f"{agent}\n{session}".encode()).hexdigest()
-    return f"commands {digest[:16]}"
 
 
 def current_process() -> Process:

@@ -83,9 +83,10 @@ class JinjaPromptRenderer:
         self, templates: _Templates, template: str, variables: Mapping[str, Any], words: str
     ) -> tuple[_Stamps, str]:
         from cde_orchestrator.adapters.workflows import sandbox
+        from cde_orchestrator.adapters.workflows.compiled_prompts import COMPILED_PROMPTS
 
         try:
-            text = sandbox.filled_in(templates.packaged, template, variables)
+            text = sandbox.filled_in(templates.packaged, template, variables, COMPILED_PROMPTS)
             return templates.stamps, text
         except _OwnTemplateError:
             return self._render_apart(templates, template, json.loads(words))

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from traceback import walk_tb
-from types import CodeType
 from typing import Any, cast
 
 import jinja2
 from jinja2 import BytecodeCache, FunctionLoader, StrictUndefined
-from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 RENDERED_LIMIT_CHARACTERS = 200_000
@@ -55,28 +53,19 @@ class _Missing(StrictUndefined):
     __repr__ = StrictUndefined._fail_with_undefined_error
 
 
-class _CodeCache(BytecodeCache):
-    """The code of packaged templates: to compile one takes ten times as long as to fill it."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Put the code into the bucket, if it is there."""
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep the bucket's code."""
-        self._codes[bucket.key, bucket.checksum] = cast("CodeType", bucket.code)
-
-
-_CODE_CACHE = _CodeCache()
-
-
 def filled_in(
-    source: Callable[[str], str | None], template: str, variables: Mapping[str, Any]
+    source: Callable[[str], str | None],
+    template: str,
+    variables: Mapping[str, Any],
+    codes: BytecodeCache | None = None,
 ) -> str:
-    """The template with the variables; ``source`` gives the text of each, or None.
+    """The template with the variables.
+
+    Args:
+        source: gives the text of each template, or None.
+        template: the name of one.
+        variables: what it is filled in with.
+        codes: where compiled templates are kept.
 
     Raises:
         MissingTemplateError: the template, or one that it includes, is missing.
@@ -94,7 +83,7 @@ def filled_in(
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,  # Markdown for an agent, never HTML
-        bytecode_cache=_CODE_CACHE,
+        bytecode_cache=codes,
     )
     del environment.globals["lipsum"]  # made-up text has no place in a prompt
     text = StringIO()
