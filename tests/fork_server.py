@@ -7,6 +7,7 @@ it only skips the imports. Tests of the start itself and of kills start a new in
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import io
 import marshal
@@ -17,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import termios
 import threading
 import time
 import traceback
@@ -152,6 +154,9 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         os.dup2(descriptor, target)
         os.close(descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if request.get("owns_terminal"):
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -159,13 +164,15 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         give_up_rights()
     if request.get("umask") is not None:
         os.umask(request["umask"])
+    if request.get("files"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, request["files"])
     if request.get("memory_bytes"):
         resource.setrlimit(resource.RLIMIT_AS, (request["memory_bytes"],) * 2)
     time.tzset()
     sys.argv = ["cde", *request["words"]]
     reader = io.BufferedReader(io.FileIO(0, closefd=False))
     sys.stdin = io.TextIOWrapper(reader, "utf-8", "surrogateescape")
-    sys.stdout = _writer(1, "surrogateescape")
+    sys.stdout = _writer(1, "surrogateescape", line_buffering=os.isatty(1))
     sys.stderr = _writer(2, "backslashreplace", line_buffering=True)
     code = _run()
     for stream in (sys.stdout, sys.stderr):
@@ -207,5 +214,11 @@ def _writer(descriptor: int, errors: str, *, line_buffering: bool = False) -> io
     return io.TextIOWrapper(raw, "utf-8", errors, line_buffering=line_buffering)
 
 
+def main(descriptor: str, kind: str, executable: str) -> None:
+    """Be a server of this kind, and say that this Python is another program."""
+    sys.executable = executable
+    serve(socket.socket(fileno=int(descriptor)), for_servers=kind == "servers")
+
+
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), for_servers=sys.argv[2:] == ["servers"])
+    main(*sys.argv[1:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import resource
 import signal
 import socket
 import sys
@@ -34,21 +35,31 @@ def sent(connection: socket.socket, number: int) -> None:
     connection.sendall(number.to_bytes(NUMBER_BYTES, "big", signed=True))
 
 
+def of_program(address: str, process: int) -> str:
+    """The link whose target is the id of the process that such a program became."""
+    return f"{address}-{process}"
+
+
 def main(address: str, powerless: str, *words: str) -> NoReturn:
     """Be the command for whoever started this program."""
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(address)
+    umask = os.umask(0)
+    os.umask(umask)
     request = {
         "words": words,
         "folder": os.getcwd(),  # noqa: PTH109 - it takes longer to load than the rest
         "environment": dict(os.environ),
         "is_powerless": powerless == "powerless",
+        "umask": umask,
+        "files": resource.getrlimit(resource.RLIMIT_NOFILE),
     }
     socket.send_fds(connection, [marshal.dumps(request)], [0, 1, 2])
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1):
         os.dup2(nothing, descriptor)
-    received(connection)  # its process id: it has begun
+    begun = received(connection)
+    os.symlink(str(begun), of_program(address, os.getpid()))
     for number in PASSED_ON:
         signal.signal(number, lambda got, _: sent(connection, got))
     code = received(connection)

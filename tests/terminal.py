@@ -8,7 +8,6 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.trust.person import AGENTS
+from tests.command_line import CDE, Forked, says_how_to_start
 
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -33,7 +33,7 @@ class Terminal:
         code: the command's exit code, once it has ended.
     """
 
-    def __init__(self, side: int, command: subprocess.Popen[bytes]) -> None:
+    def __init__(self, side: int, command: subprocess.Popen[bytes] | Forked) -> None:
         self._side, self._command = side, command
         self._raw = b""
         self.code: int | None = None
@@ -70,33 +70,62 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    *words: str, cwd: Path, environment: Mapping[str, str], within: Sequence[str] = ()
+    *words: str,
+    cwd: Path,
+    environment: Mapping[str, str],
+    within: Sequence[str] = (),
+    kind: str = "commands",
 ) -> Iterator[Terminal]:
-    """Start ``cde`` with these words, by a program, on a terminal that is its own."""
+    """Start ``cde`` with these words on a terminal that is its own, and by a program ``within``."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 120, 0, 0))
+
+    variables = {**environment, "TERM": "xterm-256color"}
+    try:
+        command = _started(words, cwd, variables, theirs, within, kind)
+    finally:
+        os.close(theirs)
+    try:
+        yield Terminal(ours, command)
+    finally:
+        command.kill()
+        command.wait()
+        os.close(ours)
+
+
+def _started(
+    words: Sequence[str],
+    cwd: Path,
+    variables: Mapping[str, str],
+    side: int,
+    within: Sequence[str],
+    kind: str,
+) -> subprocess.Popen[bytes] | Forked:
+    """The command on this side of a terminal; forked, where nothing else is to start it."""
+    streams = (side, side, side)
+    if not within and not says_how_to_start(variables):
+        return Forked(
+            *words,
+            cwd=cwd,
+            environment=variables,
+            streams=streams,
+            kind=kind,
+            owns_terminal=True,
+        )
 
     def make_own() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    command = subprocess.Popen(
-        [*within, sys.executable, "-m", "cde_orchestrator", *words],
+    return subprocess.Popen(
+        [*within, *CDE, *words],
         cwd=cwd,
-        env={**environment, "TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        env=variables,
+        stdin=side,
+        stdout=side,
+        stderr=side,
         start_new_session=True,
         preexec_fn=make_own,  # noqa: PLW1509 - the child is single-threaded
     )
-    os.close(theirs)
-    try:
-        yield Terminal(ours, command)
-    finally:
-        if command.poll() is None:
-            command.kill()
-        command.wait()
-        os.close(ours)
 
 
 def at_terminal(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[str, str]:

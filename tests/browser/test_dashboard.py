@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.web.live import LOOK_SECONDS
 from tests.browser.stage import ScriptedHealth, Site, Visitor, cde
@@ -27,10 +28,10 @@ def start(site: Site, name: str, prompt: str = "Add something") -> None:
     site.application.handle(StartFeature(prompt=prompt, name=name))
 
 
-def refuse(site: Site, name: str) -> None:
-    """Let a call be refused."""
+def refuse(site: Site, agent: str = "claude") -> None:
+    """Let a call be refused that leaves a report: nobody trusts the agent here."""
     with pytest.raises(CDEError):
-        start(site, name)
+        site.application.handle(GetTrustedAgents(names=[agent]))
 
 
 def card(page: Page, name: str) -> str:
@@ -126,7 +127,7 @@ def test_everybody_can_use_both_pages_in_both_themes(
 ) -> None:
     start(site, "login")
     site.application.handle(SaveProgress(feature_id="login", note="half", data={"a": 1}))
-    refuse(site, "login")
+    refuse(site)
     health.become("warning", "firing")
     visitor = visit(site.url, dark=dark)
 
@@ -161,7 +162,7 @@ def test_no_page_is_wider_than_the_window(
 ) -> None:
     name = "a-feature-with-a-name-" + "that-is-long-" * 3
     start(site, name.rstrip("-"))
-    refuse(site, name.rstrip("-"))
+    refuse(site)
     health.become("critical", "firing")
     visitor = visit(site.url, width=width)
 
@@ -172,7 +173,7 @@ def test_no_page_is_wider_than_the_window(
 
 def test_everything_can_be_reached_by_keyboard(site: Site, visit: Visit) -> None:
     start(site, "login")
-    refuse(site, "login")
+    refuse(site)
     page = visit(site.url).open()
     focus = "document.activeElement.closest('[id]').id"
 
@@ -217,7 +218,7 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
     site: Site, visit: Visit, health: ScriptedHealth
 ) -> None:
     start(site, "first")
-    refuse(site, "first")
+    refuse(site)
     page = visit(site.url).open()
     page.wait_for_timeout(300)
     page.evaluate("window.counting = true")
@@ -225,8 +226,8 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
     start(site, "second")
     page.wait_for_selector(card(page, "second"))
     site.application.handle(SaveProgress(feature_id="first", note="half of it is done"))
-    refuse(site, "first")  # which has a report already
-    refuse(site, "second")
+    refuse(site)  # which has a report already
+    refuse(site, "codex")
     health.become("critical", "firing")
     expect(page.locator("#errors li")).to_have_count(2)
     page.wait_for_selector("#alerts [data-present=firing]")
@@ -242,14 +243,14 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
 
 def test_an_error_opens_its_explanation_and_its_report(site: Site, visit: Visit) -> None:
     start(site, "login")
-    refuse(site, "login")
+    refuse(site)
     page = visit(site.url).open()
 
     page.locator("#errors button").click()
 
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Feature Name Taken")
+    expect(dialog).to_contain_text("Agent Not Trusted Here")
     expect(dialog).to_contain_text("What to do")
-    expect(dialog).to_contain_text("start feature")
+    expect(dialog).to_contain_text("get trusted agents")
     dialog.locator("summary").click()
-    expect(dialog.locator("pre")).to_contain_text('"code": "E104"')
+    expect(dialog.locator("pre")).to_contain_text('"code": "E912"')

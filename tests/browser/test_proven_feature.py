@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.stage import ScriptedHealth, Site, Visitor
@@ -13,6 +14,7 @@ from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRU
 from tests.integration.proving.test_walk_to_a_yes import SPEC, answer
 
 
+@pytest.mark.slow
 def test_the_page_says_what_proofs_see_what_is_waived_and_that_nobody_approved(
     tmp_path: Path, serve: Callable[..., Site], visit: Callable[..., Visitor]
 ) -> None:

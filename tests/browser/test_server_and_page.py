@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from playwright.sync_api import expect
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.domain.clock import utc_now
 from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, until
+from tests.command_line import program
 from tests.let_in import BEARER, TOKEN
 
 Visit = Callable[..., Visitor]
@@ -29,12 +29,13 @@ Serve = Callable[..., Site]
 def served(root: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The project, served by a process of its own: its address and the process."""
     words = ["serve", "--transport", "http", "--port", str(port), "--project", str(root)]
+    environment = {"COLUMNS": "400", "CDE_HTTP_TOKEN": TOKEN}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cde_orchestrator", *words],
+        [*program(environment), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "400", "CDE_HTTP_TOKEN": TOKEN},
+        env={**os.environ, **environment},
     )
     try:
         assert process.stderr is not None

@@ -19,9 +19,11 @@ from mcp.types import CallToolResult, TextContent
 
 from cde_orchestrator.domain.errors.entry import tool_call
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests.command_line import program
+from tests.command_line import became, program
 
 SERVE = ["-m", "cde_orchestrator", "serve"]
+PASSED_ON = ("XDG_STATE_HOME", VARIABLE, "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+"""Variables of the tests that each server has; a client's own environment has few."""
 HELLO = {
     "protocolVersion": "2025-11-25",
     "capabilities": {},
@@ -34,7 +36,7 @@ class StdioServer:
 
     Args:
         project: its project.
-        forks: whether it may be forked; one that is to be killed may not.
+        forks: whether it may be forked; what its starter kills may not.
         environment: in addition to the tests' own.
 
     Attributes:
@@ -132,10 +134,10 @@ async def stdio_agent(
 ) -> AsyncIterator[Agent]:
     """An agent on a server process of its own, over stdio; ``elicit`` is its person.
 
-    The process may be forked, where it ``forks``; one that is to be killed may not.
+    The process may be forked, where it ``forks``; what its starter kills may not.
     """
     pinned = ["--project", str(project)] if project else []
-    kept = {name: os.environ[name] for name in ("XDG_STATE_HOME", VARIABLE)}
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     variables = {**kept, **env}
     command, *words = program(variables, forks=forks)
     arguments = [*words, "serve", *pinned, *options]
@@ -148,5 +150,6 @@ def kill_servers(project: Path) -> None:
     """Kill -9 the servers of a project that this process started."""
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # another one may end meanwhile
-            if {"serve", str(project)} <= set(child.cmdline()):
-                os.kill(child.pid, signal.SIGKILL)
+            words = child.cmdline()
+            if {"serve", str(project)} <= {*words}:
+                os.kill(became(words, child.pid), signal.SIGKILL)

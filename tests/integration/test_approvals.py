@@ -14,6 +14,7 @@ import pytest
 
 from tests.command_line import cde
 from tests.integration.deliverables import deliverable
+from tests.kept_folder import KeptFolder
 from tests.repository import git
 from tests.terminal import Terminal, of_a_person, terminal
 
@@ -68,9 +69,20 @@ class Desk:
         return self.root / "specs" / "desk" / "spec.md"
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, KeptFolder]:
+    """A desk, made once."""
+    folder = tmp_path_factory.mktemp("approvals") / "desk"
+    folder.mkdir()
+    return Desk(folder), KeptFolder(folder)
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(kept: tuple[Desk, KeptFolder]) -> Desk:
+    """The desk as it was made."""
+    made, folder = kept
+    folder.restore()
+    return made
 
 
 def answered(asked: Terminal, *lines: str) -> str:

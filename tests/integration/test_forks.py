@@ -9,8 +9,10 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,12 +28,17 @@ from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import StdioServer
 from tests.repository import git
+from tests.soak import SOAK
 
 Return = Callable[[Path, Path, Path], None]
 """Brings the history of a copy into a project; the third is the journal that both began with."""
 
 
-@pytest.fixture(params=["in a repository", "without one"])
+PLACES = ["in a repository", "without one"]
+SERVERS = ["no server", "a server"]
+
+
+@pytest.fixture(params=PLACES)
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     made = tmp_path / "project"
     made.mkdir()
@@ -133,9 +140,26 @@ def copy_of(root: Path) -> tuple[Path, Path]:
     return copy, journal
 
 
-@pytest.mark.parametrize("come_back", RETURNS)
-@pytest.mark.parametrize(("here", "there"), [(1, 1), (3, 1), (1, 3)])
-@pytest.mark.parametrize("served", [False, True], ids=["no server", "a server"])
+SIZES = [(1, 1), (3, 1), (1, 3)]
+"""How many changes there are on each side."""
+
+
+def mixed() -> Iterator[Any]:
+    """Each way back with each size, and each of both with each other value; in a soak with all."""
+    for way, come_back in enumerate(RETURNS):
+        for size, (here, there) in enumerate(SIZES):
+            for place, served in product((0, 1), repeat=2):
+                is_chosen = (place, served) == ((way + size) % 2, (way // 2 + size // 2) % 2)
+                if SOAK or is_chosen:
+                    where, by = PLACES[place], SERVERS[served]
+                    name = f"{come_back.__name__}-{here}-{there}-{by}-{where}"
+                    yield pytest.param(where, come_back, here, there, bool(served), id=name)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("root", "come_back", "here", "there", "served"), list(mixed()), indirect=["root"]
+)
 def test_both_sides_are_kept_and_merged_by_one_command(
     root: Path, come_back: Return, here: int, there: int, served: bool
 ) -> None:

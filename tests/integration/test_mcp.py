@@ -101,7 +101,7 @@ async def test_a_feature_goes_from_prompt_to_completed_over_stdio(
 
 
 async def test_a_feature_goes_on_after_its_server_was_killed(project: Path) -> None:
-    async with stdio_agent(project, forks=False) as agent:
+    async with stdio_agent(project) as agent:
         started = await agent.call("cde_startFeature", prompt="Survive")
         second = await agent.call(
             "cde_submitWork",

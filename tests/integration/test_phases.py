@@ -93,7 +93,7 @@ def config(tmp_path: Path) -> str:
 
 async def one_life(project: Path, calls: int) -> bool:
     """An agent that knows the project alone, killed after so many calls; False: nothing to do."""
-    async with stdio_agent(project, forks=False) as agent:
+    async with stdio_agent(project) as agent:
         left = calls
 
         async def call(tool: str, **arguments: Any) -> dict[str, Any] | None:
@@ -125,7 +125,7 @@ async def one_life(project: Path, calls: int) -> bool:
 async def test_an_agent_killed_after_every_single_call_is_replaced_until_the_feature_completes(
     project: Path,
 ) -> None:
-    async with stdio_agent(project, forks=False) as agent:
+    async with stdio_agent(project) as agent:
         await agent.call("cde_startFeature", prompt="Survive", name="survive", workflow="quick-fix")
         kill_servers(project)
     lives = 0

@@ -9,14 +9,13 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.integration.mcp_client import SERVE
+from tests.command_line import program
 from tests.let_in import BEARER, bearer
 
 PATIENCE_SECONDS = 60
@@ -107,10 +106,10 @@ def received(connection: socket.socket, until: bytes) -> bytes:
 def served(project: Path, *words: str, **environment: str) -> Iterator[Server]:
     """A server in a process that may open as many files as usual."""
     log = project.parent / "server.log"
-    command = [sys.executable, *SERVE, "--transport", "http", "--port", "0", "--json", *words]
+    command = [*program(environment), "serve", "--transport", "http", "--port", "0", "--json"]
     with log.open("wb") as error:
         process = subprocess.Popen(
-            ["sh", "-c", f'ulimit -n {FILES} && exec "$@"', "sh", *command],
+            ["sh", "-c", f'ulimit -n {FILES} && exec "$@"', "sh", *command, *words],
             cwd=project,
             stdout=subprocess.PIPE,
             stderr=error,

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,7 +19,7 @@ import pytest
 from cde_orchestrator.adapters.runners.callers import _process, is_own
 from cde_orchestrator.adapters.runners.server_file import FILE, server_folder
 from cde_orchestrator.domain.lease import Process
-from tests.command_line import cde, in_words
+from tests.command_line import cde, in_words, program
 from tests.let_in import TOKEN
 from tests.security.http_stage import served
 
@@ -78,7 +77,7 @@ def test_without_being_asked_a_server_asks_for_a_token(project: Path) -> None:
 
 def test_a_server_of_pages_alone_asks_for_it_too(project: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cde_orchestrator", "serve", "--health-port", "0"],
+        [*program(), "serve", "--health-port", "0"],
         cwd=project,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

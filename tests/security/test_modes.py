@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests.command_line import CDE, cde, in_words
+from tests.command_line import cde, in_words, program
 from tests.integration.run.stage import AGENT
 from tests.repository import git
 
@@ -49,7 +49,7 @@ class World:
     def serve(self) -> None:
         """Start a server, ask it once, and end it."""
         server = subprocess.Popen(
-            [*CDE, "serve", "--transport", "http", "--port", "0", "--json"],
+            [*program(self.environment), "serve", "--transport", "http", "--port", "0", "--json"],
             cwd=self.project,
             env=self.environment,
             umask=self.umask,

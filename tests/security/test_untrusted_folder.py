@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -13,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +36,7 @@ from cde_orchestrator.web.routes import all_routes
 from tests.integration.mcp_client import Agent
 from tests.programs import program
 from tests.security.stranger import WORKFLOW, World, git, made
+from tests.terminal import terminal
 from tests.whole_command import whole_command
 
 LINE = "This folder is not trusted yet."
@@ -531,20 +530,10 @@ def test_what_is_not_shown_of_a_long_difference_is_counted(world: World) -> None
 
 def on_terminal(world: World, *words: str, answer: str) -> str:
     """What a command writes on a terminal where a person gives an answer."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "cde_orchestrator", *words]
     given = world.environment(world.home, NO_COLOR="1")
-    with subprocess.Popen(
-        command, cwd=world.clone, env=given, stdin=theirs, stdout=theirs, stderr=theirs
-    ):
-        os.close(theirs)
-        os.write(ours, f"{answer}\n".encode())
-        written = b""
-        with suppress(OSError):  # how a terminal says that its other side is closed
-            while chunk := os.read(ours, 65_536):
-                written += chunk
-    os.close(ours)
-    return written.decode()
+    with terminal(*words, cwd=world.clone, environment=given) as screen:
+        screen.type(answer)
+        return screen.end()
 
 
 def test_a_clone_without_a_state_is_trusted_and_set_up(world: World) -> None:

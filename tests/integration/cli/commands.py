@@ -27,11 +27,13 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def cde(
-    *arguments: str, cwd: Path, stdin: str | bytes = b"", **env: str
+    *arguments: str, cwd: Path, stdin: str | bytes = b"", kind: str = "commands", **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     given = stdin.encode() if isinstance(stdin, str) else stdin
-    done = command_line.cde(*arguments, cwd=cwd, environment=environment(**env), stdin=given)
+    done = command_line.cde(
+        *arguments, cwd=cwd, environment=environment(**env), stdin=given, kind=kind
+    )
     out, err = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(done.args, done.returncode, out, err)

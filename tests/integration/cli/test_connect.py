@@ -16,6 +16,7 @@ from cde_orchestrator.adapters.clients.json_text import parsed
 from cde_orchestrator.adapters.runners.server_file import kept_token
 from cde_orchestrator.domain.clients import CLIENTS, started_words
 from cde_orchestrator.domain.hooks import settings_of
+from tests.command_line import installation
 from tests.integration.cli.commands import cde, environment
 from tests.integration.test_mcp import http_server
 from tests.terminal import of_a_person, terminal
@@ -24,11 +25,18 @@ __all__ = ["http_server"]  # a fixture
 
 
 class Home:
-    """A person's home, and a project, in which commands are given."""
+    """A person's home, and a project, in which commands are given.
 
-    def __init__(self, folder: Path, project: Path) -> None:
+    Args:
+        folder: the home.
+        project: the project.
+        forks: whether the servers are forked that are started by their entries.
+    """
+
+    def __init__(self, folder: Path, project: Path, *, forks: bool = True) -> None:
         self.folder, self.project = folder, project
-        bin_folder = Path(sys.executable).parent
+        self.kind = "installed" if forks else "commands"
+        bin_folder = installation() if forks else Path(sys.executable).parent
         self.variables = {
             "HOME": str(folder),
             "PATH": f"{bin_folder}{os.pathsep}/usr/bin{os.pathsep}/bin",
@@ -36,7 +44,7 @@ class Home:
         }
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return cde(*words, cwd=self.project, **{**self.variables, **more})
+        return cde(*words, cwd=self.project, kind=self.kind, **{**self.variables, **more})
 
     def rows(self, *words: str, **more: str) -> list[dict[str, Any]]:
         done = self.run(*words, "--json", **more)
@@ -91,6 +99,17 @@ def test_all_clients_are_connected_by_what_works_and_removed_again(home: Home) -
     removed = home.rows("connect", *CLIENTS, "--remove", "--yes")
     assert {row["outcome"] for row in removed} == {"removed"}
     assert home.files() == before
+
+
+def test_the_program_that_is_installed_here_is_connected(home: Home) -> None:
+    """Each entry starts a new interpreter."""
+    home = Home(home.folder, home.project, forks=False)
+
+    rows = home.rows("connect", "codex", "vscode", "--yes")
+
+    assert [(row["outcome"], row["tools"]) for row in rows] == [("connected", 14)] * 2
+    own = Path(sys.executable).with_name("cde")
+    assert [started_words(row["entry"])[0] for row in rows] == [str(own), "cde"]
 
 
 def test_a_file_with_comments_is_the_same_afterwards(home: Home) -> None:
@@ -304,7 +323,9 @@ def at_home(home: Home) -> dict[str, str]:
 
 
 def test_at_a_terminal_the_command_is_the_persons_word(home: Home) -> None:
-    with terminal("connect", "codex", cwd=home.project, environment=at_home(home)) as screen:
+    with terminal(
+        "connect", "codex", cwd=home.project, environment=at_home(home), kind=home.kind
+    ) as screen:
         written = screen.end()
 
     assert "✓ Codex  connected  14 tools  ~/.codex/config.toml" in written
@@ -318,7 +339,7 @@ def test_who_sets_up_a_project_is_offered_what_is_installed(
     (home.folder / ".codex").mkdir()
     new = tmp_path / "new"
     new.mkdir()
-    with terminal("init", cwd=new, environment=at_home(home)) as screen:
+    with terminal("init", cwd=new, environment=at_home(home), kind=home.kind) as screen:
         asked = screen.read_until("Connect them to cde? [y/N]")
         screen.type(answer)
         written = screen.end()
@@ -334,7 +355,7 @@ def test_nobody_is_asked_where_nothing_is_to_connect(home: Home, tmp_path: Path)
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        with terminal("init", cwd=folder, environment=at_home(home)) as screen:
+        with terminal("init", cwd=folder, environment=at_home(home), kind=home.kind) as screen:
             assert "Connect them" not in screen.end()
         home.rows("connect", "codex", "--yes")
     assert cde("init", cwd=tmp_path, **home.variables).returncode == 0

@@ -6,12 +6,12 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 from cde_orchestrator.application.ports.agents import Assignment
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.agent import Agent
+from tests.command_line import program
 from tests.integration.drills.stage import Outcome, Stage, drill
 
 FAILS = "exit 1\n"
@@ -119,7 +119,7 @@ def running(stage: Stage) -> subprocess.Popen[str]:
     """A run of the feature in another process."""
     words = ("run", "login", "--agent", "mine", "--project", str(stage.root))
     return subprocess.Popen(
-        [sys.executable, "-m", "cde_orchestrator", *words],
+        [*program(stage.environment), *words],
         env={**os.environ, **stage.environment},
         stderr=subprocess.PIPE,
         text=True,

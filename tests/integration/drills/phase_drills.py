@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+from tests.command_line import program
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.repository import git
@@ -160,7 +161,7 @@ def submitting(stage: Stage) -> subprocess.Popen[str]:
     """The same submission, in another process."""
     words = ["submit", "strict", "write", "--results", json.dumps({"note": "Words."})]
     return subprocess.Popen(
-        [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(stage.root)],
+        [*program(), *words, "--project", str(stage.root)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

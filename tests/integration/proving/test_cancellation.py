@@ -82,6 +82,7 @@ async def test_a_client_that_cancels_its_call_ends_the_proofs(hanging: Hanging) 
         hanging.require_open()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_proofs(hanging: Hanging) -> None:
     command = subprocess.Popen(
         [*CDE, "submit", "discount", "test"], cwd=hanging.root, env=hanging.environment
@@ -95,6 +96,7 @@ def test_ctrl_c_ends_the_proofs(hanging: Hanging) -> None:
     hanging.require_open()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_asked_to_end_ends_the_proofs(hanging: Hanging) -> None:
     server = StdioServer(hanging.root, **hanging.own)
     call = {"name": "cde_submitWork", "arguments": SUBMIT}

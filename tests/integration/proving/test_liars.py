@@ -12,7 +12,7 @@ import pytest
 from tests.integration.proving.served_feature import ServedFeature, served_feature, this_python
 from tests.programs import program
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 TEST = "tests/test_fee.py"
 PROOF = f"AC1: {TEST}::test_fee\n"

@@ -59,7 +59,8 @@ class Bench:
     def __init__(self, root: Path, home: Path, *, commit: bool = True) -> None:
         self.root = root
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "XDG_CONFIG_HOME": str(home), "PATH": path}
+        own = {"XDG_CONFIG_HOME": str(home), "PATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        self.environment = {**os.environ, **own}
         root.mkdir()
         self.write("cart.py", CODE)
         self.write("test_cart.py", TESTS)
@@ -138,6 +139,7 @@ def test_a_project_with_git_and_a_runner_requires_proof(bench: Bench) -> None:
     assert ["-m", "pytest"] in [each[1:3] for each in words]
 
 
+@pytest.mark.slow
 def test_a_lie_is_refused_and_the_truth_is_proven_for_good(bench: Bench) -> None:
     bench.start(baseline=True)
     (bench.root / ".git" / "info" / "exclude").write_text("local/\n")
@@ -237,6 +239,7 @@ def test_the_trace_of_a_submission_names_each_run_of_its_proofs(bench: Bench) ->
     assert all("duration_ms" in each for each in runs)
 
 
+@pytest.mark.slow
 def test_a_feature_that_was_completed_is_rolled_back_and_proven_after_git_collected_garbage(
     bench: Bench,
 ) -> None:

@@ -14,7 +14,7 @@ from tests.integration.mcp_client import Agent, stdio_agent, text_of
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, Bench
 from tests.repository import git
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 GOAL = "Let total() take a discount in percent"
 PLAN = """\

@@ -56,6 +56,7 @@ def waive_a_feeling(bench: Bench) -> None:
     answer(bench, *words, question="without a proof?")
 
 
+@pytest.mark.slow
 def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     bench.cde("init")
     bench.write(".cde/workflow.yml", APPROVED)

@@ -85,6 +85,7 @@ def test_a_workflow_that_names_documents_takes_them_and_shows_what_proofs_see(
     assert proven["proof"]["sees"] == {"AC1": ["README.md:lines 1-1"]}
 
 
+@pytest.mark.slow
 def test_a_workflow_that_demands_less_than_the_packaged_one_is_told_by_verify(
     bench: Bench,
 ) -> None:

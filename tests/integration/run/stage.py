@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests.command_line import cde
+from tests.command_line import cde, program
 from tests.session_guard import MARK
 
 AGENT = Path(__file__).with_name("scripted_agent.py")
@@ -96,7 +96,7 @@ class Stage:
         assert self.cde("start", "Add a column to the report", "--name", name, *options).code == 0
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(self.project)]
+        return [*program(self.environment), *words, "--project", str(self.project)]
 
     def cde(self, *words: str) -> Done:
         """Run a command to its end."""

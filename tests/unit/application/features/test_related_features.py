@@ -42,16 +42,16 @@ workflows:
     phases:
       - id: plan
         description: Say how.
-        prompt: own.md
+        prompt: docs/write.md
         outputs: [{id: plan, path: "specs/{feature}/plan.md"}]
       - id: build
         description: Build it.
-        prompt: own.md
+        prompt: docs/write.md
         inputs: [plan]
         outputs: [{id: notes, path: "specs/{feature}/notes.md", required: false}]
       - id: verify
         description: Judge it.
-        prompt: own.md
+        prompt: docs/write.md
         inputs: [plan]
         outputs:
           - {id: review, path: "specs/{feature}/review.md", verdict: [approved, with follow-ups]}
@@ -81,8 +81,6 @@ def application(tmp_path: Path) -> Iterator[Application]:
     application = Application(tmp_path)
     application.handle(OnboardProject())
     (tmp_path / ".cde" / "workflow.yml").write_text(WORKFLOW)
-    (tmp_path / ".cde" / "prompts").mkdir()
-    (tmp_path / ".cde" / "prompts" / "own.md").write_text(PROMPT)
     yield application
     application.close()
 
@@ -178,6 +176,8 @@ def test_a_prompt_names_them_by_the_files_that_are_named_by_then(
 ) -> None:
     complete(application, tmp_path, "keys", "src/keys.py")
     complete(application, tmp_path, "cart", "src/cart.py")
+    (tmp_path / ".cde" / "prompts" / "docs").mkdir(parents=True)
+    (tmp_path / ".cde" / "prompts" / "docs" / "write.md").write_text(PROMPT)
     begun = application.handle(StartFeature(prompt="In keys.py", name="rotate"))["phase"]
     assert begun is not None
     named = submit(application, "rotate", "plan", plan="Change `src/cart.py:3` too.")

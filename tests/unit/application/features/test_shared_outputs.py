@@ -24,16 +24,16 @@ workflows:
     phases:
       - id: write
         description: Write it.
-        prompt: own.md
+        prompt: docs/write.md
         outputs: [{id: text, path: "texts/{feature}.md"}]
-      - {id: read, description: Read it., prompt: own.md}
+      - {id: read, description: Read it., prompt: docs/write.md}
   together:
     phases:
       - id: write
         description: Write it.
-        prompt: own.md
+        prompt: docs/write.md
         outputs: [{id: text, path: CHANGELOG.md}]
-      - {id: read, description: Read it., prompt: own.md}
+      - {id: read, description: Read it., prompt: docs/write.md}
 """
 OTHERS = [f"other-{number}" for number in range(7)]
 
@@ -44,8 +44,6 @@ def application(tmp_path: Path) -> Iterator[Application]:
     application = Application(tmp_path)
     application.handle(OnboardProject())
     (tmp_path / ".cde" / "workflow.yml").write_text(WORKFLOW)
-    (tmp_path / ".cde" / "prompts").mkdir()
-    (tmp_path / ".cde" / "prompts" / "own.md").write_text("{{ feature.name }}\n")
     yield application
     application.close()
 
