@@ -321,11 +321,12 @@ class InMemoryFiles:
         return aside
 
     def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
-        """Keep a copy beside it, under the next number where there is another one already."""
-        while (named := attempt_path(relative, attempt)) in self.contents:
+        """Keep a copy beside it, under a further number where there is another one already."""
+        copy = 1
+        while (named := attempt_path(relative, attempt, copy)) in self.contents:
             if self.contents[named] == self.contents[relative]:
                 break
-            attempt += 1
+            copy += 1
         self.contents[named] = self.contents[relative]
         return named
 

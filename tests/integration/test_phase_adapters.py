@@ -509,6 +509,33 @@ def test_a_plain_file_is_reached_by_no_link(tmp_path: Path) -> None:
     assert not files.is_plain(tmp_path, "folder")
 
 
+def test_a_copy_has_the_number_of_its_attempt_whatever_is_in_its_place(tmp_path: Path) -> None:
+    files, folder, path = FilesystemProjectFiles(), tmp_path / "specs" / "a", "specs/a/spec.md"
+    folder.mkdir(parents=True)
+    (tmp_path / "secret.md").write_text("A\n")
+    (folder / "spec.attempt-1.md").symlink_to("../../secret.md")  # the same bytes, behind a link
+    (folder / "spec.attempt-1-2.md").mkdir()
+    os.mkfifo(folder / "spec.attempt-1-3.md")
+    (folder / "spec.attempt-1-4.md").write_text("A person's.\n")
+    (folder / "spec.attempt-2.md").write_text("A\n")
+    spec = folder / "spec.md"
+    kept = []
+    for text in ("A\n", "A\n", "B\n", "A\n"):
+        spec.write_text(text)
+        kept.append(files.keep_attempt(tmp_path, path, "spec", 1))
+
+    ends = [name.removeprefix("specs/a/spec.attempt-") for name in kept]
+    assert ends == ["1-5.md", "1-5.md", "1-6.md", "1-5.md"]
+    assert [(tmp_path / name).read_text() for name in kept[1:3]] == ["A\n", "B\n"]
+    assert (folder / "spec.attempt-1-4.md").read_text() == "A person's.\n"
+    assert (tmp_path / "secret.md").read_text() == "A\n"
+    assert files.keep_attempt(tmp_path, path, "spec", 2) == "specs/a/spec.attempt-2.md"
+    # A name as long as any may be leaves room for that of its copy.
+    long = f"specs/a/{'x' * 252}.md"
+    (tmp_path / long).write_text("C\n")
+    assert (tmp_path / files.keep_attempt(tmp_path, long, "spec", 1)).read_text() == "C\n"
+
+
 # What is stored of it
 
 
@@ -532,7 +559,7 @@ def test_everything_that_is_kept_of_the_work_comes_back_from_storage() -> None:
     feature.roll_back(workflow.phases[0], "Wrong way", "robot", workflow, NOON)
     assert record.returned is not None
     kept = Discarded("spec", "specs/a/spec.md", "specs/a/spec.attempt-1.md", 1)
-    record.returned = replace(record.returned, discarded=(kept,))
+    record.returned = replace(record.returned, discarded=(kept,), to="plan")
     record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, 1, "bad")
     record.save(Progress(NOON, "robot", "Again"))
     feature.note("rolled_back", at=NOON.isoformat())
@@ -553,6 +580,18 @@ def test_state_from_before_the_work_was_kept_reads_as_nothing_kept() -> None:
     assert "work" not in stored
     assert all("work" not in record for record in stored["phases"].values())
     assert decode_feature({**stored, "work": "of another kind"}) == feature
+
+
+def test_a_return_of_an_earlier_release_reads_as_one_to_the_phase_itself() -> None:
+    workflow = writing_workflow()
+    feature = Feature.create(
+        project_id="p", name="login", prompt="Add", workflow=workflow, now=NOON
+    )
+    feature.roll_back(workflow.phases[0], "Wrong way", "robot", workflow, NOON)
+    stored = encode_feature(feature)
+    del stored["phases"]["define"]["work"]["returned"]["to"]
+
+    assert decode_feature(stored) == feature
 
 
 def test_output_without_line_ends_is_passed_on_in_pieces(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cde_orchestrator.application.related_views import related_words
 from cde_orchestrator.application.views import SentBackView, SharedView, StartReply, SubmitReply
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 
 
@@ -48,7 +49,8 @@ def submit_remarks(reply: SubmitReply) -> list[str]:
 def repeated_words(reply: SubmitReply) -> str:
     """That a phase was accepted before, and where the feature is by now, for both."""
     accepted, feature = reply["accepted"], reply["feature"]
-    at = accepted["completed_at"] or "an earlier time"
+    completed = accepted["completed_at"]
+    at = to_the_second(completed) if completed else "an earlier time"
     now = feature["current_phase"]
     where = f"the current phase is {plain(now)}" if now else f"the feature is {feature['status']}"
     return (

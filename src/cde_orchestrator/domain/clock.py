@@ -24,6 +24,15 @@ def parse_utc(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def to_the_second(iso: str) -> str:
+    """A moment in ISO 8601 as texts have it; data keeps the microseconds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return datetime.fromisoformat(iso).isoformat(timespec="seconds")
+
+
 class Stopwatch:
     """Milliseconds since it was made, by a clock that never goes back."""
 

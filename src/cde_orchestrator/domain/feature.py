@@ -230,7 +230,7 @@ class Feature:
         """
         self.require_current(phase_id, workflow)
         record = self.phases[phase_id]
-        record.failures = [*record.failures, Failure(now, record.attempt, reason, by, key)]
+        record.failures = [*record.failures, Failure(now, record.attempts, reason, by, key)]
         record.status = PhaseStatus.FAILED
         left = record.attempts_left(workflow.max_attempts)
         self.updated_at = now
@@ -260,7 +260,7 @@ class Feature:
         record = self.phases[self.current_phase or ""]
         record.status = PhaseStatus.FAILED if outcome == FAILED else PhaseStatus.PENDING
         if outcome == FAILED:  # whoever resumes is shown why
-            record.failures = [*record.failures, Failure(now, record.attempt, reason, by)]
+            record.failures = [*record.failures, Failure(now, record.attempts, reason, by)]
         self._close(outcome, reason, by, now)
         log.info("feature_closed", operation="close", feature_id=self.id, outcome=outcome)
 
@@ -296,7 +296,8 @@ class Feature:
         for record in (target, *undone):
             notes = tuple(saved.note for saved in record.saved()[-NOTES_RETURNED:])
             record.roll_back(reason)
-            record.returned = Returned(now, by, reason, notes=notes)
+            to = None if record is target else to_phase.id
+            record.returned = Returned(now, by, reason, notes=notes, to=to)
         target.outputs = []
         self._enter(to_phase, now)
         return [record.id for record in undone]

@@ -43,8 +43,8 @@ class PhaseRecord:
     """What happened to one phase of a feature.
 
     Attributes:
-        attempts: all that there ever were; ``attempt`` counts those that count.
-        attempts_before: those that no longer count, as of before a resume or a rollback.
+        attempts: all that there ever were: the number of the present one, or of the last.
+        attempts_before: those that count for no limit, as of before a resume or a rollback.
         evidence: what the last check left.
         progress: partial work by number, so that a change writes one entry.
         entered: when the phase began, the digest of each declared output of the workflow
@@ -108,18 +108,13 @@ class PhaseRecord:
         return {
             "id": self.id,
             "status": self.status.value,
-            "attempts": self.attempt,
+            "attempts": self.attempts,
             "started_at": self.started_at.isoformat() if self.started_at else None,
             "completed_at": self.completed_at.isoformat() if self.completed_at else None,
             "outputs": [asdict(each) for each in self.outputs],
             **approval,
             **reader,
         }
-
-    @property
-    def attempt(self) -> int:
-        """The number of the present attempt, or the last one; from 1 after a resume or rollback."""
-        return self.attempts - self.attempts_before
 
     def begin(self, now: datetime) -> None:
         """The phase is being worked on, once more."""
@@ -134,9 +129,24 @@ class PhaseRecord:
         self.attempts_before = self.attempts
         self.begin(now)
 
+    @property
+    def present_attempt(self) -> int:
+        """The number of the attempt under way, or of the next one where none is."""
+        return self.attempts + (self.status is not PhaseStatus.IN_PROGRESS)
+
+    def is_attempt_of(self, before: PhaseRecord) -> bool:
+        """Whether the phase was neither begun again nor rolled back since it was as ``before``."""
+        own, other = ((it.attempts, it.started_at, it.status) for it in (self, before))
+        return own == other
+
+    def last_attempt(self, limit: int) -> int:
+        """The number of the last attempt that may be made; a resume or a rollback adds to it."""
+        return self.attempts_before + limit
+
     def attempts_left(self, limit: int) -> int:
         """How many more attempts may fail, the present one included."""
-        return max(limit - self.attempt + (self.status is PhaseStatus.IN_PROGRESS), 0)
+        ended = self.attempts - (self.status is PhaseStatus.IN_PROGRESS)
+        return max(self.last_attempt(limit) - ended, 0)
 
     def save(self, progress: Progress) -> None:
         """Keep partial work, dropping the oldest beyond what a phase keeps."""
@@ -160,8 +170,13 @@ class PhaseRecord:
         return any(call.repeats(failure) for failure in self.failures[-1:])
 
     def last_failure(self) -> str | None:
-        """Why the last attempt failed or the last check did, in words; None if none did."""
-        known = [(each.at, each.reason) for each in self.failures[-1:]]
+        """Why the last attempt failed or the last check did, in words; None if none did.
+
+        Nor if it was before the phase was returned to, or why: ``returned`` says that.
+        """
+        since = self.returned.at if self.returned else None
+        last = [each for each in self.failures[-1:] if since is None or each.at > since]
+        known = [(each.at, each.reason) for each in last]
         if self.evidence is not None and not self.evidence.passed:
             known.append((self.evidence.at, self.evidence.summary()))
         return max(known)[1] if known else None

@@ -11,6 +11,8 @@ from cde_orchestrator.domain.text import UNSAFE
 
 RECORDS = "specs/"
 """Where features' records are, and nothing that is executed."""
+_STEM_BYTES, _ENDING_BYTES = 190, 20
+"""Of the name of a copy: a file's name has at most 255 bytes, also while it is written."""
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git", "cde~1", "git~1"})
 """As some file system knows them; the last two are their short names on Windows."""
 
@@ -43,13 +45,17 @@ def parts_problem(parts: Sequence[str]) -> str | None:
     return None
 
 
-def attempt_path(path: str, attempt: int) -> str:
+def attempt_path(path: str, attempt: int, copy: int = 1) -> str:
     """Where the output of an attempt is kept once it is discarded, next to the output.
 
     Among records its ending stays; elsewhere it does not: a file of that ending may be executed.
+    A further ``copy`` has its number after that of the attempt. Of a very long name the first
+    part is kept.
     """
+    number = f"attempt-{attempt}" + (f"-{copy}" if copy > 1 else "")
     folder, slash, name = path.rpartition("/")
     stem, dot, ending = name.rpartition(".")
-    if not path.startswith(RECORDS) or not stem:
-        return f"{path}.attempt-{attempt}"
-    return f"{folder}{slash}{stem}.attempt-{attempt}{dot}{ending}"
+    if not path.startswith(RECORDS) or not stem or len(ending.encode()) > _ENDING_BYTES:
+        stem, dot, ending = name, "", ""
+    kept = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
+    return f"{folder}{slash}{kept}.{number}{dot}{ending}"

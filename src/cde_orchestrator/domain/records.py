@@ -148,6 +148,8 @@ class Returned:
 
     Attributes:
         notes: what was saved in the phase before.
+        to: the earlier phase that the feature went back to; None where it was the phase itself,
+            and in what an earlier release kept.
     """
 
     at: datetime
@@ -155,12 +157,21 @@ class Returned:
     reason: str
     discarded: tuple[Discarded, ...] = ()
     notes: tuple[str, ...] = ()
+    to: str | None = None
+
+    def heading(self) -> str:
+        """What happened, in words."""
+        return (
+            "Returned to this phase" if self.to is None else f"The feature went back to {self.to}"
+        )
 
     def summary(self) -> str:
         """Why, and where the discarded outputs are, in words."""
-        rows = [f"- {each.output}: {each.kept_as}" for each in self.discarded]
-        words = f"Returned to this phase: {self.reason}"
-        return "\n".join([words, "", "Discarded for that reason:", *rows] if rows else [words])
+        rows = [f"- `{each.output}`: `{each.kept_as}`" for each in self.discarded]
+        words = f"{self.heading()}: {self.reason}"
+        return "\n".join(
+            [words, "", "What was discarded for that reason is kept:", *rows] if rows else [words]
+        )
 
 
 PATHS_KEPT = 200

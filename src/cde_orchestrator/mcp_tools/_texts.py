@@ -21,6 +21,7 @@ from cde_orchestrator.application.remarks import (
     submit_remarks,
 )
 from cde_orchestrator.application.task_views import task_lines
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.project_facts import convention_lines
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST
@@ -188,6 +189,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
         lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")
     lines += [
         f"- {record['id']}: {record['status']}"
+        + (f", attempt {record['attempts']}" if record["attempts"] > 1 else "")
         + "".join(f", {output['path']}" for output in record["outputs"])
         + (f", {plain(record['reader']['words'])}" if "reader" in record else "")
         + (f", {plain(record['usage']['words'])}" if "usage" in record else "")
@@ -210,10 +212,12 @@ def _detail_lines(reply: Mapping[str, Any]) -> list[str]:
     """What full detail adds: times, who works on it, and the goal."""
     if "created_at" not in reply:
         return []
-    times = f"Started {reply['created_at']}, changed {reply['updated_at']}."
-    claim = reply["claim"]
-    held = [f"{plain(claim['agent'])} works on it, until {claim['until']}."] if claim else []
-    return [times, *held, *_goal_lines(reply)]
+    started, changed = to_the_second(reply["created_at"]), to_the_second(reply["updated_at"])
+    lines = [f"Started {started}, changed {changed}."]
+    if (claim := reply["claim"]) is not None:
+        until = to_the_second(claim["until"])
+        lines.append(f"{plain(claim['agent'])} works on it, until {until}.")
+    return [*lines, *_goal_lines(reply)]
 
 
 def feature_list(reply: FeatureListReply) -> str:

@@ -206,7 +206,7 @@ def assignment() -> AssignmentReply:
         "total": 6,
         "phases": ["define", "define", "design", "implement", "test", "review"],
         "attempt": 1,
-        "max_attempts": 3,
+        "last_attempt": 3,
         "agent": None,
         "named_agents": [],
         "worked": "",
@@ -289,7 +289,7 @@ def test_a_person_is_told_how_to_go_on() -> None:
         {"id": "design", "attempts": 0, "agent": "good", "meanwhile": True},
     ]
     shown = seen(_run_views.run_ended(reply, SCREEN))
-    assert "define  1 attempt  good  3 turns, 10 tokens" in shown
+    assert "define  attempt 1  good  3 turns, 10 tokens" in shown
     assert "design  meanwhile  good" in shown
     assert "column waits for a person: define" in shown
     assert "cde approve column" in shown

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cde_orchestrator.domain.clock import Stopwatch, parse_utc, utc_now
+from cde_orchestrator.domain.clock import Stopwatch, parse_utc, to_the_second, utc_now
 
 
 def test_the_time_is_aware_and_in_utc() -> None:
@@ -19,6 +19,11 @@ def test_the_time_is_aware_and_in_utc() -> None:
 )
 def test_a_time_without_a_zone_is_meant_in_utc(text: str) -> None:
     assert parse_utc(text) == datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("end", ["", ".999999"])
+def test_a_text_has_a_time_to_the_second(end: str) -> None:
+    assert to_the_second(f"2026-11-29T13:00:59{end}+01:00") == "2026-11-29T13:00:59+01:00"
 
 
 def test_a_stopwatch_never_goes_back() -> None:

@@ -474,9 +474,28 @@ def test_what_came_after_an_earlier_phase_no_longer_counts(clock: ManualClock) -
     assert [each["outputs"][0]["id"] for each in build.past] == ["spec"]
     assert build.failures == []
     assert build.returned == Returned(later, "ann", "Wrong way")
-    assert feature.phases["test"].returned == Returned(later, "ann", "Wrong way", notes=("Half",))
+    assert feature.phases["test"].returned == Returned(
+        later, "ann", "Wrong way", notes=("Half",), to="build"
+    )
     assert build.attempts_left(workflow.max_attempts) == workflow.max_attempts
     assert feature.phases["plan"].outputs == [SPEC]
+
+
+def test_an_attempt_keeps_its_number_however_often_a_phase_is_returned_to(
+    clock: ManualClock,
+) -> None:
+    workflow, feature = four_phases()
+    test, numbers = feature.phases["test"], []
+    for returns in range(12):
+        numbers.append((test.attempts, test.last_attempt(3), test.to_dict()["attempts"]))
+        feature.fail_phase("test", f"No {returns}", "ann", workflow, clock.advance())
+        feature.roll_back(workflow.phases[2], f"Again {returns}", "ann", workflow, clock.advance())
+
+    # Each time one is given up and one is sent back.
+    assert numbers == [(each, each + 2, each) for each in range(1, 25, 2)]
+    assert [each["failures"][0]["attempt"] for each in test.past] == [*range(1, 25, 2)]
+    assert test.attempts_left(3) == 3
+    assert test.returned == Returned(feature.updated_at, "ann", "Again 11")
 
 
 def test_the_present_phase_begins_again(clock: ManualClock) -> None:

@@ -83,7 +83,7 @@ def test_a_phase_that_begins_again_from_the_start_has_all_its_attempts() -> None
     assert record == PhaseRecord(
         "define", PhaseStatus.IN_PROGRESS, attempts=4, started_at=LATER, attempts_before=3
     )
-    assert record.attempts_left(3) == 3
+    assert (record.attempts_left(3), record.last_attempt(3)) == (3, 6)
 
 
 def test_progress_is_numbered_and_the_oldest_beyond_fifty_is_dropped() -> None:
@@ -240,6 +240,17 @@ def test_what_a_phase_was_returned_for_is_told_with_what_was_discarded() -> None
     assert Returned(NOON, "ann", "No", (kept,)).summary().splitlines() == [
         "Returned to this phase: No",
         "",
-        "Discarded for that reason:",
-        "- spec: specs/login/spec.attempt-1.md",
+        "What was discarded for that reason is kept:",
+        "- `spec`: `specs/login/spec.attempt-1.md`",
     ]
+    back = Returned(NOON, "ann", "No", to="plan").summary()
+    assert back == "The feature went back to plan: No"
+
+
+def test_what_failed_before_a_phase_was_returned_to_failed_not_last() -> None:
+    record = PhaseRecord("define", attempts=2, failures=[Failure(NOON, 1, "No", "ann")])
+    assert record.last_failure() == "No"
+    record.returned = Returned(NOON, "ann", "No")
+    assert record.last_failure() is None
+    record.failures.append(Failure(LATER, 2, "It broke", "ann"))
+    assert record.last_failure() == "It broke"

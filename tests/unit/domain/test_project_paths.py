@@ -52,7 +52,12 @@ def test_the_parts_of_a_real_path_are_judged_alike() -> None:
         ("specs/.login", "specs/.login.attempt-2"),
         ("CHANGELOG.md", "CHANGELOG.md.attempt-2"),
         ("tests/test_pay.py", "tests/test_pay.py.attempt-2"),
+        (f"specs/a/{'x' * 252}.md", f"specs/a/{'x' * 190}.attempt-2.md"),
+        (f"specs/a/x{'é' * 125}.md", f"specs/a/x{'é' * 94}.attempt-2.md"),
+        (f"specs/a/x.{'y' * 252}", f"specs/a/x.{'y' * 188}.attempt-2"),
+        ("y" * 255, f"{'y' * 190}.attempt-2"),
     ],
 )
 def test_a_discarded_output_keeps_its_ending_only_among_records(path: str, kept: str) -> None:
     assert attempt_path(path, 2) == kept
+    assert attempt_path(path, 2, 3) == kept.replace("attempt-2", "attempt-2-3")

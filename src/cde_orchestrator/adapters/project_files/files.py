@@ -27,6 +27,7 @@ from cde_orchestrator.infrastructure.system.spans import FILES, span
 from cde_orchestrator.infrastructure.system.tree import (
     entries_of,
     guard,
+    is_file,
     kind_of,
     status_of,
 )
@@ -220,12 +221,12 @@ class FilesystemProjectFiles:
     def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
         """Keep a copy of what an attempt left; the copy's path, relative to the project."""
         place = self._place_with(root, relative, output_id)
-        data = self._read(place, relative, output_id)
-        while kind_of(place / (named := attempt_path(relative, attempt))):
+        data, copy = self._read(place, relative, output_id), 1
+        while kind_of(place / (named := attempt_path(relative, attempt, copy))):
             with suppress(OutputError, ValidationError):
-                if self._read(place, named, output_id) == data:
+                if is_file(place / named) and self._read(place, named, output_id) == data:
                     return named
-            attempt += 1
+            copy += 1
         aside = self.resolve(place, named, output_id)
         with _writing(aside):
             file_ops.replace_file(self._ops, aside, data or b"", None)

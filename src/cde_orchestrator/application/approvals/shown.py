@@ -16,6 +16,7 @@ from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.proofs.proving import Proving, is_record
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -224,7 +225,7 @@ def waiting_phase(feature: Feature, workflow: Workflow) -> Phase:
     for event in reversed(feature.events):
         if event["event"] in {"approved", "sent_back"} and "channel" in event:
             verb = "approved" if event["event"] == "approved" else "sent back"
-            reason += f"; {event['by']} {verb} '{event['phase']}' at {event['at']}"
+            reason += f"; {event['by']} {verb} '{event['phase']}' at {to_the_second(event['at'])}"
             break
     raise FeatureError.of("E145", feature=feature.name, reason=reason)
 

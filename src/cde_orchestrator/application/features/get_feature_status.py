@@ -121,6 +121,7 @@ def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:
 class AssignmentReply(FeatureReply):
     """A feature and its current phase, with that phase's place and bounds.
 
+    ``last_attempt`` is the number of the last one that is allowed.
     ``agent`` is whom the workflow names for the phase, ``named_agents`` all that it names;
     ``worked`` is the name of who did the work that the phase judges, as far as it is known.
     ``commands`` are those that the phase asks for, as far as they may be run.
@@ -130,7 +131,7 @@ class AssignmentReply(FeatureReply):
     total: int
     phases: list[str]
     attempt: int
-    max_attempts: int
+    last_attempt: int
     agent: str | None
     named_agents: list[str]
     worked: str
@@ -150,14 +151,15 @@ class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
         ids = [phase.id for phase in workflow.phases]
         current = feature.current_phase
         asked = workflow.find(current or "")
+        record = feature.phases.get(current or "")
         doer = feature.phases[workflow.judged_phase(asked.id).id].doer if asked else None
         return {
             **features.reply(project, feature, phase),
             "number": ids.index(current) + 1 if current in ids else len(ids),
             "total": len(ids),
             "phases": ids,
-            "attempt": feature.phases[current].attempt if current in feature.phases else 0,
-            "max_attempts": workflow.max_attempts,
+            "attempt": record.attempts if record else 0,
+            "last_attempt": record.last_attempt(workflow.max_attempts) if record else 0,
             "agent": asked.agent if asked else None,
             "named_agents": workflow.named_agents(),
             "worked": doer.agent if doer else "",

@@ -200,8 +200,8 @@ class PhasePrompts:
             "returned": facts.returned(record),
             "earlier_attempts": facts.earlier_attempts(record),
             "attempt": {
-                "number": max(feature.phases[phase.id].attempt, 1),
-                "limit": workflow.max_attempts,
+                "number": record.present_attempt,
+                "limit": record.last_attempt(workflow.max_attempts),
             },
             "baseline": facts.baseline(feature, phase, workflow),
         }

@@ -199,15 +199,17 @@ def _data(data: Any) -> str:
 
 
 def earlier_attempts(record: PhaseRecord) -> list[dict[str, Any]]:
-    """Why attempts before the last one fell."""
+    """Why attempts fell, but for what failed last and what the phase was returned for."""
     past = [each for summary in record.past for each in summary.get("failures", ())]
-    found = [_earlier(each.get("attempt"), each.get("reason")) for each in past]
-    found += [_earlier(each.attempt, each.reason) for each in record.failures[:-1]]
-    return found[-EARLIER_SHOWN:]
-
-
-def _earlier(attempt: object, reason: object) -> dict[str, Any]:
-    return {"attempt": attempt, "reason": _shown(str(reason), EARLIER_LIMIT)}
+    found = [(each.get("attempt"), str(each.get("reason"))) for each in past]
+    since, last = record.returned.at if record.returned else None, record.last_failure()
+    own = [each for each in record.failures if each.at != since]
+    if own and own[-1].reason == last:
+        own.pop()
+    found += [(each.attempt, each.reason) for each in own]
+    # A verdict leaves the failures of its phase, and a summary of them.
+    shown = dict.fromkeys((attempt, _shown(reason, EARLIER_LIMIT)) for attempt, reason in found)
+    return [{"attempt": attempt, "reason": why} for attempt, why in shown][-EARLIER_SHOWN:]
 
 
 def last_failure(record: PhaseRecord) -> str | None:
@@ -222,6 +224,7 @@ def returned(record: PhaseRecord) -> dict[str, Any] | None:
         return None
     return {
         "reason": _shown(why.reason, NOTE_LIMIT),
+        "to": why.to,
         "by": why.by,
         "discarded": [asdict(each) for each in why.discarded],
         "notes": [_shown(note, NOTE_LIMIT) for note in why.notes],

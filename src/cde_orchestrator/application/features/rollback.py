@@ -293,13 +293,16 @@ def _name_discarded(
     steps: Sequence[_Step],
     rows: Sequence[FileRow],
 ) -> None:
-    """Name what was discarded to whoever begins the phase again, and each later one its own."""
+    """Name what was discarded to whoever begins the phase again, and each later one its own.
+
+    An earlier phase, which stays completed, keeps what was named to it.
+    """
     kept = [
         Discarded(step.output.id, row["path"], row["kept_as"], step.attempt)
         for step, row in zip(steps, rows, strict=True)
         if row["kept_as"] is not None
     ]
-    for phase in workflow.phases:
+    for phase in workflow.phases[workflow.phases.index(target) :]:
         record, own = feature.phases[phase.id], {output.id for output in phase.outputs}
         if record.returned is not None:
             named = [each for each in kept if phase == target or each.output in own]

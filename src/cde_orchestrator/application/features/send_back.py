@@ -48,7 +48,7 @@ class _ByVerdict:
         """Raises E105 to E107, E122, or E123 where the phase is another attempt by now."""
         require_same(self.work, self.examined, feature, workflow)
         record = feature.phases[self.examined.phase.id]
-        failed = Failure(self.work.leases.now, record.attempt, self.reason, self.by)
+        failed = Failure(self.work.leases.now, record.attempts, self.reason, self.by)
         self.failures = [*record.failures, failed]
         self.attempts_before = record.attempts_before
 
@@ -140,7 +140,7 @@ def require_same(
     """
     phase = work.require_current(feature, workflow)
     record, before = feature.phases[phase.id], examined.found.feature.phases[phase.id]
-    if (record.attempts, record.started_at) != (before.attempts, before.started_at):
+    if not record.is_attempt_of(before):
         raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
 
 

@@ -279,7 +279,7 @@ class _Course:
         examined, feature = checked.examined, found.feature
         phase = self.work.require_current(feature, found.workflow)
         record, before = feature.phases[phase.id], examined.found.feature.phases[phase.id]
-        same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
+        same = record.is_attempt_of(before)
         if same:  # what a check saw, and what was not handed over, must still be in the project
             same = examined.delivery.is_unchanged(examined.contents, written=checked.written)
         if not same:
@@ -326,8 +326,7 @@ class _Course:
         Results that contradict each other use up an attempt: whoever tries their luck with a test
         that passes by chance can do so no more often than the workflow allows.
         """
-        contents = examined.contents
-        written = {key: contents[key].sha256 for key in self.asked.results}
+        written = {key: examined.contents[key].sha256 for key in self.asked.results}
         is_flaky = bool(failure.context.get("flaky"))
         present = self.work.sources.keep(examined.found.project, examined.found.feature)
         if evidence is None and not written and not is_flaky and present.moment is None:
@@ -341,8 +340,9 @@ class _Course:
                 record = feature.phases.get(self.asked.phase_id)
                 if record is None:  # the feature continues in another workflow by now
                     return
-                record.evidence = evidence or record.evidence
-                record.written = {**record.written, **written}
+                if record.is_attempt_of(examined.found.feature.phases[record.id]):
+                    record.evidence = evidence or record.evidence
+                    record.written = {**record.written, **written}
                 self._note(found.feature, kept)
                 if is_flaky:
                     require_same(self.work, examined, found.feature, found.workflow)

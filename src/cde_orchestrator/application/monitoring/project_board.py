@@ -129,7 +129,7 @@ def last_event(feature: Feature) -> FeatureEvent:
     events = [_event(feature.created_at, "started", "started", None)]
     for phase_id, record in feature.phases.items():
         if record.started_at is not None:
-            again = f", attempt {record.attempt}" if record.attempt > 1 else ""
+            again = f", attempt {record.attempts}" if record.attempts > 1 else ""
             events.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
         if record.returned is not None and phase_id == feature.current_phase:
             returned = record.returned
@@ -195,7 +195,7 @@ def _card(
         "workflow": feature.workflow_type,
         "step": place or len(order),
         "steps": len(order),
-        "attempts": record.attempt if record is not None else 0,
+        "attempts": record.attempts if record is not None else 0,
         "created_at": feature.created_at.isoformat(),
         "updated_at": feature.updated_at.isoformat(),
         "phase_since": since.isoformat() if since is not None else None,

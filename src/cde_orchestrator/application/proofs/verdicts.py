@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 
 from cde_orchestrator.application.ports.core import ProjectFiles
 from cde_orchestrator.application.proofs.records import record_path
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import COMPLETED, Feature
 from cde_orchestrator.domain.proofs import ProofEvidence, Verified
@@ -105,7 +106,8 @@ def verdict_line(verdict: VerdictView) -> str:
         return f"{said}: {changed} changed since it was proven"
     if verdict["verdict"] == "broken" and (again := verdict["verified"]) is not None:
         red = ", ".join(map(plain, again["criteria"]))
-        when = f"proven again at {again['at']} with commit {plain(again['commit'][:12])}"
+        at = to_the_second(again["at"])
+        when = f"proven again at {at} with commit {plain(again['commit'][:12])}"
         return f"broken: {red} failed when {when}; 'cde verify' says why"
     return with_waived(verdict["verdict"], verdict["waived"])
 

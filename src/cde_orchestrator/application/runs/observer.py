@@ -17,6 +17,7 @@ Outcome = Literal["completed", "waits_for_person", "closed"]
 class PhaseRun(TypedDict):
     """What became of a phase in this run.
 
+    ``attempts`` is the number of the attempt that was accepted, 0 where none was made.
     ``usage`` is there where the agents' programs reported any. ``meanwhile`` is there, and true,
     where the phase was completed while an agent worked, and not by this run.
     """
@@ -41,7 +42,7 @@ class RunObserver:
     def phase_started(self, assignment: AssignmentReply) -> None:
         """A phase is worked on from now."""
 
-    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+    def attempt_started(self, attempt: int, last: int, agent: Agent) -> None:
         """An agent is started for the phase."""
 
     def line(self, line: str) -> None:

@@ -23,7 +23,15 @@ _REFUSED = """
 
 ## Your last attempt was refused
 
-This is attempt {attempt}. The gate reported:
+This is {attempt}. The gate reported:
+
+{words}
+
+Fix these problems; leave the rest unchanged.
+"""
+_ADVICE = """
+
+## About the refusal {code}
 
 {words}
 
@@ -75,16 +83,27 @@ class PhaseWork:
         """The session that the agent continues: nobody else may have worked since."""
         return self.session if self.ran == agent.name else None
 
-    def prompt(self, phase: PhaseView, agent: Agent, attempt: int) -> str:
-        """What the agent is given: all of it, or what is new to its session."""
-        refused = _handed_back(self.refusal, attempt)
-        if self.session_of(agent) is None:
+    def prompt(self, phase: PhaseView, agent: Agent, attempt: str) -> str:
+        """What the agent is given: all of it, or what is new to its session.
+
+        Args:
+            phase: the phase, with its prompt.
+            agent: who works.
+            attempt: its number and that of the last one, in words.
+        """
+        is_new = self.session_of(agent) is None
+        refused = _handed_back(self.refusal, attempt, phase["prompt"] if is_new else "")
+        if is_new:
             return phase["prompt"] + _UNATTENDED + refused
         return (_AGAIN if refused else _GO_ON).format(phase=phase["id"]) + refused
 
 
-def _handed_back(refusal: CDEError | None, attempt: int) -> str:
+def _handed_back(refusal: CDEError | None, attempt: str, said: str) -> str:
+    """The refusal as the agent is given it, without what is said already."""
     if refusal is None:
         return ""
+    if all(line in said for line in (attempt, *refusal.message.splitlines())):
+        words = ErrorFormatter.advice(refusal, Reader.AGENT)
+        return _ADVICE.format(code=refusal.code, words=words)
     words = ErrorFormatter.format(refusal, Reader.AGENT)
     return _REFUSED.format(attempt=attempt, words=words)

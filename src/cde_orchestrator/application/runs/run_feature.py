@@ -167,7 +167,7 @@ class FeatureRun:
     ) -> bool:
         """Let the agent work and submit what it left; False when the agent itself failed."""
         attempt = assignment["attempt"]
-        self.observer.attempt_started(attempt, assignment["max_attempts"], agent)
+        self.observer.attempt_started(attempt, assignment["last_attempt"], agent)
         began = self._seconds()
         try:
             report = self.service.handle(self._call(agent, assignment, phase, work))
@@ -194,8 +194,9 @@ class FeatureRun:
         seconds = self.timeout_seconds
         if left is not None:
             seconds = min(seconds or agent.timeout_seconds, max(left, 0.01))
+        attempt = f"attempt {assignment['attempt']} of {assignment['last_attempt']}"
         assigned = Assignment(
-            prompt=work.prompt(phase, agent, assignment["attempt"]),
+            prompt=work.prompt(phase, agent, attempt),
             folder=self.folder,
             timeout_seconds=seconds,
             labels={"CDE_FEATURE": feature["name"], IN_A_RUN: phase["id"]},
@@ -323,7 +324,7 @@ class FeatureRun:
             if refusal.code in MOVED_ON:
                 return
             raise
-        if work.attempts >= assignment["max_attempts"]:
+        if work.attempts >= assignment["last_attempt"]:
             raise self._nobody(assignment, work)
 
     def _watch_check(self, text: str) -> None:

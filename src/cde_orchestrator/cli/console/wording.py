@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.clock import parse_utc, to_the_second, utc_now
 from cde_orchestrator.domain.errors.template import plain
 
 _LINE_LIMIT = 30_000
@@ -43,10 +43,14 @@ def clean_lines(text: str) -> str:
 
 
 def moment(iso: str, look: RenderTarget) -> str:
-    """A time: ``5 min ago`` for people, as it is for programs."""
-    if not look.terminal:
+    """A time: ``5 min ago`` at a terminal, else ISO 8601 to the second; what is none as is."""
+    try:
+        at = parse_utc(iso)
+    except ValueError:  # a report is a file that anybody may have changed
         return clean(iso)
-    seconds = int((look.now - datetime.fromisoformat(iso)).total_seconds())
+    if not look.terminal:
+        return to_the_second(iso)
+    seconds = int((look.now - at).total_seconds())
     for unit, length in _UNITS:
         if seconds >= length:
             count = seconds // length

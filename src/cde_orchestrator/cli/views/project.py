@@ -32,6 +32,7 @@ from cde_orchestrator.cli.console.layout import (
 )
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import baseline, feature_table
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 from cde_orchestrator.domain.project_facts import convention_lines
 
@@ -160,7 +161,8 @@ def _trouble(info: ProjectInfoReply) -> RenderableType | None:
     notes = [note(each) for each in noteworthy(info["baseline"])] if info["open_features"] else []
     if info["read_only_reason"]:
         since = info["read_only_since"]
-        notes.append(note(f"Read-only since {since}: {info['read_only_reason']}"))
+        when = f" since {to_the_second(since)}" if since else ""
+        notes.append(note(f"Read-only{when}: {info['read_only_reason']}"))
     if info["workflow_problem"]:
         notes.append(note(f"The workflow file is not valid. {info['workflow_problem']}"))
     return Group(*notes) if notes else None

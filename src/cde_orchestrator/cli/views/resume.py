@@ -18,7 +18,7 @@ from cde_orchestrator.application.features.rollback_feature import (
 )
 from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import SourceRow, source_words
-from cde_orchestrator.application.task_views import tasks_words
+from cde_orchestrator.application.task_views import task_line, tasks_words
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli.console.layout import (
     done,
@@ -71,19 +71,28 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
         head.append(
             f"  held by {clean(claim['agent'])} until {moment(claim['until'], look)}", "dim"
         )
+    prompt = reply["phase"]["prompt"] if look.prompts and reply["phase"] else ""
     produced: list[RenderableType] = []
     for phase in reply["finished"]:
         produced.append(Text.assemble(mark("completed"), " ", clean(phase["id"])))
         produced += recorded(phase)
-    notes = [_note(each, look) for each in reply["progress"]]
-    failure, returned = reply["last_failure"], reply["returned"]
+    new = [each for each in reply["progress"] if not _says(prompt, each["note"], _data(each))]
+    notes = [_note(each, look) for each in new]
+    failure, returned = reply["last_failure"] or "", reply["returned"] or ""
+    if _says(prompt, failure):
+        failure = ""
+    if _says(prompt, returned.partition(": ")[2]):  # the prompt has a heading for that
+        returned = ""
+    goal, branch = "" if _says(prompt, reply["goal"]) else reply["goal"], reply["branch"] or ""
+    known = facts([("Goal", clean_lines(goal)), ("Branch", clean(branch))])
+    are_said = all(task_line(each) in prompt for each in reply["tasks"])
     check = gate["check"] if gate else None
     untrusted = check is not None and not check["trusted"]
     return spaced(
         head,
-        facts([("Goal", clean_lines(reply["goal"])), ("Branch", clean(reply["branch"] or ""))]),
+        known if known.row_count else None,
         Group(*produced) if produced else None,
-        tasks(reply["tasks"]),
+        None if are_said else tasks(reply["tasks"]),
         section(Text("Saved progress"), spaced(*notes), look) if notes else None,
         Text(clean_lines(returned)) if returned else None,
         section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,
@@ -93,14 +102,25 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
     )
 
 
+def _says(prompt: str, *texts: str) -> bool:
+    """Whether a prompt that is printed in addition has each line already."""
+    lines = (line.strip().rstrip(":") for text in texts for line in text.splitlines())
+    return all(line in prompt for line in lines)
+
+
 def _note(progress: ProgressView, look: RenderTarget) -> Text:
     line = Text.assemble(
         (f"{moment(progress['at'], look)}  {clean(progress['by'])}\n", "dim"), "  "
     )
     line.append(clean_lines(progress["note"]).replace("\n", "\n  "))
-    if progress["data"] is not None:
-        line.append(f"\n  {clean(json.dumps(progress['data'], ensure_ascii=False))}", "dim")
+    if data := _data(progress):
+        line.append(f"\n  {clean(data)}", "dim")
     return line
+
+
+def _data(progress: ProgressView) -> str:
+    data = progress["data"]
+    return "" if data is None else json.dumps(data, ensure_ascii=False)
 
 
 def grown(reply: GrowReply, look: RenderTarget) -> RenderableType:

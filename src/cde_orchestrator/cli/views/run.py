@@ -21,7 +21,7 @@ from cde_orchestrator.application.usage_views import denied_words, used_words
 from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import CDEError
@@ -50,9 +50,9 @@ class PlainDisplay(RunObserver):
         named = "" if self._prefix else clean(assignment["feature"]["name"]) + ": "
         self._say(Text(named + place(assignment), style="bold"))
 
-    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+    def attempt_started(self, attempt: int, last: int, agent: Agent) -> None:
         """Name the agent and the attempt."""
-        self._say(Text(f"  attempt {attempt} of {attempts}: {clean(agent.name)}"))
+        self._say(Text(f"  attempt {attempt} of {last}: {clean(agent.name)}"))
 
     def line(self, line: str) -> None:
         """Pass the line on; of very many only the first ones and, in the end, the last ones."""
@@ -169,9 +169,9 @@ class LiveDisplay(PlainDisplay):
         self._later = [clean(each) for each in assignment["phases"][assignment["number"] :]]
         self._begin("")
 
-    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+    def attempt_started(self, attempt: int, last: int, agent: Agent) -> None:
         """Show the attempt, and begin to count the time."""
-        self._begin(f"attempt {attempt} of {attempts}, {clean(agent.name)}  ")
+        self._begin(f"attempt {attempt} of {last}, {clean(agent.name)}  ")
 
     def _begin(self, attempt: str) -> None:
         self._attempt, self._began = attempt, time.monotonic()
@@ -245,7 +245,7 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
 def _how(phase: PhaseRun) -> str:
     if phase["agent"] is None:
         return "approved"
-    return "meanwhile" if "meanwhile" in phase else counted(phase["attempts"], "attempt")
+    return "meanwhile" if "meanwhile" in phase else f"attempt {phase['attempts']}"
 
 
 def _who(phase: PhaseRun) -> str:

@@ -56,7 +56,7 @@ FEATURE_MESSAGES = {
             "Name one of those that are open", "cde list --status open", "cde_listFeatures()"
         ),
         Suggestion(
-            "Or start one: cde start 'What it should do'",
+            "Or start one",
             "cde start 'What it should do'",
             "cde_startFeature()",
         ),

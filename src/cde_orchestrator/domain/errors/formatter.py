@@ -88,22 +88,13 @@ class ErrorFormatter:
     def format(error: CDEError, reader: Reader = Reader.PYTHON) -> str:
         """The error as text for a reader: title, code, description, suggestions, docs."""
         payload = ErrorFormatter.payload(error, reader)
-        suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
-        fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
-        details = detail_lines(payload)
-        details += [""] if details else []
-        report = payload["report_id"]
-        explained = tool_call("cde_explainError", {"code": error.code})
-        docs = explained if reader is Reader.AGENT else payload["docs"]
-        return (
-            f"❌ {payload['title']} ({payload['code']})\n\n"
-            f"{payload['message']}\n\n"
-            + "".join(f"{line}\n" for line in details)
-            + f"💡 Suggestions:\n{suggestions}\n\n"
-            f"🔧 Fix:\n{fixes}\n\n"
-            + (f"🧾 Report: cde errors show {report}\n\n" if report else "")
-            + f"📖 More info: {docs}"
-        )
+        head = f"❌ {payload['title']} ({payload['code']})\n\n{payload['message']}\n\n"
+        return head + _advice(payload, reader)
+
+    @staticmethod
+    def advice(error: CDEError, reader: Reader) -> str:
+        """What ``format`` says after the description."""
+        return _advice(ErrorFormatter.payload(error, reader), reader)
 
     @staticmethod
     def payload(error: CDEError, reader: Reader = Reader.TERMINAL) -> ErrorPayload:
@@ -128,6 +119,22 @@ class ErrorFormatter:
         }
         clean: ErrorPayload = data_without_secrets(payload)
         return clean
+
+
+def _advice(payload: ErrorPayload, reader: Reader) -> str:
+    suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
+    fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
+    details = detail_lines(payload)
+    details += [""] if details else []
+    report = payload["report_id"]
+    explained = tool_call("cde_explainError", {"code": payload["code"]})
+    docs = explained if reader is Reader.AGENT else payload["docs"]
+    return (
+        "".join(f"{line}\n" for line in details) + f"💡 Suggestions:\n{suggestions}\n\n"
+        f"🔧 Fix:\n{fixes}\n\n"
+        + (f"🧾 Report: cde errors show {report}\n\n" if report else "")
+        + f"📖 More info: {docs}"
+    )
 
 
 def detail_lines(payload: ErrorPayload) -> list[str]:

@@ -70,6 +70,7 @@ def sections(name: str) -> list[dict[str, Any]]:
 
 RETURNED = {
     "reason": "Wrong way",
+    "to": None,
     "by": "ann",
     "discarded": [
         {

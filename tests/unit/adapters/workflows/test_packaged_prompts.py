@@ -221,9 +221,36 @@ def test_a_phase_that_was_returned_to_names_what_was_discarded_and_no_failure(
     assert "> The key is in the vault" in prompt
     both = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
     assert "## What failed last\n\n> E110: no spec" in both
-    assert "This is attempt 2 of 3 since it was returned to.\n" in both
-    alone = JinjaPromptRenderer().render(tmp_path, phase.prompt, {**variables, "returned": None})
-    assert "This is attempt 2 of 3.\n" in alone
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize(
+    ("workflow", "phase"), packaged_phases(), ids=lambda each: str(getattr(each, "id", each))
+)
+def test_a_later_phase_says_where_the_feature_went_back_to_and_the_reason_once(
+    tmp_path: Path, workflow: Workflow, phase: Phase, fresh: bool
+) -> None:
+    returned = {**RETURNED, "to": "plan", "summary": "The feature went back to plan: Wrong way"}
+    variables = variables_of(workflow, phase, full=True) | {
+        "attempt": {"number": 4, "limit": 6},
+        "fresh": fresh,
+        "last_failure": returned["summary"],
+        "returned": returned,
+    }
+    prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+
+    assert prompt.count("## The feature went back to `plan`\n") == 1
+    assert "Returned to this phase" not in prompt
+    assert "What failed last" not in prompt
+    # Whoever knows the feature was given the reason with the phase that it went back to.
+    assert prompt.count("Wrong way") == (1 if fresh else 0)
+    assert ("The prompt of that phase has the reason." in prompt) is not fresh
+    assert "- `spec`: `specs/login-page/spec.attempt-1.md`" in prompt
+    # No limit holds for a person.
+    number = "This is attempt 4 of 6 at this phase.\n"
+    assert prompt.count(number) == prompt.count("attempt 4") == (phase.handler != "human_input")
+    first = {**variables, "attempt": {"number": 1, "limit": 3}}
+    assert "This is attempt" not in JinjaPromptRenderer().render(tmp_path, phase.prompt, first)
 
 
 SPECIFICATION = {

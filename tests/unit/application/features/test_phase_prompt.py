@@ -441,6 +441,7 @@ def test_earlier_attempts_are_said_and_what_was_noted_in_them(world: World) -> N
     assert given["progress"] == []
     assert given["returned"] == {
         "reason": "Wrong",
+        "to": None,
         "by": "robot",
         "discarded": [],
         "notes": ["uv is not installed"],

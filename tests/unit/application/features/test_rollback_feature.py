@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature, RollbackReply
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.cli.console.wording import RenderTarget
+from cde_orchestrator.cli.views.feature import feature_status
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.mcp_tools import _texts
 from tests.fakes import World
 
 SPEC = "specs/login/spec.md"
@@ -172,3 +179,76 @@ def test_what_a_state_from_elsewhere_says_of_the_past_is_no_hindrance(
         project.feature("login").phases["define"].past.append({"status": "completed", **past})
 
     assert roll_back(building)["feature"]["current_phase"] == "define"
+
+
+def test_a_copy_has_the_number_that_the_prompt_names_however_often_it_is_rolled_back(
+    building: World,
+) -> None:
+    building.files.contents["specs/login/spec.attempt-7.md"] = b"Somebody's"
+    for number in range(1, 13):
+        (kept,) = (each["kept_as"] for each in roll_back(building)["files"])
+        ending = "-2" if number == 7 else ""
+        assert kept == f"specs/login/spec.attempt-{number}{ending}.md"
+        assert building.prompts.variables["attempt"] == {"number": number + 1, "limit": number + 3}
+        shown = building.run(GetFeatureStatus(feature_id="login"))["phases"][0]
+        assert shown["attempts"] == number + 1
+        results = {"spec": f"## Goal\nLog in {number}\n"}
+        building.run(SubmitWork(feature_id="login", phase_id="define", results=results))
+    assert building.files.contents["specs/login/spec.attempt-7.md"] == b"Somebody's"
+    assert len(record(building).past) == 12
+
+
+def test_people_and_agents_read_the_same_number_and_times_to_the_second(building: World) -> None:
+    building.clock.advance(0.123456)
+    roll_back(building)
+    building.run(FailPhase(feature_id="login", phase_id="define", reason="No key"))
+    building.run(ResumeFeature(feature_id="login", agent="me", takeover=True))
+    found = building.run(GetFeatureStatus(feature_id="login", detail="full"))
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(feature_status(found, RenderTarget(terminal=False)))
+    shown, said = captured.get(), _texts.feature_status(found)
+
+    assert "define  in progress, attempt 3, started" in shown
+    assert "attempt 2 failed: No key" in shown
+    assert "- define: in_progress, attempt 3\n" in said
+    assert "me works on it, until " in said
+    for text in (shown, said):
+        assert "+00:00" in text
+        assert re.search(r"\d\.\d+\+00:00", text) is None
+
+
+def test_a_phase_that_stays_completed_keeps_what_was_named_to_it(building: World) -> None:
+    roll_back(building)
+    results = {"spec": "## Goal\nLog in again\n"}
+    building.run(SubmitWork(feature_id="login", phase_id="define", results=results))
+    before = record(building).returned
+    assert before is not None
+    assert [each.kept_as for each in before.discarded] == ["specs/login/spec.attempt-1.md"]
+    roll_back(building, "build")
+
+    assert record(building).returned == before
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+@pytest.mark.parametrize(("to_phase", "code"), [("define", "E106"), ("build", "E123")])
+def test_what_a_check_saw_of_a_phase_that_was_rolled_back_meanwhile_does_not_count(
+    building: World, to_phase: str, code: str, exit_code: int
+) -> None:
+    building.checks.exit_codes = [exit_code]
+
+    def meanwhile() -> None:
+        roll_back(building, to_phase)
+
+    building.checks.meanwhile = meanwhile
+    with pytest.raises(FeatureError) as caught:
+        building.run(
+            SubmitWork(feature_id="login", phase_id="build", results={"report": "It runs"})
+        )
+
+    assert caught.value.code == (code if exit_code == 0 else "E118")
+    build = record(building, "build")
+    assert (build.evidence, build.written, build.failures) == (None, {}, [])
+    assert (build.attempts, build.last_failure()) == (1 if to_phase == "define" else 2, None)
+    assert build.returned is not None
+    assert building.project.feature("login").current_phase == to_phase

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.send_back import FINDINGS_LIMIT
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
@@ -81,6 +84,33 @@ def test_a_call_that_comes_twice_sends_back_once(judged: World) -> None:
     with pytest.raises(CDEError) as caught:
         review(judged, None)
     assert caught.value.code == "E106"
+
+
+def test_the_phase_that_decided_is_given_its_reason_once(world: World) -> None:
+    phases = tuple(replace(each, prompt=f"{each.id}.md") for each in judging().phases)
+    workflow = replace(judging(), max_attempts=5, phases=phases)
+    world.workflows.own = catalog(workflow, packaged=False)
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    at_review(world)
+    given = FailPhase(feature_id="shop", phase_id="review", reason="No lock")
+    world.run(given)
+    reason = review(world)["sent_back"]["reason"]
+    at_review(world)
+
+    variables = world.prompts.variables
+    assert (variables["returned"]["reason"], variables["returned"]["to"]) == (reason, "build")
+    assert variables["last_failure"] == variables["returned"]["summary"]
+    assert variables["earlier_attempts"] == [{"attempt": 1, "reason": "No lock"}]
+    # The verdict used up an attempt, the way back to build none.
+    assert variables["attempt"] == {"number": 3, "limit": 5}
+    world.clock.advance(60)
+    world.run(replace(given, reason="No key"))
+    variables = world.prompts.variables
+    assert variables["last_failure"] == "No key"
+    assert variables["earlier_attempts"] == [{"attempt": 1, "reason": "No lock"}]
+    assert variables["attempt"] == {"number": 4, "limit": 5}
+    numbers = [each.attempt for each in world.project.feature("shop").phases["review"].failures]
+    assert numbers == [1, 2, 3]
 
 
 def test_somebody_s_file_that_the_verdict_replaced_is_named_each_time(judged: World) -> None:

@@ -660,7 +660,7 @@ def test_a_rollback_restores_the_bytes_of_when_the_phase_began(building: World) 
     resumed = resume(building)
     assert resumed["last_failure"] is None
     assert (resumed["returned"] or "").startswith("Returned to this phase: Wrong way")
-    assert "- spec: specs/login/spec.attempt-1.md" in (resumed["returned"] or "")
+    assert "- `spec`: `specs/login/spec.attempt-1.md`" in (resumed["returned"] or "")
     returned = building.prompts.variables["returned"]
     assert (returned["reason"], returned["by"]) == ("Wrong way", "robot")
     assert [each["kept_as"] for each in returned["discarded"]] == [

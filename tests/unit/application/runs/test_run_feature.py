@@ -128,8 +128,8 @@ class Watching(RunObserver):
         phase = assignment["phase"]
         self.told.append(f"{phase['id'] if phase else '-'} {assignment['number']}")
 
-    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
-        self.told.append(f"{agent.name} {attempt}/{attempts}")
+    def attempt_started(self, attempt: int, last: int, agent: Agent) -> None:
+        self.told.append(f"{agent.name} {attempt}/{last}")
 
     def line(self, line: str) -> None:
         self.told.append(line)
@@ -278,8 +278,12 @@ def test_a_run_that_a_person_starts_again_has_all_attempts() -> None:
     on = stage(a=["idle", "idle", "idle", "idle", WRITES])
     with pytest.raises(CDESystemError):
         on.run("a")
-    assert on.run("a")["phases"] == [{"id": "p1", "attempts": 2, "agent": "a"}]
-    assert on.watching.told.count("a 1/3") == 2
+    assert on.run("a")["phases"] == [{"id": "p1", "attempts": 5, "agent": "a"}]
+    assert [each for each in on.watching.told if each.startswith("a ") and "/" in each] == [
+        *("a 1/3", "a 2/3", "a 3/3"),
+        *("a 4/6", "a 5/6"),
+    ]
+    assert "This is attempt 5 of 6." in on.agents.asked[-1][1].prompt
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_attempts_that_are_left() -> None:

@@ -247,7 +247,8 @@ def test_what_was_kept_of_the_work_is_told(
 
     assert "attempt 1 failed: No key" in status
     assert "the check sh -c exit 3 ended with exit code 3, " in status
-    assert 'Half way\n    {"next": ["mail"]}' in resumed
+    assert '> Half way\n> data: {"next": ["mail"]}' in resumed
+    assert [resumed.count(each) for each in ("Half way", "No key", "exit 3 ended")] == [1, 1, 1]
 
 
 def test_the_prompt_is_one_flag_away(at_project: Terminal) -> None:

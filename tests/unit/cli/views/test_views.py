@@ -127,6 +127,11 @@ def test_a_time_is_told_by_how_long_ago_it_was(passed: dict[str, float], words: 
     assert wording.moment(ago(**passed), FILE) == ago(**passed)
 
 
+@pytest.mark.parametrize("look", [SCREEN, FILE])
+def test_what_is_no_time_is_shown_harmless_as_it_is(look: RenderTarget) -> None:
+    assert wording.moment("lately\x1b[2J", look) == r"lately\x1b[2J"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(-1, "0s"), (8, "8s"), (70, "1m 10s"), (3_700, "1h 1m"), (90_000, "1d 1h")],
@@ -540,3 +545,34 @@ def test_why_a_feature_was_sent_back_is_said_once() -> None:
 
     assert [text.count("Why") for text in (person, agent, ended)] == [1, 1, 1]
     assert "Why, in the prompt" in agent
+
+
+def test_what_the_prompt_says_is_not_said_before_it() -> None:
+    prompt = (
+        "> Add login\n\n> - [ ] T1: Sign in\n\n> Half way\n> data: [1]\n\n> No key\n\n## Went back"
+    )
+    saved = {"at": NOON.isoformat(), "by": "ann", "note": "Half way", "data": [1]}
+    task = {"id": "T1", "text": "Sign in", "files": [], "criteria": [], "done": False}
+    whole: Any = {
+        **reply(phase(prompt=f"{prompt}\n\n> Too slow")),
+        "claim": None,
+        "gate": None,
+        "branch": None,
+        "finished": [],
+        "goal": "Add login",
+        "tasks": [task],
+        "progress": [saved],
+        "last_failure": "No key",
+        "returned": "The feature went back to plan: Too slow",
+    }
+    texts = ("Add login", "T1: Sign in", "Half way", "[1]", "No key", "Too slow")
+
+    def counts(look: RenderTarget) -> list[int]:
+        shown = seen(resume.resumed(whole, look))
+        return [shown.count(each) for each in texts]
+
+    agent = replace(SCREEN, prompts=True)
+    assert counts(SCREEN) == counts(agent) == [1] * len(texts)
+    # What the prompt cuts, or has no place for, is said in addition.
+    whole["phase"] = phase(prompt="> Add login\n> Half way")
+    assert counts(agent) == [1, 1, 2, 1, 1, 1]
