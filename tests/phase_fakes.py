@@ -142,7 +142,7 @@ class InMemoryTrust:
         self.grants = [each for each in self.grants if self.digest(root, each) not in digests]
         return Standing(kind="trusted", path=str(root))
 
-    def differences(self, root: Path) -> dict[str, str]:
+    def differences(self, root: Path, judged: Mapping[str, str]) -> dict[str, str]:
         """None: its folder is trusted."""
         return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from anyio import CancelScope, move_on_after, to_thread
@@ -27,7 +28,11 @@ from pydantic.networks import AnyUrl
 
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import (
+    CallContext,
+    calling,
+    offering,
+)
 from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.system.cancellation import cancellable
 from cde_orchestrator.infrastructure.system.installation import unexpected
@@ -52,8 +57,8 @@ class OrchestratorServer(MCPServer[None]):
 
     Args:
         served: the project served.
-        core: whether only the tools of the loop are listed; the others can be called, too, for
-            errors and prompts name them.
+        core: whether only the tools of the loop are listed; the others can be called, too, but no
+            answer names them.
         options: as of ``MCPServer``.
     """
 
@@ -103,12 +108,21 @@ class OrchestratorServer(MCPServer[None]):
         """
         try:
             self.add_tools()
-            result = await self._in_time(name, self._stated(name, arguments), context)
+            with self._offering():
+                result = await self._in_time(name, self._stated(name, arguments), context)
         except (ToolError, CDEError) as raised:
             result = self._refusal(raised, name, arguments)
         if isinstance(result, CallToolResult):
             await self._add_notice(result)
         return result
+
+    def _offering(self) -> AbstractContextManager[CallContext]:
+        """What answers to a call may name."""
+        if not self._core:
+            return offering(None)
+        from cde_orchestrator.mcp_tools.all_tools import CORE
+
+        return offering(CORE)
 
     async def _add_notice(self, result: CallToolResult) -> None:
         """Add what a person has to decide about the project, unless its disk is very slow."""
@@ -144,14 +158,15 @@ class OrchestratorServer(MCPServer[None]):
         from cde_orchestrator.mcp_tools.prompts import stated
 
         given = stated(listed, name, arguments)
-        try:
-            return await super().get_prompt(name, given, context)
-        except ValueError as raised:
-            error = as_cde_error(raised)
-            if error is None:
-                raise
-            code = INTERNAL_ERROR if error.is_failure else INVALID_PARAMS
-            raise protocol_error(error, code, prompt=name) from error
+        with self._offering():
+            try:
+                return await super().get_prompt(name, given, context)
+            except ValueError as raised:
+                error = as_cde_error(raised)
+                if error is None:
+                    raise
+                code = INTERNAL_ERROR if error.is_failure else INVALID_PARAMS
+                raise protocol_error(error, code, prompt=name) from error
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
@@ -162,13 +177,14 @@ class OrchestratorServer(MCPServer[None]):
             MCPError: there is none, in the words of the client's revision; or an error of the
                 product, as its data.
         """
-        try:
-            return await super().read_resource(uri, context)
-        except ResourceError as raised:
-            refused = refusal(raised, str(uri), context.protocol_version if context else None)
-            if refused is None:
-                raise
-            raise refused from raised
+        with self._offering():
+            try:
+                return await super().read_resource(uri, context)
+            except ResourceError as raised:
+                refused = refusal(raised, str(uri), context.protocol_version if context else None)
+                if refused is None:
+                    raise
+                raise refused from raised
 
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; a call that is no JSON is answered, too."""
@@ -187,7 +203,8 @@ class OrchestratorServer(MCPServer[None]):
     ) -> CallToolResult:
         about = {"method": "tools/call", "name": name}
         ended = self._served.end_call(MCP_REQUEST, as_cde_error(raised) or raised, about, arguments)
-        return error_result(ended or CDESystemError.of("E999"), self._served.place)
+        with self._offering():
+            return error_result(ended or CDESystemError.of("E999"), self._served.place)
 
     async def _in_time(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
@@ -201,7 +218,7 @@ class OrchestratorServer(MCPServer[None]):
         """
         seconds = self._served.application.settings.call_timeout_seconds
         with cancellable() as cancellation:
-            work = asyncio.create_task(super().call_tool(name, arguments, context))
+            work = asyncio.create_task(self._trusted(name, arguments, context))
         self._late.add(work)
         work.add_done_callback(self._late.discard)
         try:
@@ -216,6 +233,30 @@ class OrchestratorServer(MCPServer[None]):
             work.add_done_callback(_log_late_answer)
             raise CDESystemError.of("E923", tool=name, seconds=seconds)
         return work.result()
+
+    async def _trusted(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
+        """The tool's answer, once more where a person was asked for trust in between.
+
+        Raises:
+            ToolError: what the tool raised.
+            CDEError: as of ``trust_by_person``.
+        """
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as raised:
+            refusal = as_cde_error(raised)
+            if refusal is None or context is None:
+                raise
+            from cde_orchestrator.asked_trust import ASKED_ABOUT, trust_by_person
+
+            if refusal.code not in ASKED_ABOUT:
+                raise
+            asked = await to_thread.run_sync(trust_by_person, self._served, context, refusal)
+            if asked is False:
+                raise
+        return asked if asked is not True else await super().call_tool(name, arguments, context)
 
     def _stated(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that say something.
@@ -240,8 +281,7 @@ class OrchestratorServer(MCPServer[None]):
         required = schema.get("required", [])
 
         def is_omitted(argument: str, value: Any) -> bool:
-            kinds = known[argument]["type"]
-            is_any = isinstance(kinds, list) and "string" in kinds
+            is_any = {"type": "string"} in known[argument].get("anyOf", ())
             return argument not in required and (value is None or (value == "" and not is_any))
 
         return {key: value for key, value in arguments.items() if not is_omitted(key, value)}

@@ -44,7 +44,15 @@ class ServedProject:
     @property
     def asks_clients(self) -> bool:
         """Whether a person may be asked by their client, in the form that it shows."""
-        return self.application.settings.elicitation == "allowed"
+        return self.application.settings.elicitation != "refused"
+
+    @property
+    def asks_clients_for_trust(self) -> bool:
+        """Whether that goes for trust as well, which runs what the project's author wrote.
+
+        In a folder that is not trusted its own settings do not say so, but the environment.
+        """
+        return self.application.settings.elicitation == "trust"
 
     @property
     def place(self) -> Mapping[str, str]:

@@ -20,7 +20,13 @@ from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collec
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.mcp_tools import alerts, completions, errors, resources
 from cde_orchestrator.mcp_tools._calls import LoggedRequests
-from cde_orchestrator.mcp_tools.introduction import CACHE_HINTS, DESCRIPTION, ICONS, INSTRUCTIONS
+from cde_orchestrator.mcp_tools.introduction import (
+    CACHE_HINTS,
+    CORE_INSTRUCTIONS,
+    DESCRIPTION,
+    ICONS,
+    INSTRUCTIONS,
+)
 from cde_orchestrator.mcp_tools.subscriptions import ResourceSubscriptions
 from cde_orchestrator.orchestrator_server import GRACE_SECONDS, OrchestratorServer
 from cde_orchestrator.served_project import ServedProject
@@ -48,7 +54,7 @@ def build_server(served: ServedProject, *, core: bool = False) -> OrchestratorSe
         title="CDE Orchestrator",
         description=DESCRIPTION,
         icons=ICONS,
-        instructions=INSTRUCTIONS,
+        instructions=CORE_INSTRUCTIONS if core else INSTRUCTIONS,
         cache_hints=CACHE_HINTS,
         version=__version__,
         log_level="WARNING",
@@ -89,9 +95,13 @@ def build_app(
         core: as of ``OrchestratorServer``.
         server: what is served there, where it offers more than the product does.
     """
+    from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
+    from starlette.routing import Route
 
+    from cde_orchestrator.mcp_tools.resumable import ResumableSessions
+    from cde_orchestrator.mcp_tools.sdk import protocol_server
     from cde_orchestrator.web import calls, guards, routes
 
     key = key or ServerKey()
@@ -100,7 +110,9 @@ def build_app(
         server.add_tools()  # the transport reads their schemas by itself
         # Names are checked for every path, around all of it.
         unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-        app = server.streamable_http_app(host=host, transport_security=unchecked)
+        sessions = ResumableSessions(protocol_server(server), unchecked)
+        mcp = Route("/mcp", endpoint=StreamableHTTPASGIApp(sessions))
+        app = Starlette(routes=[mcp], lifespan=lambda _: sessions.run())
     else:
         app = Starlette()
     app.router.routes.extend(routes.all_routes(served, live, key))

@@ -153,6 +153,13 @@ def _add_notifications(server: MCPServer[Any]) -> None:
         return "It was reported"
 
     @server.tool()
+    async def test_reconnection(context: Context) -> str:
+        """Test reconnection."""
+        await context.close_sse_stream()
+        await anyio.sleep(PAUSE_SECONDS)
+        return "Reconnection test completed"
+
+    @server.tool()
     async def test_sampling(prompt: str, context: Context) -> str:
         """Test sampling."""
         asked = SamplingMessage(role="user", content=_text(prompt))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from mcp.client.context import ClientRequestContext
-from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+from mcp.types import ElicitResult
 
 from tests.command_line import cde
+from tests.integration.asked_person import Person, filled_in
 from tests.integration.mcp_client import Agent, stdio_agent
 from tests.repository import git
 
@@ -37,39 +37,16 @@ workflows:
         inputs: [spec]
 """
 NOTES = "specs/shop/notes.md"
+BACK_DOOR = "# Specification\n\nA back door.\n"
 SPEC = "# Specification\n\nA shop that sells.\n"
 
 
-class Person:
-    """Whoever sits at the client.
-
-    Attributes:
-        answers: to the coming questions.
-        asked: what they were shown.
-        meanwhile: a file that changes while they read.
-    """
-
-    def __init__(self, *answers: ElicitResult, meanwhile: Path | None = None) -> None:
-        self.answers: Iterator[ElicitResult] = iter(answers)
-        self.asked: list[ElicitRequestFormParams] = []
-        self.meanwhile = meanwhile
-
-    async def __call__(
-        self, context: ClientRequestContext, params: ElicitRequestParams
-    ) -> ElicitResult:
-        assert isinstance(params, ElicitRequestFormParams)
-        self.asked.append(params)
-        if self.meanwhile is not None:
-            self.meanwhile.write_text("# Specification\n\nA back door.\n")
-        return next(self.answers)
-
-
 def yes() -> ElicitResult:
-    return ElicitResult(action="accept", content={"approve": True})
+    return filled_in(approve=True)
 
 
 def no(reason: str = "") -> ElicitResult:
-    return ElicitResult(action="accept", content={"approve": False, "reason": reason})
+    return filled_in(approve=False, reason=reason)
 
 
 @pytest.fixture(params=["2026-07-28", "legacy"])
@@ -142,7 +119,7 @@ async def test_a_person_is_asked_about_the_feature_s_own_worktree(project: Path,
 async def test_what_changes_in_the_worktree_while_the_person_reads_is_not_approved(
     project: Path, mode: str
 ) -> None:
-    person = Person(yes(), meanwhile=in_worktree(project))
+    person = Person(yes(), meanwhile=partial(in_worktree(project).write_text, BACK_DOOR))
     async with stdio_agent(project, mode=mode, elicit=person) as agent:
         assert (await agent.refused("cde_submitWork", **SUBMIT))["code"] == "E141"
         assert await phase_of(agent) == "approve"
@@ -169,7 +146,8 @@ async def test_whoever_says_nothing_changes_nothing(
 async def test_what_changes_while_the_person_reads_is_not_approved(
     project: Path, mode: str
 ) -> None:
-    person = Person(yes(), meanwhile=project / "specs" / "shop" / "spec.md")
+    spec = project / "specs" / "shop" / "spec.md"
+    person = Person(yes(), meanwhile=partial(spec.write_text, BACK_DOOR))
     async with stdio_agent(project, mode=mode, elicit=person) as agent:
         assert (await agent.refused("cde_submitWork", **SUBMIT))["code"] == "E141"
         assert await phase_of(agent) == "approve"

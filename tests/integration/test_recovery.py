@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.asked_person import Person, filled_in
 from tests.integration.mcp_client import stdio_agent
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_restore_is_shown_then_confirmed_and_can_be_undone(project: Path) -> None:
-    async with stdio_agent(project) as agent, stdio_agent(project) as other:
+    person = Person(filled_in(restore=True), filled_in(restore=True))
+    async with (
+        stdio_agent(project, elicit=person) as agent,
+        stdio_agent(project, elicit=person) as other,
+    ):
         for name in ("first", "second"):
             await agent.call("cde_startFeature", prompt="Anything", name=name)
         past = (await agent.call("cde_recoverState", action="history"))["changes"]

@@ -40,6 +40,7 @@ class Caller:
         connection: names the connection to a server that it keeps, or what its commands have in
             common; empty where neither is known.
         program: the agent's program, where only the environment of its commands says it.
+        tools: those that it was offered, where it was not all.
     """
 
     client: str
@@ -51,6 +52,7 @@ class Caller:
     channel: Surface = "mcp"
     connection: str = ""
     program: str = ""
+    tools: frozenset[str] | None = None
 
     @property
     def name(self) -> str:

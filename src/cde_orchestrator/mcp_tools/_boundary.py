@@ -10,13 +10,14 @@ from mcp.types import INTERNAL_ERROR, METHOD_NOT_FOUND, CallToolResult, TextCont
 from pydantic import ValidationError as ArgumentsError
 
 from cde_orchestrator.application.use_case import Handles, UseCase
-from cde_orchestrator.domain.errors.entry import Reader, tool_call
+from cde_orchestrator.domain.errors.entry import Reader, name_of, tool_call
 from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.mcp_tools._fitting import excess_of, fitted, fitted_text, length
 from cde_orchestrator.mcp_tools._next import NextView, after_error
+from cde_orchestrator.mcp_tools._offered import is_offered, offered
 
 Reply = TypeVar("Reply")
 Page = TypeVar("Page", bound=Mapping[str, Any])
@@ -123,9 +124,10 @@ def error_result(error: CDEError, place: Mapping[str, Any]) -> CallToolResult:
 
     ``place`` is the project that is served.
     """
-    shown = ErrorFormatter.payload(error, Reader.AGENT)
-    text = ErrorFormatter.format(error, Reader.AGENT)
-    whole = f"cde_explainError(code={error.code!r})"
+    shown = ErrorFormatter.payload(error, Reader.AGENT, offered())
+    text = ErrorFormatter.format(error, Reader.AGENT, offered())
+    call = f"cde_explainError(code={error.code!r})"
+    whole = call if is_offered(name_of(call)) else shown["docs"]
     payload = {"error": dict(shown), "project": place}
     return reply(payload, text, whole, after_error(shown), is_error=True)
 

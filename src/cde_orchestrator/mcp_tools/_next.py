@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.mcp_tools._offered import is_offered
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.rollback_feature import RollbackReply
@@ -37,7 +38,9 @@ class NextView(TypedDict):
 
 
 def call(tool: str, why: str, **arguments: Any) -> NextView:
-    """The call of a tool."""
+    """The call of a tool; where the client was not offered it, what it can see instead."""
+    if not is_offered(tool):
+        return open_features(f"{why} (not with the tools offered); shows what is unfinished")
     return {"tool": tool, "arguments": arguments, "why": why}
 
 
@@ -50,7 +53,9 @@ def in_project(project: ProjectView, unfinished: int | None = None) -> NextView:
     """In a project of which nothing else is known than how many features are open."""
     if project["status"] != "active":
         return call(
-            "cde_setProjectStatus", "only an active project starts features", status="active"
+            "cde_setProjectStatus",
+            "only an active project starts features: cde project activate",
+            status="active",
         )
     if unfinished:
         return open_features()
@@ -140,11 +145,17 @@ def in_backups(kept: BackupsReply) -> NextView:
     return call("cde_recoverState", why, action="restore", backup=usable[-1])
 
 
-def after_restore(done: RestoreReply, **source: Any) -> NextView:
-    """After a restore of ``source``, or a preview of one."""
+def after_restore(done: RestoreReply, command: str | None, **source: Any) -> NextView:
+    """After a restore of ``source``, or a preview of one.
+
+    ``command`` is what a person does it with, where none can be asked at the client.
+    """
     if not done["dry_run"]:
         return open_features()
-    why = "restores, if a person wants what is described"
+    if command is not None:
+        why = f"a person restores, if they want it: {plain(command)}; shows what is unfinished"
+        return open_features(why)
+    why = "asks the person at the client, and restores"
     named = {key: value for key, value in source.items() if value is not None}
     return call("cde_recoverState", why, action="restore", **named, token=done["token"])
 
@@ -173,4 +184,5 @@ def after_error(error: ErrorPayload) -> NextView:
         if fix["tool"] is not None:
             why = plain(error["suggestions"][0].partition(": cde_")[0], WHY_LIMIT)
             return call(fix["tool"], why, **fix["arguments"])
-    return call("cde_explainError", "says what a person can do", code=error["code"])
+    shown = "" if is_offered("cde_explainError") else f": {error['docs']}"
+    return call("cde_explainError", f"says what a person can do{shown}", code=error["code"])

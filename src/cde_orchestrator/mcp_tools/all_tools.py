@@ -30,7 +30,7 @@ TOOLS = (
 )
 
 
-CORE = {
+CORE = frozenset(
     tool.name
     for tool in (
         features.cde_startFeature,
@@ -40,7 +40,7 @@ CORE = {
         features.cde_saveProgress,
         features.cde_resumeFeature,
     )
-}
+)
 """The tools of the loop: what a client needs that can take few."""
 
 SELDOM = {
@@ -71,15 +71,15 @@ def core_of(tools: Sequence[Tool]) -> list[Tool]:
 def _slim(schema: dict[str, Any]) -> None:
     """Drop what a client does not need: titles, null in place of omission, and empty defaults.
 
-    A number cannot be empty, as a text can: null remains, for clients that omit nothing.
+    A number cannot be empty, as a text can: null remains, for clients that omit nothing. Each kind
+    is named apart, for clients whose model knows no list of types.
     """
     schema.pop("title", None)
     for name, member in schema.get("properties", {}).items():
         member.pop("title", None)
-        choices = [choice for choice in member.pop("anyOf", []) if choice != {"type": "null"}]
-        if choices and choices[0]["type"] == "integer":
-            choices[0] = {**choices[0], "type": ["integer", "null"]}
-        if choices:
-            schema["properties"][name] = choices[0] | member
+        kinds = member.get("anyOf", [])
+        if len(kinds) == 2 and kinds[0]["type"] != "integer":
+            schema["properties"][name] = kinds[0] | member
+            del schema["properties"][name]["anyOf"]
         if not schema["properties"][name].get("default", True):
             del schema["properties"][name]["default"]

@@ -17,6 +17,7 @@ from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 from cde_orchestrator.mcp_tools import _next
 from cde_orchestrator.mcp_tools._boundary import Service, reply
+from cde_orchestrator.mcp_tools._offered import offered
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 
@@ -40,14 +41,14 @@ def register_resource(server: MCPServer) -> None:
         mime_type="text/markdown",
     )
     def error(code: str) -> str:
-        return explain_in_markdown(code, Reader.AGENT)
+        return explain_in_markdown(code, Reader.AGENT, offered())
 
 
 def _explained(service: Service, code: str | None) -> CallToolResult:
     placed = {"project": service.place}
     if code is not None:
-        text = explain_in_markdown(code, Reader.AGENT)
-        explained = {**explain(code, Reader.AGENT), **placed}
+        text = explain_in_markdown(code, Reader.AGENT, offered())
+        explained = {**explain(code, Reader.AGENT, offered()), **placed}
         return reply(explained, text, f"cde explain {code}", _next.after_explanation(None))
     every = explain_all()
     rows = [row for family in every["families"] for row in family["codes"]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import (
@@ -21,8 +21,8 @@ from cde_orchestrator.application.views import FeatureListReply, FeatureReply, S
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
-from cde_orchestrator.mcp_tools._caller import progress_watch
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST, excess_of
+from cde_orchestrator.mcp_tools._progress import ProgressReports
 from cde_orchestrator.mcp_tools._tool import LOOP, Effect, found_by, tool
 from cde_orchestrator.mcp_tools.resources import with_links
 
@@ -34,7 +34,9 @@ Work = TypeVar("Work", bound=FeatureReply)
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
 
-JSON_TYPES = ["object", "array", "string", "number", "boolean", "null"]
+JSON_TYPES: list[JsonValue] = [
+    {"type": kind} for kind in ("object", "array", "string", "number", "boolean", "null")
+]
 
 FeatureId = Annotated[str, Field(description="Name or id")]
 AgentName = Annotated[str | None, Field(description="Your name, if shared")]
@@ -104,16 +106,17 @@ def cde_submitWork(  # noqa: N802
         failure = service.handle(given_up)
         done = f"Attempt at {phase_id} recorded as failed; {failure['attempts_left']} left."
         return _full(failure, _texts.work(failure, done))
-    use_case = SubmitWork(
-        feature_id=feature_id,
-        phase_id=phase_id,
-        results=results or {},
-        agent=agent,
-        takeover=takeover,
-        restore=restore,
-        watch=progress_watch(context),
-    )
-    answer = _submitted(service, context, use_case)
+    with ProgressReports(context) as reports:
+        use_case = SubmitWork(
+            feature_id=feature_id,
+            phase_id=phase_id,
+            results=results or {},
+            agent=agent,
+            takeover=takeover,
+            restore=restore,
+            watch=reports.watch,
+        )
+        answer = _submitted(service, context, use_case)
     if isinstance(answer, InputRequiredResult):
         return answer
     return _full(answer, _texts.accepted(answer))
@@ -156,9 +159,7 @@ def cde_saveProgress(  # noqa: N802
     feature_id: FeatureId,
     phase_id: str,
     note: Annotated[str, Field(description="Done, found, next")] = "",
-    data: Annotated[
-        Any, Field(description="Any JSON", json_schema_extra={"type": JSON_TYPES})
-    ] = None,
+    data: Annotated[Any, Field(json_schema_extra={"anyOf": JSON_TYPES})] = None,
     done: Annotated[list[str] | None, Field(description="Ids of tasks to tick: T1")] = None,
     undone: Annotated[list[str] | None, Field(description="To untick")] = None,
 ) -> CallToolResult:
@@ -252,7 +253,7 @@ def _submitted(
     except FeatureError as error:
         if error.code != "E140" or use_case.results:  # a person answers for files that they can see
             raise
-        from cde_orchestrator.mcp_tools._asking import answer_by_person
+        from cde_orchestrator.mcp_tools._approving import answer_by_person
 
         return answer_by_person(service, context, use_case.feature_id, error)
 

@@ -23,6 +23,10 @@ A check may run for minutes; wait for the answer, or see cde_getFeatureStatus.
 Some phases and decisions are a person's: an approval, trust in a check or a folder. Never make \
 them yourself: name the command to the person, and wait.
 Outputs of accepted phases are records. If one is wrong, cde_rollbackFeature to its phase."""
+CORE_INSTRUCTIONS = INSTRUCTIONS.replace("cde_onboardProject, once", "cde init, once").replace(
+    "cde_rollbackFeature to its phase", "cde rollback FEATURE PHASE"
+)
+"""For whoever is offered the tools of the loop alone: for anything else, the command."""
 
 _DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#2563eb" '

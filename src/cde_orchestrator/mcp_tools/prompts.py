@@ -27,6 +27,7 @@ from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERR
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service
 from cde_orchestrator.mcp_tools._fitting import fitted_text
+from cde_orchestrator.mcp_tools._offered import is_offered, offered
 
 FeatureName = Annotated[str | None, Field(description="Name or id; default: the newest open one")]
 
@@ -103,6 +104,8 @@ def review_feature(
     done = [record["id"] for record in status["phases"] if record["status"] == "completed"]
     back = {"feature_id": name, "to_phase": done[-1] if done else "PHASE", "reason": "WHY"}
     call = tool_call("cde_rollbackFeature", back)
+    if not is_offered("cde_rollbackFeature"):
+        call = f"cde rollback {name} {back['to_phase']} --reason WHY"
     status["phase"] = None  # whose prompt is for who works on it
     listed = "\n".join(outputs) or "None yet."
     about = f"{_texts.feature_status(status)}\n\nAccepted outputs:\n{listed}\n"
@@ -114,7 +117,9 @@ def explain_error(
     service: Service, code: Annotated[str, Field(description="As E101, from an error")]
 ) -> str:
     """Explain an error code, and repair what caused it."""
-    explained = service.run(EXPLAIN_ERROR, lambda: explain_in_markdown(code, Reader.AGENT))
+    explained = service.run(
+        EXPLAIN_ERROR, lambda: explain_in_markdown(code, Reader.AGENT, offered())
+    )
     return f"Explain this error in a few words, then do what is safe of what helps:\n\n{explained}"
 
 

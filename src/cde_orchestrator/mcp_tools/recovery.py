@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from mcp.types import CallToolResult
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import Field
 
-from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.mcp_tools import _next
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._tool import Effect, found_by, tool
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.state.recover_state import (
-        Difference,
         HistoryReply,
         RestoreReply,
+        RestoreState,
     )
-
-NAMES_SHOWN = 50
-"""Features of each kind that a restore names."""
 
 _WHOLE = "cde state --help"
 
@@ -29,15 +25,16 @@ _WHOLE = "cde state --help"
 @tool(Effect.ADDS, "Check or restore state", found_by("state history, backups"))
 def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
     service: Service,
+    context: Context,
     action: Literal["verify", "history", "backups", "restore"],
     feature: Annotated[str | None, Field(description="history of one feature")] = None,
     limit: Annotated[int, Field(description="of history")] = 20,
     at: Annotated[int | None, Field(description="restore: a change's number")] = None,
     backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
-    token: Annotated[str | None, Field(description="restore: confirms")] = None,
-) -> CallToolResult:
-    """verify: check the state's files. history: changes, newest first. backups: kept states.
-    restore: previews and returns a token; with it, restores, as one change that can be undone.
+    token: Annotated[str | None, Field(description="restore: of the preview")] = None,
+) -> CallToolResult | InputRequiredResult:
+    """verify: check the files. history: changes, newest first. backups: kept states.
+    restore: preview and token; with it, asks a person and restores; can be undone.
     """  # noqa: D205 - one sentence
     from cde_orchestrator.application.state.recover_state import (
         ListBackups,
@@ -57,11 +54,26 @@ def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
         kept = service.handle(ListBackups())
         text = _backups_text(kept["backups"])
         return reply({**kept, **placed}, text, _WHOLE, _next.in_backups(kept))
-    restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
-    done = service.handle(restore)
-    found_names = {**done, **_first_names(done["difference"]), **placed}
-    following = _next.after_restore(done, at=at, backup=backup)
-    return reply(found_names, _restore_text(done), _WHOLE, following)
+    wanted = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
+    return _restore(service, context, wanted)
+
+
+def _restore(
+    service: Service, context: Context, wanted: RestoreState
+) -> CallToolResult | InputRequiredResult:
+    from cde_orchestrator.mcp_tools import _restoring
+
+    command = None if _restoring.may_ask(service, context) else _restoring.command_for(wanted)
+    done: RestoreReply | InputRequiredResult
+    if wanted.dry_run:
+        done = service.handle(wanted)
+    else:
+        done = _restoring.restore_by_person(service, context, wanted)
+    if isinstance(done, InputRequiredResult):
+        return done
+    answer = {**done, **_restoring.first_names(done["difference"]), "project": service.place}
+    following = _next.after_restore(done, command, at=wanted.at, backup=wanted.backup)
+    return reply(answer, _restoring.restore_text(done, command), _WHOLE, following)
 
 
 def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
@@ -96,38 +108,3 @@ def _backups_text(backups: list[dict[str, Any]]) -> str:
         for backup in backups
     ]
     return "\n".join(lines) or "No backups yet."
-
-
-def _first_names(found: Difference) -> dict[str, Any]:
-    """The difference with a few names of each kind, and how many there are beyond."""
-    kinds: Mapping[str, Any] = found
-    beyond = {kind: len(names) - NAMES_SHOWN for kind, names in kinds.items()}
-    return {
-        "difference": {kind: names[:NAMES_SHOWN] for kind, names in kinds.items()},
-        "left_out": {kind: count for kind, count in beyond.items() if count > 0},
-    }
-
-
-def _restore_text(done: RestoreReply) -> str:
-    changes = _difference_text(done["difference"])
-    if done["dry_run"]:
-        return (
-            f"Restoring {done['source']} would change: {changes}.\nNothing is changed yet. "
-            f"To do it, call again with token={done['token']!r}."
-        )
-    files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])
-    code = "".join(f"\n{line}" for line in source_lines(done["code"]))
-    return f"Restored {done['source']} as change {done['sequence']}: {changes}.{files}{code}"
-
-
-def _difference_text(found: Difference) -> str:
-    words = _few([f"{name} returns" for name in found["added"]])
-    words += _few([f"{name} is removed" for name in found["removed"]])
-    words += _few([f"{each['name']} ({', '.join(each['fields'])})" for each in found["changed"]])
-    words += [f"the project's {field}" for field in found["project"]]
-    return "; ".join(words) or "nothing"
-
-
-def _few(words: list[str]) -> list[str]:
-    rest = len(words) - NAMES_SHOWN
-    return [*words[:NAMES_SHOWN], f"{rest} more"] if rest > 0 else words

@@ -1,4 +1,4 @@
-"""Drills of what a person decides, E140 to E142 and E145 to E147."""
+"""Drills of what a person decides, E140 to E142, E145 to E147 and E335."""
 
 from __future__ import annotations
 
@@ -146,4 +146,20 @@ async def a_check_that_is_changed_without_a_terminal(stage: Stage) -> None:
         lambda: stage.json_command(*change, "--project", str(stage.root)),
         by_hand=at_a_terminal,
         corrected=lambda: stage.json_command("check", "--project", str(stage.root)),
+    )
+
+
+@drill("E335")
+async def an_agent_that_restores_without_a_person(stage: Stage) -> None:
+    call = {"action": "restore", "at": 3}
+    preview = await stage.call("cde_recoverState", call)
+
+    def in_a_terminal() -> None:
+        done = stage.run("state", "restore", "--at", "3", "--project", str(stage.root))
+        assert done.returncode == 0
+
+    await stage.prove(
+        lambda: stage.call("cde_recoverState", {**call, "token": preview.reply["token"]}),
+        by_hand=in_a_terminal,
+        corrected=lambda: stage.call("cde_recoverState", call),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mcp.client.client import Client
+from mcp.client.session import ElicitationFnT
 from mcp.shared.exceptions import MCPError
 
 from cde_orchestrator.adapters.repositories.filesystem import FolderStore
@@ -93,6 +94,7 @@ class Stage:
         root: the project, onboarded, with the feature ``login`` in its first phase.
         environment: what commands find in their environment besides the usual.
         prefix: words before each command, as ``setpriv``.
+        person: who sits at the MCP client, where it asks anybody.
         proved: whether ``prove`` was passed.
     """
 
@@ -102,6 +104,7 @@ class Stage:
         self.root = folder / "project"
         self.environment: dict[str, str] = {}
         self.prefix: list[str] = []
+        self.person: ElicitationFnT | None = None
         self.proved = False
         self._closing = AsyncExitStack()
         self._agent: Agent | None = None
@@ -116,7 +119,8 @@ class Stage:
             served = ServedProject(self.root, pinned=True)
             self._closing.callback(served.close)
             server = build_server(served)
-            self._agent = Agent(await self._closing.enter_async_context(Client(server)))
+            client = Client(server, elicitation_callback=self.person)
+            self._agent = Agent(await self._closing.enter_async_context(client))
         try:
             result = await self._agent.raw(name, arguments)
         except MCPError as refused:  # there is no such tool, which is the protocol's to say

@@ -17,6 +17,7 @@ from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectR
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import fill, remount, small_disk
+from tests.integration.asked_person import Person, filled_in
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.postgres_server import postgres_server
@@ -212,6 +213,7 @@ async def a_restore_that_was_prepared_for_another_state(stage: Stage) -> None:
     async def restore_anew() -> Outcome:
         return await restore((await restore(None)).reply["token"])
 
+    stage.person = Person(filled_in(restore=True))
     stale = (await restore(None)).reply["token"]
     await submitted(stage, "write", note="Words.")
     await stage.prove(lambda: restore(stale), names="submit_work", corrected=restore_anew)

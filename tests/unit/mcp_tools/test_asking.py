@@ -12,7 +12,8 @@ from mcp.server.mcpserver import Context
 
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.system.process_guard import MARK
-from cde_orchestrator.mcp_tools._asking import FILES_SHOWN, answer_by_person
+from cde_orchestrator.mcp_tools._approving import answer_by_person
+from cde_orchestrator.mcp_tools._asking import ROWS_SHOWN
 from cde_orchestrator.mcp_tools._boundary import Service
 
 pytestmark = pytest.mark.anyio
@@ -74,9 +75,9 @@ async def test_whoever_does_not_answer_holds_no_call_for_ever(
 
 
 async def test_what_is_not_shown_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown, _ = await question(FILES_SHOWN + 1, monkeypatch)
-    assert f"{FILES_SHOWN - 1}.md: no file" in shown
+    shown, _ = await question(ROWS_SHOWN + 1, monkeypatch)
+    assert f"{ROWS_SHOWN - 1}.md: no file" in shown
     assert "- and 1 more of the outputs" in shown
     assert "- and 2 more of the criteria" in shown
-    shown, _ = await question(FILES_SHOWN - 1, monkeypatch)
+    shown, _ = await question(ROWS_SHOWN - 1, monkeypatch)
     assert "more" not in shown.replace("All of it", "")

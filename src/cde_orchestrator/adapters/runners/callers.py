@@ -58,6 +58,7 @@ class ProcessCallers:
             channel="mcp" if is_agents else "shell",
             connection=context.connection if is_agents else name_commands(agent or "", session),
             program="" if agent else program,
+            tools=context.tools,
         )
 
     def person(self, channel: Channel, place: str) -> Person:

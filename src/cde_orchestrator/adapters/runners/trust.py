@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -86,9 +86,9 @@ class UserTrustStore:
             self._folders.forget(root)
         return self._folders.judge(root)
 
-    def differences(self, root: Path) -> dict[str, str]:
+    def differences(self, root: Path, judged: Mapping[str, str]) -> dict[str, str]:
         """What would come into force by files that act, as lines of unified differences."""
-        return self._folders.differences(root, self._packaged)
+        return self._folders.differences(root, self._packaged, judged)
 
     def _entries(self, root: Path) -> list[Entry]:
         return self._file.read().grants.get(_place(root), [])

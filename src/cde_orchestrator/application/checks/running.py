@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 from cde_orchestrator.domain.errors.template import plain
@@ -28,6 +29,12 @@ def course_words(running: RunningView | None) -> str:
         return "since a moment ago"
     line = f"; its last line: {plain(running['line'])}" if running["line"] else ""
     return f"since {plain(running['since'])}, for {plain(running['by'])}{line}"
+
+
+def announce(command: Sequence[str], watch: Callable[[str], None] | None) -> None:
+    """Say which check it is whose lines follow."""
+    if watch is not None:
+        watch(f"$ {shlex.join(command)}\n")
 
 
 def to_both(

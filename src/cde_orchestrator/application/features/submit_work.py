@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cde_orchestrator.application.checks.baselines import reason_not_run
-from cde_orchestrator.application.checks.running import to_both
+from cde_orchestrator.application.checks.running import announce, to_both
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
 from cde_orchestrator.application.features.feature_tasks import keep_tasks
 from cde_orchestrator.application.features.phase_entry import enter_phase
@@ -81,7 +81,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         restore: first put back what earlier phases left, as it was accepted.
         approval: a person's yes, without which no phase that waits for a person is submitted.
         doer: who did the phase, where it is not the caller.
-        watch: gets what the check prints.
+        watch: gets the check's command, and what it prints.
         to_work: whether somebody works by the next phase's prompt, as of ``GetFeatureStatus``.
     """
 
@@ -198,8 +198,8 @@ class _Course:
         evidence: Evidence | None = None
         try:
             if check is not None:
-                at = self.work.features.clock()
-                evidence = self.checks.run(root, check, at, self.watch)
+                announce(check.command, self.asked.watch)
+                evidence = self.checks.run(root, check, self.work.features.clock(), self.watch)
                 _require_passed(examined, check, evidence)
             proof = None
             if to_prove is not None:

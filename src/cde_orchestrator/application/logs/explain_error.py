@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TypedDict
 
 from cde_orchestrator.domain.errors.entry import Reader
@@ -44,22 +45,28 @@ class CatalogReply(TypedDict):
     families: list[FamilyRow]
 
 
-def explain(code: str, reader: Reader = Reader.TERMINAL) -> ExplainReply:
+def explain(
+    code: str, reader: Reader = Reader.TERMINAL, tools: Container[str] | None = None
+) -> ExplainReply:
     """What is known about a code, however it is written: E101, e101.
+
+    ``tools`` are those that an agent has; of others the command is named.
 
     Raises:
         ValidationError: E321, there is no such code.
     """
-    return {"explanation": explanation(_known(code), reader)}
+    return {"explanation": explanation(_known(code), reader, tools)}
 
 
-def explain_in_markdown(code: str, reader: Reader = Reader.TERMINAL) -> str:
+def explain_in_markdown(
+    code: str, reader: Reader = Reader.TERMINAL, tools: Container[str] | None = None
+) -> str:
     """The same as Markdown.
 
     Raises:
         ValidationError: E321, there is no such code.
     """
-    return markdown(_known(code), reader=reader)
+    return markdown(_known(code), reader=reader, tools=tools)
 
 
 def explain_all() -> CatalogReply:

@@ -80,8 +80,11 @@ class TrustStore(Protocol):
     def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
         """Trust the commands of these digests no longer, nor the folder itself; its standing."""
 
-    def differences(self, root: Path) -> dict[str, str]:
-        """What would come into force by files that act, as lines of unified differences."""
+    def differences(self, root: Path, judged: Mapping[str, str]) -> dict[str, str]:
+        """What would come into force by files that act, as lines of unified differences.
+
+        Of a file that has another digest than when the folder was ``judged``, only that it has.
+        """
 
 
 class ObjectStore(Protocol):

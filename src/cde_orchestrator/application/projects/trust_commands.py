@@ -126,7 +126,7 @@ class ProjectCommands:
     def folder(self) -> FolderRow:
         """The folder as it is now, and what differs in it from what was trusted."""
         standing = self.standing
-        differences = {} if standing.acts else self.trust.differences(self.root)
+        differences = {} if standing.acts else self.trust.differences(self.root, standing.files)
         return {
             "path": str(self.root),
             "trust": standing.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import partial
@@ -44,9 +44,13 @@ class Suggestion:
     tool: str | None = None
     python: str | None = None
 
-    def shown_to(self, reader: Reader) -> str | None:
-        """The suggestion with its call; None where this reader has none."""
-        own = {Reader.AGENT: self.tool, Reader.PYTHON: self.python}.get(reader)
+    def shown_to(self, reader: Reader, tools: Container[str] | None = None) -> str | None:
+        """The suggestion with its call; None where this reader has none.
+
+        ``tools`` are those that an agent has; all where it is None.
+        """
+        tool = self.tool if tools is None or name_of(self.tool) in tools else None
+        own = {Reader.AGENT: tool, Reader.PYTHON: self.python}.get(reader)
         call = own or self.command
         return call and f"{self.text}: {call}"
 
@@ -73,6 +77,18 @@ class FixPayload(TypedDict):
     tool: str | None
     arguments: dict[str, Any]
     command: str
+
+
+def known_to(fix: FixPayload, tools: Container[str] | None) -> FixPayload:
+    """The fix for an agent that has these tools; as a command alone where its tool is none."""
+    if tools is None or fix["tool"] is None or fix["tool"] in tools:
+        return fix
+    return {**fix, "tool": None, "arguments": {}}
+
+
+def name_of(call: str | None) -> str:
+    """The tool of a call as an agent reads it."""
+    return (call or "").partition("(")[0]
 
 
 def tool_call(tool: str, arguments: Mapping[str, Any]) -> str:
@@ -126,10 +142,11 @@ class ErrorMessage(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(fields(self)) + 1
 
-    def suggestions_for(self, reader: Reader) -> list[str]:
-        """The suggestions that this reader can follow."""
+    def suggestions_for(self, reader: Reader, tools: Container[str] | None = None) -> list[str]:
+        """The suggestions that this reader can follow; ``tools`` are those that an agent has."""
         shown = (
-            each if isinstance(each, str) else each.shown_to(reader) for each in self.suggestions
+            each if isinstance(each, str) else each.shown_to(reader, tools)
+            for each in self.suggestions
         )
         return [each for each in shown if each]
 

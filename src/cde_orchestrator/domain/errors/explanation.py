@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TypedDict
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, FixPayload, Reader, tool_call
+from cde_orchestrator.domain.errors.entry import (
+    ErrorMessage,
+    Fix,
+    FixPayload,
+    Reader,
+    known_to,
+    tool_call,
+)
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER
 
@@ -38,8 +45,10 @@ class Explanation(TypedDict):
     docs: str
 
 
-def explanation(code: str, reader: Reader = Reader.TERMINAL) -> Explanation:
-    """What is known about a code of the catalogue.
+def explanation(
+    code: str, reader: Reader = Reader.TERMINAL, tools: Container[str] | None = None
+) -> Explanation:
+    """What is known about a code of the catalogue; ``tools`` are those that an agent has.
 
     Raises:
         KeyError: the catalogue has no such code.
@@ -52,8 +61,8 @@ def explanation(code: str, reader: Reader = Reader.TERMINAL) -> Explanation:
         "severity": str(entry.severity),
         "recoverable": entry.recoverable,
         "description": _shown(entry.description),
-        "suggestions": [_shown(each) for each in entry.suggestions_for(reader)],
-        "fixes": [_explained(fix) for fix in entry.fixes],
+        "suggestions": [_shown(each) for each in entry.suggestions_for(reader, tools)],
+        "fixes": [known_to(_explained(fix), tools) for fix in entry.fixes],
         "since": entry.since,
         "docs": f"{CATALOG_PAGE}#{code.lower()}",
     }
@@ -70,13 +79,18 @@ def by_family() -> Iterator[tuple[str, list[tuple[str, ErrorMessage]]]]:
         yield name, [each for each in ERROR_MESSAGES.items() if family_of(each[0]) == name]
 
 
-def markdown(code: str, heading: str = "#", reader: Reader = Reader.TERMINAL) -> str:
-    """The explanation of a code as Markdown.
+def markdown(
+    code: str,
+    heading: str = "#",
+    reader: Reader = Reader.TERMINAL,
+    tools: Container[str] | None = None,
+) -> str:
+    """The explanation of a code as Markdown; ``tools`` as of ``explanation``.
 
     Raises:
         KeyError: the catalogue has no such code.
     """
-    known = explanation(code, reader)
+    known = explanation(code, reader, tools)
     outlook = "the caller can correct it" if known["recoverable"] else "it cannot be retried as is"
     lines = [
         f"{heading} {code}: {known['title']}",
@@ -93,9 +107,9 @@ def markdown(code: str, heading: str = "#", reader: Reader = Reader.TERMINAL) ->
         *(fix["command"] for fix in known["fixes"]),
         "```",
     ]
-    tools = [tool_call(fix["tool"], fix["arguments"]) for fix in known["fixes"] if fix["tool"]]
-    if tools:
-        lines += ["", f"For agents: {', '.join(f'`{each}`' for each in tools)}."]
+    calls = [tool_call(fix["tool"], fix["arguments"]) for fix in known["fixes"] if fix["tool"]]
+    if calls:
+        lines += ["", f"For agents: {', '.join(f'`{each}`' for each in calls)}."]
     return "\n".join(lines) + "\n"
 
 

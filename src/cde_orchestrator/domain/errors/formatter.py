@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, TypedDict
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, FixPayload, Reader, tool_call
+from cde_orchestrator.domain.errors.entry import (
+    ErrorMessage,
+    Fix,
+    FixPayload,
+    Reader,
+    known_to,
+    name_of,
+    tool_call,
+)
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, placeholders, plain, shown
 from cde_orchestrator.domain.exceptions import CDEError
@@ -85,11 +93,17 @@ class ErrorFormatter:
     """Renders an error in the words of the catalogue."""
 
     @staticmethod
-    def format(error: CDEError, reader: Reader = Reader.PYTHON) -> str:
-        """The error as text for a reader: title, code, description, suggestions, docs."""
-        payload = ErrorFormatter.payload(error, reader)
+    def format(
+        error: CDEError, reader: Reader = Reader.PYTHON, tools: Container[str] | None = None
+    ) -> str:
+        """The error as text for a reader: title, code, description, suggestions, docs.
+
+        ``tools`` are those that an agent has, all where it is None; for others it is named the
+        command.
+        """
+        payload = ErrorFormatter.payload(error, reader, tools)
         head = f"❌ {payload['title']} ({payload['code']})\n\n{payload['message']}\n\n"
-        return head + _advice(payload, reader)
+        return head + _advice(payload, reader, tools)
 
     @staticmethod
     def advice(error: CDEError, reader: Reader) -> str:
@@ -97,8 +111,13 @@ class ErrorFormatter:
         return _advice(ErrorFormatter.payload(error, reader), reader)
 
     @staticmethod
-    def payload(error: CDEError, reader: Reader = Reader.TERMINAL) -> ErrorPayload:
-        """The error as structured content; its texts are harmless, and without secrets."""
+    def payload(
+        error: CDEError, reader: Reader = Reader.TERMINAL, tools: Container[str] | None = None
+    ) -> ErrorPayload:
+        """The error as structured content; its texts are harmless, and without secrets.
+
+        ``tools`` is as of ``format``.
+        """
         entry = ERROR_MESSAGES.get(error.code)
         known = entry or ErrorMessage("Error", "", (), ())
         facts = _facts(error)
@@ -110,8 +129,8 @@ class ErrorFormatter:
             "severity": str(known.severity),
             "recoverable": error.recoverable,
             "context": jsonable(error.context, shown, members=LIST_LIMIT),
-            "suggestions": [fill(text, facts) for text in known.suggestions_for(reader)],
-            "fixes": [fill_fix(fix, facts) for fix in error.fixes or known.fixes],
+            "suggestions": [fill(text, facts) for text in known.suggestions_for(reader, tools)],
+            "fixes": [known_to(fill_fix(fix, facts), tools) for fix in error.fixes or known.fixes],
             "docs": f"cde explain {error.code}",
             "correlation_id": error.correlation_id,
             "report_id": error.report_id,
@@ -121,14 +140,15 @@ class ErrorFormatter:
         return clean
 
 
-def _advice(payload: ErrorPayload, reader: Reader) -> str:
+def _advice(payload: ErrorPayload, reader: Reader, tools: Container[str] | None = None) -> str:
     suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
     fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
     details = detail_lines(payload)
     details += [""] if details else []
     report = payload["report_id"]
     explained = tool_call("cde_explainError", {"code": payload["code"]})
-    docs = explained if reader is Reader.AGENT else payload["docs"]
+    can_ask = reader is Reader.AGENT and (tools is None or name_of(explained) in tools)
+    docs = explained if can_ask else payload["docs"]
     return (
         "".join(f"{line}\n" for line in details) + f"💡 Suggestions:\n{suggestions}\n\n"
         f"🔧 Fix:\n{fixes}\n\n"

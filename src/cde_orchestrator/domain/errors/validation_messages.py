@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import Suggestion, message
+from cde_orchestrator.domain.errors.entry import Fix, Suggestion, message
 from cde_orchestrator.domain.errors.fixes import (
     LIST_CLIENTS,
     LIST_FEATURES,
@@ -269,5 +269,20 @@ VALIDATION_MESSAGES = {
         "See the entry, to write it yourself: cde connect CLIENT --print",
         "See the options for each client: docs/clients.md",
         fixes=(LIST_CLIENTS,),
+    ),
+    "E335": message(
+        "A Person Restores",
+        "A person decides about the restore of {source}: {reason}. Nothing was changed.",
+        "Ask a person to run this in the project: {command}",
+        "A client that offers elicitation asks its person, where the settings allow it",
+        Suggestion(
+            "Or go back in one feature alone, without a restore",
+            "cde rollback FEATURE PHASE --reason REASON",
+            "cde_rollbackFeature()",
+        ),
+        fixes=(
+            LIST_FEATURES,
+            Fix(("cde", "state", "restore", "{options}", "--project", "{project_path}")),
+        ),
     ),
 }

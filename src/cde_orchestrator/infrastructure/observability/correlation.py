@@ -44,6 +44,7 @@ class CallContext:
         logged: set once the course of one of its operations is in the log.
         said: what a person who calls was notified of.
         connection: names the connection that the call came by, where one is kept; else empty.
+        tools: those that its client was offered, where it was not all.
     """
 
     correlation_id: str = ""
@@ -56,6 +57,7 @@ class CallContext:
     logged: Event = field(default_factory=Event, compare=False)
     said: set[str] = field(default_factory=set, compare=False)
     connection: str = ""
+    tools: frozenset[str] | None = None
 
 
 _OUTSIDE = CallContext()
@@ -112,6 +114,11 @@ def within(operation: str) -> AbstractContextManager[CallContext]:
 def tracing_as(traceparent: str) -> AbstractContextManager[CallContext]:
     """Take another place in the trace: what the call starts from here on hangs from that."""
     return _inside(replace(call_context(), traceparent=traceparent))
+
+
+def offering(tools: frozenset[str] | None) -> AbstractContextManager[CallContext]:
+    """Name these tools alone to the client, from here on in this call; None means all."""
+    return _inside(replace(call_context(), tools=tools))
 
 
 def acting_as(actor: str) -> AbstractContextManager[CallContext]:

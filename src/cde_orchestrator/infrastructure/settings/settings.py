@@ -138,7 +138,7 @@ class Settings:
         30.0, 0.01, 36_500.0, "Days for which checkpoints are kept; the newest is always kept"
     )
     backup_bytes: int = number(2**28, 1_000_000, 10**13, "Total bytes that backups may use")
-    elicitation: str = choice("allowed", ("allowed", "refused"), "Approval by MCP clients")
+    elicitation: str = choice("allowed", ("allowed", "trust", "refused"), "Questions by clients")
     call_timeout_seconds: float = number(
         600.0, 0.1, 86_400.0, "How long a tool's caller waits for the answer"
     )

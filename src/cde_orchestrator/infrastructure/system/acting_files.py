@@ -26,6 +26,7 @@ SIZE_LIMIT = 1024 * 1024
 MOST_FILES = 1_000
 UNKNOWN = ""
 """The digest of what cannot be judged; it is never the same as another one."""
+CHANGED = "changed while it was read: try again"
 
 Stamp = tuple[int, ...]
 
@@ -201,17 +202,23 @@ def why_unknown(path: Path) -> str:
         if os.path.lexists(path) and not path.is_file():
             return "is not an ordinary file: remove it"
         return f"cannot be read ({error.strerror}): correct or remove it"
-    return "changed while it was read: try again"
+    return CHANGED
 
 
 def _limit_of(path: Path) -> int:
     return SIZE_LIMIT if FOLDER in path.parts else PROGRAM_LIMIT
 
 
-def text_of(path: Path) -> str | None:
-    """What is in the file; None where it is no text, or too long, or not a file."""
+def text_of(path: Path, digest: str | None = None) -> str | None:
+    """What is in the file; None where it is no text, or too long, or not a file.
+
+    So it is where the content has another digest than the one that is given.
+    """
     try:
-        return read_bounded(path, SIZE_LIMIT).decode("utf-8-sig")
+        data = read_bounded(path, SIZE_LIMIT)
+        if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+            return None
+        return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
 

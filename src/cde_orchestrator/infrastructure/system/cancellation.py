@@ -20,6 +20,11 @@ class Cancellation:
         self._stops: list[Callable[[], None]] = []
         self._is_cancelled = False
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the call was cancelled."""
+        return self._is_cancelled
+
     def cancel(self) -> bool:
         """Stop what runs, and whatever is started from now on; whether anything ran."""
         with self._changing:

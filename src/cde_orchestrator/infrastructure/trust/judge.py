@@ -162,31 +162,35 @@ class FolderTrust:
         if not places.isdisjoint(self.file.read().folders):
             self.file.change(forget)
 
-    def differences(self, root: Path, packaged: Path) -> dict[str, str]:
+    def differences(
+        self, root: Path, packaged: Path, judged: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """What would come into force by each file, as lines of a unified difference.
 
         A file that was trusted once is compared with its content then, and any other one with
-        what the product has in its place, in the folder ``packaged``.
+        what the product has in its place, in the folder ``packaged``. Of one that has another
+        digest than when the folder was ``judged`` nothing is shown: a yes is for the digest.
         """
         records, home = self.file.read(), home_of(root)
         record = self._record(root, home, records)
         files = self._files(root, home, records)
         before = record.files if record else {}
+        digests = self.standing(root, home).files if judged is None else judged
         found = {}
-        for name in sorted({*files, *before}):
-            digest = acting.known_digest(files[name]) if name in files else None
+        for name in sorted({*files, *before, *digests}):
+            path, digest = files.get(name), digests.get(name)
             if record is not None and record.knows(name, digest):
                 continue
-            now = acting.text_of(files[name]) if name in files else ""
+            now = "" if digest is None else None
+            if path is not None:
+                now = acting.text_of(path, digest)
             if name not in before:
                 inner = name.removeprefix(f"{FOLDER}/")
                 then = acting.text_of(packaged / inner) if inner != name else None
             else:
                 then = self.file.copy(before[name][0])
             if now is None:
-                is_known = digest != acting.UNKNOWN
-                why = "is a link, binary or long" if is_known else acting.why_unknown(files[name])
-                found[name] = f"(not shown: it {why})"
+                found[name] = f"(not shown: it {_why_not_shown(path, digest)})"
                 continue
             pages = ((then or "").splitlines(), now.splitlines())
             lines = [*difflib.unified_diff(*pages, lineterm="", n=2)][2:]
@@ -294,6 +298,13 @@ def _is_set_up(root: Path, home: Path) -> bool:
         return True
     shelf = repository_shelf(root)  # a folder from elsewhere may bring one
     return shelf is not None and shelf.noted() is not None
+
+
+def _why_not_shown(path: Path | None, digest: str | None) -> str:
+    if path is None:
+        return acting.CHANGED
+    is_same = acting.digest_of(path) == digest != acting.UNKNOWN
+    return "is a link, binary or long" if is_same else acting.why_unknown(path)
 
 
 def _in_words(was: bool, is_here: bool, *, is_known: bool) -> str:

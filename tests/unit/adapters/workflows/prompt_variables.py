@@ -191,6 +191,7 @@ def history(*, full: bool) -> dict[str, Any]:
         "baseline": [BEFORE] if full else [],
         "fresh": True,
         "channel": "mcp",
+        "tools": None,
         "agent": "",
         "known": False,
         "criteria": [

@@ -90,6 +90,7 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
         "baseline": [],
         "fresh": True,
         "channel": "mcp",
+        "tools": None,
         "agent": "",
         "known": False,
         "criteria": [],

@@ -1,0 +1,114 @@
+"""Asking the person at the client to approve a phase that waits for one."""
+
+from __future__ import annotations
+
+from mcp.server.mcpserver import Context
+from mcp.types import InputRequiredResult
+from pydantic import BaseModel, Field
+
+from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
+from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
+from cde_orchestrator.application.proof_views import places_in_words
+from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.infrastructure.observability.correlation import acting_as
+from cde_orchestrator.infrastructure.trust.person import person_name
+from cde_orchestrator.mcp_tools._asking import ANSWER_SECONDS, Question, ask, can_ask, first_of
+from cde_orchestrator.mcp_tools._boundary import Service
+from cde_orchestrator.mcp_tools._caller import actor
+
+GOAL_SHOWN = 600
+
+
+class Decision(BaseModel):
+    """What the person fills in."""
+
+    approve: bool = Field(description="Approve exactly what is described above")
+    reason: str = Field(default="", description="If not: what has to become better")
+
+
+def answer_by_person(
+    service: Service,
+    context: Context,
+    feature_id: str,
+    refusal: FeatureError,
+    seconds: float = ANSWER_SECONDS,
+) -> SubmitReply | InputRequiredResult:
+    """What became of a phase that waits for a person, who is asked at the client.
+
+    Args:
+        service: runs the use cases.
+        context: of the call.
+        feature_id: as the call has it.
+        refusal: E140, raised again where the person cannot be asked or says nothing.
+        seconds: to wait for an answer, where it is not one to a later call.
+
+    Raises:
+        CDEError: E004, E102, E103 or E136, it cannot be shown; E140; E141 or E145, it is not, or
+            not any more, to be decided; and as of ``ApprovePhase`` and ``SendBack``: E105 to
+            E107, E110 to E112, E114 to E121, E123, E126, E129 to E139, E206, E302, E303, E305,
+            E312, E313 and E315.
+    """
+    if not service.asks_clients or not can_ask(context):
+        raise refusal
+    shown = service.handle(ShowApproval(feature_id=feature_id))
+    question = Question("approval", _message(shown), Decision, shown["approval"]["digest"])
+    answer = ask(context, question, seconds)
+    if isinstance(answer, InputRequiredResult):
+        return answer
+    decision = answer.form
+    if decision is None:
+        raise _undecided(refusal, answer.reason)
+    feature_id, digest = shown["feature"]["id"], answer.shown
+    place = actor(context.request_context)
+    with acting_as(person_name()):
+        if decision.approve:
+            return service.handle(
+                ApprovePhase(
+                    feature_id=feature_id, digest=digest, channel="elicitation", place=place
+                )
+            )
+        if not decision.reason.strip():
+            raise _undecided(refusal, "the person did not approve, and gave no reason")
+        return service.handle(
+            SendBack(
+                feature_id=feature_id,
+                digest=digest,
+                reason=decision.reason,
+                channel="elicitation",
+                place=place,
+            )
+        )
+
+
+def _undecided(refusal: FeatureError, reason: str) -> FeatureError:
+    return FeatureError.of("E140", **{**refusal.context, "reason": reason})
+
+
+def _message(shown: ApprovalReply) -> str:
+    """What is approved, in brief; the digest is of all of it."""
+    view = shown["approval"]
+    lines = [
+        f"{plain(shown['feature']['name'])} waits for a person: {plain(view['phase'])}",
+        *([plain(view["description"])] if view["description"] else []),
+        "",
+        f"Goal: {plain(shortened(view['goal'], GOAL_SHOWN))}",
+    ]
+    outputs = []
+    for output in view["outputs"]:
+        digest = output["sha256"]
+        state = f"{output['size']} bytes, SHA-256 {digest[:12]}" if digest else "no file"
+        outputs.append(f"- {plain(output['path'])}: {state}")
+    criteria = [
+        f"- {plain(each['id'])} {each['state']}: {plain(each['text'])}"
+        + (f" (sees {places_in_words(each['sees'])})" if each["sees"] else "")
+        for each in view["criteria"]
+    ]
+    lines += [*first_of(outputs, "outputs"), *first_of(criteria, "criteria")]
+    if (source := view["source"]) is not None:
+        count = f", {source['added']} lines added" if source["added"] is not None else ""
+        lines.append(f"- {source['total']} source files changed{count}")
+    more = f"All of it: cde approve {plain(shown['feature']['name'])}"
+    return "\n".join([*lines, "", f"{more}. Digest of what is shown: {view['digest']}"])
