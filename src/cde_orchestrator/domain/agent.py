@@ -10,7 +10,9 @@ from cde_orchestrator.domain.agent_flags import allowing, resuming
 from cde_orchestrator.domain.command_line import CommandLine
 
 PromptBy = Literal["stdin", "file"]
-OutputForm = Literal["text", "claude-json", "codex-json", "gemini-json"]
+OutputForm = Literal["text", "claude-json", "codex-json", "gemini-json", "acp"]
+ACP: OutputForm = "acp"
+"""It speaks the Agent Client Protocol: prompt, session, permissions and usage go through it."""
 
 PROMPT_FILE = "{prompt_file}"
 """Stands in a command for the path of the file that holds the prompt."""
@@ -32,7 +34,8 @@ class Agent:
         command: its arguments, the program first; never a shell line.
         prompt: ``stdin``, or ``file`` for a file that stands for ``{prompt_file}``.
         output: what it prints: lines for people, or the events of one of the known programs,
-            which also says what ``{resume}`` and ``{allow_commands}`` are replaced by.
+            which also says what ``{resume}`` and ``{allow_commands}`` are replaced by; or ``acp``
+            for one that speaks the Agent Client Protocol on both of its streams.
         version: a command that prints its version; empty for none.
         environment: names of environment variables that it gets in addition to the usual ones; a
             name that ends in ``*`` means all that begin so.
@@ -57,7 +60,7 @@ class Agent:
     @property
     def resumes(self) -> bool:
         """Whether it can continue a session."""
-        return RESUME in self.command
+        return RESUME in self.command or self.output == ACP
 
     @property
     def reports_cost(self) -> bool:

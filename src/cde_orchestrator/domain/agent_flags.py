@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -34,6 +35,23 @@ def allowing(output: str, commands: Sequence[Sequence[str]]) -> list[str]:
     if output == "gemini-json" and lines:
         return ["--allowed-tools", ",".join(f"run_shell_command({line})" for line in lines)]
     return []
+
+
+def is_asked_for(words: Sequence[str], commands: Sequence[Sequence[str]]) -> bool:
+    """Whether the words are one of these commands, with any further arguments."""
+    given = tuple(words)
+    return any(given[: len(each)] == each for each in _with_other_names(commands))
+
+
+def plain_words(line: str) -> tuple[str, ...]:
+    """The words of a command line; none where it is more to a shell than one plain command."""
+    if "\n" in line or "\r" in line:
+        return ()
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError:
+        return ()
+    return words if all(map(_ALLOWABLE.fullmatch, words)) else ()
 
 
 def _with_other_names(commands: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.agent import ALLOW_COMMANDS, RESUME, Agent
+from cde_orchestrator.domain.agent import ACP, ALLOW_COMMANDS, RESUME, Agent
 
 # The flags are those that each agent documents for runs without a person; each lets it edit
 # the files of the folder that it is started in, and run what the phase asks for.
@@ -51,6 +51,34 @@ BUILT_IN_AGENTS: dict[str, Agent] = {
             command=("opencode", "run"),
             version=("opencode", "--version"),
             environment=("OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"),
+        ),
+        Agent(
+            name="gemini-acp",
+            command=("gemini", "--skip-trust", "--acp"),
+            output=ACP,
+            version=("gemini", "--version"),
+            environment=("GEMINI_*", "GOOGLE_*"),
+        ),
+        Agent(
+            name="copilot-acp",
+            command=("copilot", "--acp"),
+            output=ACP,
+            version=("copilot", "--version"),
+            environment=("GH_TOKEN", "GITHUB_TOKEN", "COPILOT_*"),
+        ),
+        Agent(
+            name="opencode-acp",
+            command=("opencode", "acp"),
+            output=ACP,
+            version=("opencode", "--version"),
+            environment=("OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"),
+        ),
+        Agent(
+            name="qwen-acp",
+            command=("qwen", "--acp"),
+            output=ACP,
+            version=("qwen", "--version"),
+            environment=("OPENAI_*", "QWEN_*", "DASHSCOPE_API_KEY"),
         ),
     )
 }

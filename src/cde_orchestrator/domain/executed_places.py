@@ -114,6 +114,16 @@ It is not what a person runs by asking for it, such as a Makefile, a Dockerfile 
 and not the sources of the project: its tests and its program execute them all.
 """
 
+TOOLS_OF_A_PROJECT = frozenset(
+    {
+        "a package manager",
+        "a build that an editor starts",
+        "a test run",
+        "a linter, formatter or bundler",
+    }
+)
+"""Those of them that are part of the work: whoever runs the tests runs what these files say."""
+
 _SHORT_NAME = re.compile(r"~\d")
 
 

@@ -211,6 +211,7 @@ def assignment() -> AssignmentReply:
         "named_agents": [],
         "worked": "",
         "commands": [],
+        "accepted": {},
     }
 
 

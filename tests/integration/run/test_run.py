@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cde_orchestrator.domain.built_in_agents import BUILT_IN_AGENTS
 from tests.integration.run.stage import PHASES, Stage, read_until
 from tests.terminal import terminal
 
@@ -244,7 +245,7 @@ def test_agents_are_listed_and_tried_out(stage: Stage) -> None:
     (probe, *rest) = stage.cde("agents", "list", "--json").reply["agents"]
     assert probe["name"] == "agent"
     assert (probe["found"], probe["version"], probe["breaker"]) == (True, "scripted 1.0", "closed")
-    assert {each["name"] for each in rest} == {"claude", "codex", "gemini", "copilot", "opencode"}
+    assert [each["name"] for each in rest] == list(BUILT_IN_AGENTS)
     assert stage.cde("agents", "test", "agent", "--json").error == "E906"
     tried = stage.cde("agents", "test", "agent", "--json").reply
     assert (tried["name"], tried["wrote_file"]) == ("agent", False)

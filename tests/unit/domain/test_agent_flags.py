@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cde_orchestrator.domain.agent import ALLOW_COMMANDS, RESUME, Agent, OutputForm
+from cde_orchestrator.domain.agent_flags import is_asked_for, plain_words
 from cde_orchestrator.domain.built_in_agents import BUILT_IN_AGENTS
 
 TESTS = ("python", "-m", "pytest")
@@ -73,6 +74,42 @@ def test_a_command_is_allowed_once() -> None:
 def test_the_built_in_agents_get_their_prompt_on_standard_input() -> None:
     assert {agent.prompt for agent in BUILT_IN_AGENTS.values()} == {"stdin"}
     assert [name for name, agent in BUILT_IN_AGENTS.items() if agent.resumes] == [
-        *("claude", "codex", "gemini")
+        *("claude", "codex", "gemini"),
+        *("gemini-acp", "copilot-acp", "opencode-acp", "qwen-acp"),
     ]
     assert [name for name, agent in BUILT_IN_AGENTS.items() if agent.reports_cost] == ["claude"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("make test", ("make", "test")),
+        ("make 'test'", ("make", "test")),
+        ("make test; rm x", ()),
+        ("make test\nrm x", ()),
+        ("make test\rrm x", ()),
+        ("make 'test", ()),
+        ("", ()),
+    ],
+)
+def test_a_command_line_is_taken_for_its_words_where_a_shell_would_do_the_same(
+    line: str, words: tuple[str, ...]
+) -> None:
+    assert plain_words(line) == words
+
+
+@pytest.mark.parametrize(
+    ("given", "is_one"),
+    [
+        (("make", "test", "-k"), True),
+        (("make",), False),
+        ((), False),
+        (("python3", "-m", "pytest"), True),
+        (("python", "-m", "unittest"), False),
+    ],
+)
+def test_a_command_is_asked_for_with_any_further_words(
+    given: tuple[str, ...], is_one: bool
+) -> None:
+    asked = (("make", "test"), ("python", "-m", "pytest"), ())
+    assert is_asked_for(given, asked) is is_one

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cde_orchestrator.domain.executed_places import _PLACES, executed_by
+from cde_orchestrator.domain.executed_places import _PLACES, TOOLS_OF_A_PROJECT, executed_by
 from cde_orchestrator.domain.workflow import Output
 
 EVERY = [(who, place) for who, places in _PLACES.items() for place in places.split()]
@@ -75,3 +75,7 @@ def test_what_is_allowed_is_the_declared_path_unless_only_a_name_makes_it_a_plac
     assert allowed("docs/{feature}.md", "agents") == "docs/agents.md"
     assert allowed(".vscode/{feature}.json", "login") == ".vscode/{feature}.json"
     assert allowed(".{feature}/settings.json", "vscode") == ".vscode/settings.json"
+
+
+def test_the_tools_of_a_project_are_among_them() -> None:
+    assert _PLACES.keys() > TOOLS_OF_A_PROJECT

@@ -6,7 +6,6 @@ import fnmatch
 import os
 import re
 import secrets
-import signal
 import tempfile
 import threading
 from collections import deque
@@ -24,7 +23,7 @@ from cde_orchestrator.application.ports.agents import (
     Assignment,
     OnLine,
 )
-from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.agent import ACP, Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import AgentError, AgentUnavailableError, CDESystemError
@@ -166,7 +165,7 @@ class CommandLineAgents:
 
     def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> AgentReport:
         bound = log.bind(agent=agent.name)
-        reader = reader_of(agent, assignment.folder, assignment.session)
+        reader = _reader(agent, assignment)
         clear = SecretLines()
         seconds = assignment.timeout_seconds or agent.timeout_seconds
 
@@ -179,17 +178,23 @@ class CommandLineAgents:
         ending = self._watched(agent, assignment, reader, show, seconds)
         show(reader.end())
         bound.info("agent_ended", cause=ending.cause, exit_code=ending.exit_code)
-        return self._judged(agent, ending, reader, seconds)
+        return self._judged(agent, assignment, ending, reader, seconds)
 
     def _judged(
-        self, agent: Agent, ending: supervised.Ending, reader: Reader, seconds: float
+        self,
+        agent: Agent,
+        assignment: Assignment,
+        ending: supervised.Ending,
+        reader: Reader,
+        seconds: float,
     ) -> AgentReport:
         """What the program reported, if it did its work."""
         code, report = ending.exit_code, reader.report
         if ending.cause == "timeout":
             error = AgentError.of("E907", agent=agent.name, timeout_seconds=round(seconds, 3))
             raise error.reporting(report)
-        if ending.cause == "stop" and (self._stopped.is_set() or reader.problem is None):
+        is_given_up = reader.gives_up(others=assignment.others)
+        if ending.cause == "stop" and (self._stopped.is_set() or not is_given_up):
             raise CDESystemError.of("E911", agent=agent.name)
         if problem := reader.exit_problem(code or 1 if ending.cause == "stop" else code):
             busy = problem.kind == "busy"
@@ -201,14 +206,11 @@ class CommandLineAgents:
                 **facts,
             )
             raise unavailable.reporting(report)
-        if code:
-            ended = f"it was ended by signal {code - 128}"
+        if reason := reader.failure(code):
+            report = reader.report
+            last_line = report.words or "none"
             failed = AgentError.of(
-                "E906",
-                agent=agent.name,
-                reason=ended if 128 < code < 128 + signal.NSIG else f"its exit code is {code}",
-                exit_code=code,
-                last_line=report.words or "none",
+                "E906", agent=agent.name, reason=reason, exit_code=code, last_line=last_line
             )
             raise failed.reporting(report)
         return report
@@ -221,12 +223,13 @@ class CommandLineAgents:
         show: Callable[[Iterable[str]], None],
         seconds: float,
     ) -> supervised.Ending:
-        with self._prompt(agent, assignment) as (arguments, stdin):
+        with self._prompt(agent, assignment, reader) as (arguments, stdin):
             program = programs.found(agent.command[0])
             if program is None:
                 reason = f"the command {agent.command[0]} is not on PATH"
                 raise AgentError.of("E905", agent=agent.name, reason=reason)
             longest = supervised.LINE_LIMIT if agent.output == "text" else EVENT_BYTES
+            speaks, clear = agent.output == ACP, SecretLines()
 
             def once() -> supervised.Ending:
                 process = supervised.SupervisedProcess(
@@ -234,6 +237,8 @@ class CommandLineAgents:
                     folder=assignment.folder,
                     environment={**_visible_to(agent), **assignment.labels},
                     stdin=stdin,
+                    goodbye=reader.goodbye if speaks else None,
+                    errors_apart=speaks,
                 )
 
                 def line_came(line: str) -> None:
@@ -241,10 +246,17 @@ class CommandLineAgents:
                     if reader.gives_up(others=assignment.others):
                         process.stop()
 
+                def error_came(line: str) -> None:
+                    reader.errors(_CONTROL_SEQUENCES.sub("", line))
+                    log.info("agent_output", agent=agent.name, line=clear.clean(line))
+
                 with self._stoppable(process):
+                    reader.begin(process.stop)
                     lines = supervised.OutputLines(line_came, longest)
-                    ending = process.watch(lines.add, seconds)
+                    errors = supervised.OutputLines(error_came)
+                    ending = process.watch(lines.add, seconds, errors.add)
                     lines.end()
+                    errors.end()
                     return ending
 
             try:
@@ -267,7 +279,7 @@ class CommandLineAgents:
 
     @contextmanager
     def _prompt(
-        self, agent: Agent, assignment: Assignment
+        self, agent: Agent, assignment: Assignment, reader: Reader
     ) -> Iterator[tuple[list[str], IO[bytes] | None]]:
         """The arguments and the standard input that carry the prompt."""
         data = assignment.prompt.encode()
@@ -276,6 +288,10 @@ class CommandLineAgents:
             session=assignment.session.session if assignment.session else "",
             commands=assignment.commands,
         )
+        if agent.output == ACP:
+            with reader.opened() as stdin:
+                yield fill(), stdin
+            return
         if agent.prompt == "stdin":
             with tempfile.TemporaryFile() as file:
                 file.write(data)
@@ -313,6 +329,15 @@ class CommandLineAgents:
             return None
         # Some warn of this and that before they say it.
         return next(filter(_VERSION.search, said), said[0])[:60] if said else None
+
+
+def _reader(agent: Agent, assignment: Assignment) -> Reader:
+    """What reads the agent's output in this run."""
+    if agent.output != ACP:
+        return reader_of(agent, assignment.folder, assignment.session)
+    from cde_orchestrator.adapters.runners.protocol.conversation import Conversation
+
+    return Conversation(agent.name, assignment)
 
 
 def _visible_to(agent: Agent) -> dict[str, str]:

@@ -73,6 +73,13 @@ def put_back(feature: Feature, phase: Phase, workflow: Workflow, outputs: Projec
 def _accepted(
     feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
 ) -> Iterator[_Accepted]:
+    for earlier, artifact in accepted_before(feature, phase, workflow):
+        yield _Accepted(earlier, artifact, _current(artifact, outputs))
+
+
+def accepted_before(
+    feature: Feature, phase: Phase, workflow: Workflow
+) -> Iterator[tuple[Phase, Artifact]]:
     """The outputs of completed phases before this one that belong to this feature alone.
 
     A path without the feature's name, as ``CHANGELOG.md``, is the project's: others may write
@@ -91,7 +98,7 @@ def _accepted(
         }
         for artifact in record.outputs:
             if artifact.id in own and artifact.path not in later:
-                yield _Accepted(earlier, artifact, _current(artifact, outputs))
+                yield earlier, artifact
 
 
 def _current(artifact: Artifact, outputs: ProjectOutputs) -> Content | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.checks.trial_views import trial_views
+from cde_orchestrator.application.features.earlier_outputs import accepted_before
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import (
     ONLOOKER,
@@ -124,7 +125,8 @@ class AssignmentReply(FeatureReply):
     ``last_attempt`` is the number of the last one that is allowed.
     ``agent`` is whom the workflow names for the phase, ``named_agents`` all that it names;
     ``worked`` is the name of who did the work that the phase judges, as far as it is known.
-    ``commands`` are those that the phase asks for, as far as they may be run.
+    ``commands`` are those that the phase asks for, as far as they may be run; ``accepted`` are
+    the outputs that stay as they are: by path, the phase that each was accepted in.
     """
 
     number: int
@@ -136,6 +138,7 @@ class AssignmentReply(FeatureReply):
     named_agents: list[str]
     worked: str
     commands: list[list[str]]
+    accepted: dict[str, str]
 
 
 class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
@@ -164,6 +167,12 @@ class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
             "named_agents": workflow.named_agents(),
             "worked": doer.agent if doer else "",
             "commands": _commands(features, project, feature, asked) if asked else [],
+            "accepted": {
+                artifact.path: earlier.id
+                for earlier, artifact in accepted_before(feature, asked, workflow)
+            }
+            if asked
+            else {},
         }
 
 

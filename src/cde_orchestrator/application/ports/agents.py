@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
@@ -12,6 +12,8 @@ from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 
 OnLine = Callable[[str], None]
+Ask = Callable[[str], bool]
+"""Asks a person whether an agent may do what it names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,10 @@ class Assignment:
         labels: environment variables that say what it works on.
         commands: what it may run, each as a list of words.
         session: what is known of the session that it continues; None for a new one.
+        whole_prompt: what it is given instead where that session turns out to be gone.
         others: whether another agent could go on in its place.
+        accepted: what it may not edit: by path, the feature and the phase whose output it is.
+        ask: asks a person; None where none is there.
     """
 
     prompt: str
@@ -33,7 +38,10 @@ class Assignment:
     labels: Mapping[str, str]
     commands: Sequence[Sequence[str]] = ()
     session: AgentReport | None = None
+    whole_prompt: str = ""
     others: bool = False
+    accepted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    ask: Ask | None = None
 
 
 class AgentProbe(TypedDict):

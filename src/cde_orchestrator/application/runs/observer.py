@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
+from cde_orchestrator.application.ports.agents import Ask
 from cde_orchestrator.application.usage_views import UsageView
 from cde_orchestrator.application.views import FeatureReply, SentBackView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
@@ -37,7 +38,13 @@ class RunReply(FeatureReply):
 
 
 class RunObserver:
-    """Is notified of what happens; this one takes no notice."""
+    """Is notified of what happens; this one takes no notice.
+
+    Attributes:
+        ask: asks the person who looks on whether an agent may do something; None for nobody.
+    """
+
+    ask: Ask | None = None
 
     def phase_started(self, assignment: AssignmentReply) -> None:
         """A phase is worked on from now."""

@@ -91,11 +91,15 @@ class PhaseWork:
             agent: who works.
             attempt: its number and that of the last one, in words.
         """
-        is_new = self.session_of(agent) is None
-        refused = _handed_back(self.refusal, attempt, phase["prompt"] if is_new else "")
-        if is_new:
-            return phase["prompt"] + _UNATTENDED + refused
+        if self.session_of(agent) is None:
+            return self.whole_prompt(phase, attempt)
+        refused = _handed_back(self.refusal, attempt, "")
         return (_AGAIN if refused else _GO_ON).format(phase=phase["id"]) + refused
+
+    def whole_prompt(self, phase: PhaseView, attempt: str) -> str:
+        """What an agent is given that knows nothing of the phase."""
+        refused = _handed_back(self.refusal, attempt, phase["prompt"])
+        return phase["prompt"] + _UNATTENDED + refused
 
 
 def _handed_back(refusal: CDEError | None, attempt: str, said: str) -> str:

@@ -202,7 +202,12 @@ class FeatureRun:
             labels={"CDE_FEATURE": feature["name"], IN_A_RUN: phase["id"]},
             commands=assignment["commands"],
             session=work.session_of(agent),
+            whole_prompt=work.whole_prompt(phase, attempt),
             others=len(work.crew.free(work.agents)) > 1,
+            accepted={
+                path: (feature["name"], earlier) for path, earlier in assignment["accepted"].items()
+            },
+            ask=self.observer.ask,
         )
         return RunAgent(
             feature_id=feature["id"],

@@ -19,13 +19,17 @@ from cde_orchestrator.application.runs.observer import PhaseRun, RunObserver, Ru
 from cde_orchestrator.application.runs.run_features import RunsReply
 from cde_orchestrator.application.usage_views import denied_words, used_words
 from cde_orchestrator.application.views import SentBackView, SubmitReply
+from cde_orchestrator.cli.console.asking import answered_yes
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
+ANSWER_SECONDS = 120.0
+"""How long a person may take to answer what an agent asks; it waits meanwhile."""
 _LAST_LINES = 8
 FIRST_SHOWN, LAST_SHOWN = 300, 200
 """Lines of an attempt that are shown where no terminal is: the first ones and the last ones."""
@@ -132,7 +136,7 @@ class PlainDisplay(RunObserver):
 class LiveDisplay(PlainDisplay):
     """The phase that is worked on, the times, the last lines and what is to come, redrawn.
 
-    What ends an attempt stays above them.
+    What ends an attempt stays above them. Where a person reads it, they are asked in its place.
     """
 
     _indent = ""
@@ -145,6 +149,16 @@ class LiveDisplay(PlainDisplay):
         self._later: list[str] = []
         self._began = self._run_began = time.monotonic()
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        if terminal_problem([sys.stdin, sys.stderr]) is None:
+            self.ask = self._ask
+
+    def _ask(self, question: str) -> bool:
+        """Ask the person for this once; who does not answer in time says no."""
+        self._live.stop()
+        try:
+            return answered_yes(f"{clean(question)}. Allow it this once?", ANSWER_SECONDS)
+        finally:
+            self._live.start()
 
     def __rich__(self) -> RenderableType:
         """What stands at the terminal's bottom now."""

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from cde_orchestrator.domain.agent import PROMPT_FILE, SLOTS, Agent, OutputForm, PromptBy
+from cde_orchestrator.domain.agent import ACP, PROMPT_FILE, SLOTS, Agent, OutputForm, PromptBy
 from cde_orchestrator.domain.built_in_agents import BUILT_IN_AGENTS
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import checked_name
@@ -60,9 +60,11 @@ def _agent(name: str, agents: CommandTable) -> Agent:
     if (agent.prompt == "file") is not any(PROMPT_FILE in word for word in agent.command):
         reason = f'{PROMPT_FILE} must be in the command if, and only if, prompt is "file"'
         table.refuse("prompt", reason)
-    if agent.output == "text" and any(slot in agent.command for slot in SLOTS):
+    if agent.output in {"text", ACP} and any(slot in agent.command for slot in SLOTS):
         slots = " and ".join(SLOTS)
-        table.refuse("output", f"{slots} in the command need one that is not text")
+        table.refuse("output", f"{slots} in the command need the output of a known program")
+    if agent.output == ACP and agent.prompt == "file":
+        table.refuse("prompt", "a program that speaks acp gets its prompt by that")
     return replace(agent, source=f"{FOLDER}/{FILE}")
 
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
@@ -33,7 +34,8 @@ _UNENDED_LIMIT = 65_536
 _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 64
 
-_Event = tuple[Literal["output", "end_of_output", "exit", "stop"], bytes]
+_Event = tuple[str, bytes]
+"""``output`` or ``errors`` with a piece, ``end`` with which of the two, ``exit``, ``stop``."""
 
 
 class NotStartedError(OSError):
@@ -60,6 +62,8 @@ class SupervisedProcess:
         command: its arguments, the program first.
         environment: all that it sees of the environment.
         stdin: what it reads; nothing when None.
+        goodbye: asks it to end in its own way, before any signal does; it gets half of the time.
+        errors_apart: whether its standard error is passed on apart from its output.
         grace_seconds: how long it may take to end when it is asked to.
 
     Raises:
@@ -73,11 +77,14 @@ class SupervisedProcess:
         folder: Path,
         environment: Mapping[str, str],
         stdin: IO[bytes] | None = None,
+        goodbye: Callable[[], None] | None = None,
+        errors_apart: bool = False,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self._run_id = uuid.uuid4().hex
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._grace_seconds = grace_seconds
+        self._goodbye = goodbye
         self._exited = threading.Event()
         self._report = b""
         self._room = threading.Semaphore(_CHUNKS_WAITING)
@@ -91,7 +98,7 @@ class SupervisedProcess:
                 env={**environment, MARK: self._run_id},
                 stdin=stdin or programs.NOTHING,
                 stdout=programs.PIPE,
-                stderr=programs.WITH_OUTPUT,
+                stderr=programs.PIPE if errors_apart else programs.WITH_OUTPUT,
                 pass_fds=(held.fileno(),),
             )
         except (OSError, ValueError) as error:
@@ -100,7 +107,10 @@ class SupervisedProcess:
             raise NotStartedError(number, words or str(error)) from error
         finally:
             held.close()
-        for work in (self._read, self._wait):
+        streams = {"output": self._process.stdout, "errors": self._process.stderr}
+        self._open = {kind: stream for kind, stream in streams.items() if stream is not None}
+        reads = [partial(self._read, *each) for each in self._open.items()]
+        for work in (*reads, partial(self._wait)):
             threading.Thread(target=work, name="cde-supervisor", daemon=True).start()
 
     def stop(self) -> None:
@@ -112,7 +122,12 @@ class SupervisedProcess:
         self._grace_seconds = min(self._grace_seconds, CANCEL_SECONDS)
         self.stop()
 
-    def watch(self, on_output: Callable[[bytes], None], timeout_seconds: float) -> Ending:
+    def watch(
+        self,
+        on_output: Callable[[bytes], None],
+        timeout_seconds: float,
+        on_errors: Callable[[bytes], None] = lambda _data: None,
+    ) -> Ending:
         """Pass on its output until it ends; end it when it takes too long.
 
         Whatever happens here, an exception of ``on_output`` and Ctrl-C too, none of its
@@ -124,30 +139,29 @@ class SupervisedProcess:
         """
         try:
             with present_cancellation().stopping(self._cancel):
-                return self._watched(on_output, time.monotonic() + timeout_seconds)
+                takers = {"output": on_output, "errors": on_errors}
+                return self._watched(takers, time.monotonic() + timeout_seconds)
         finally:
             self._end(min(STOP_SECONDS, self._grace_seconds))
             self._room.release(_CHUNKS_WAITING)
             self._lifeline.close()
 
-    def _watched(self, on_output: Callable[[bytes], None], deadline: float) -> Ending:
-        more_to_come = True
+    def _watched(self, takers: Mapping[str, Callable[[bytes], None]], deadline: float) -> Ending:
         while (left := deadline - time.monotonic()) > 0:
             try:
                 kind, data = self._events.get(timeout=left)
             except queue.Empty:
                 break
-            if kind == "output":
+            if take := takers.get(kind):
                 self._room.release()
-                on_output(data)
-            elif kind == "end_of_output":
-                more_to_come = False
+                take(data)
+            elif kind == "end":
+                del self._open[data.decode()]
             elif kind == "stop":
                 return self._ending("stop")
             elif kind == "exit":
                 self._sweep()
-                if more_to_come:
-                    self._rest(on_output)
+                self._rest(takers)
                 return self._ending("exit")
         return self._ending("timeout")
 
@@ -162,6 +176,10 @@ class SupervisedProcess:
     def _end(self, grace_seconds: float) -> int:
         """Ask it to end, then make it; the exit code."""
         if self._process.returncode is None:
+            if self._goodbye is not None and not self._exited.is_set():
+                grace_seconds /= 2
+                self._goodbye()
+                self._exited.wait(grace_seconds)
             if not self._exited.is_set():
                 self._signal(signal.SIGTERM)
                 self._exited.wait(grace_seconds)
@@ -179,13 +197,16 @@ class SupervisedProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
-    def _rest(self, on_output: Callable[[bytes], None]) -> None:
+    def _rest(self, takers: Mapping[str, Callable[[bytes], None]]) -> None:
         """What was still on its way when it ended."""
         with suppress(queue.Empty):
-            while (event := self._events.get(timeout=self._grace_seconds))[0] != "end_of_output":
-                if event[0] == "output":
+            while self._open:
+                kind, data = self._events.get(timeout=self._grace_seconds)
+                if take := takers.get(kind):
                     self._room.release()
-                    on_output(event[1])
+                    take(data)
+                elif kind == "end":
+                    del self._open[data.decode()]
 
     def _wait(self) -> None:
         """Wait for the guard's end of the lifeline to close, which it does as the guard ends.
@@ -198,14 +219,12 @@ class SupervisedProcess:
         self._exited.set()
         self._events.put(("exit", b""))
 
-    def _read(self) -> None:
-        output = self._process.stdout
-        assert output is not None  # noqa: S101 - for the type checker: it is a pipe
-        with output:
-            while data := os.read(output.fileno(), _CHUNK_BYTES):
+    def _read(self, kind: str, stream: IO[bytes]) -> None:
+        with stream:
+            while data := os.read(stream.fileno(), _CHUNK_BYTES):
                 self._room.acquire()
-                self._events.put(("output", data))
-        self._events.put(("end_of_output", b""))
+                self._events.put((kind, data))
+        self._events.put(("end", kind.encode()))
 
 
 class OutputLines:

@@ -33,14 +33,18 @@ def refusal(root: Path, text: str) -> ValidationError:
 
 def test_without_settings_there_are_the_built_in_ones(tmp_path: Path) -> None:
     assert load_agents(tmp_path) == BUILT_IN_AGENTS
-    assert list(BUILT_IN_AGENTS) == ["claude", "codex", "gemini", "copilot", "opencode"]
+    assert list(BUILT_IN_AGENTS) == [
+        *("claude", "codex", "gemini", "copilot", "opencode"),
+        *("gemini-acp", "copilot-acp", "opencode-acp", "qwen-acp"),
+    ]
 
 
 def test_every_built_in_agent_says_how_it_gets_its_prompt() -> None:
     for agent in BUILT_IN_AGENTS.values():
         takes_a_file = any(PROMPT_FILE in word for word in agent.command)
         assert takes_a_file is (agent.prompt == "file")
-        assert agent.command[0] == agent.version[0] == agent.name
+        assert agent.command[0] == agent.version[0] == agent.name.removesuffix("-acp")
+        assert (agent.output == "acp") is agent.name.endswith("-acp")
         assert agent.breaker == f"agent-{agent.name}"
 
 
@@ -83,6 +87,8 @@ def test_another_command_of_a_built_in_agent_prints_text_unless_it_says_otherwis
     assert load_agents(root)["claude"].output == "text"
     write(root, '[agents.claude]\ncommand = ["claude", "{resume}"]\noutput = "claude-json"')
     assert load_agents(root)["claude"].resumes
+    write(root, '[agents.claude]\ncommand = ["claude-agent-acp"]\noutput = "acp"')
+    assert load_agents(root)["claude"].resumes
     write(root, '[agents.copilot]\ncommand = ["copilot", "-p", "Read {prompt_file}"]')
     assert load_agents(root)["copilot"].prompt == "file"
 
@@ -105,6 +111,11 @@ def test_another_command_of_a_built_in_agent_prints_text_unless_it_says_otherwis
         ('[agents.mine]\ncommand = ["x"]\noutput = "xml"', "agents.mine.output"),
         ('[agents.mine]\ncommand = ["x", "{resume}"]', "agents.mine.output"),
         ('[agents.claude]\ncommand = ["x", "{allow_commands}"]', "agents.claude.output"),
+        ('[agents.mine]\ncommand = ["x", "{resume}"]\noutput = "acp"', "agents.mine.output"),
+        (
+            '[agents.mine]\ncommand = ["{prompt_file}"]\nprompt = "file"\noutput = "acp"',
+            "agents.mine.prompt",
+        ),
         ('[agents.mine]\ncommand = ["{prompt_file}"]', "agents.mine.prompt"),
         ('[agents.mine]\ncommand = ["x"]\ntimeout_seconds = 0', "agents.mine.timeout_seconds"),
         ('[agents.mine]\ncommand = ["x"]\ntimeout_seconds = nan', "agents.mine.timeout_seconds"),

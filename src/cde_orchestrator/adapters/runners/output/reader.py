@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from cde_orchestrator.domain.agent_run import DENIED_KEPT, WORDS_LIMIT, AgentReport
 from cde_orchestrator.domain.secrets import without_secrets
@@ -82,14 +84,34 @@ class Reader:
         """What is still to be shown."""
         return []
 
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes] | None]:
+        """What the program reads, where more than its prompt is said to it."""
+        yield None
+
+    def begin(self, stop: Callable[[], None]) -> None:
+        """The program runs, and ``stop`` ends it."""
+
+    def goodbye(self) -> None:
+        """The program is about to be ended."""
+
+    def errors(self, line: str) -> None:
+        """A line of standard error, where that is read apart."""
+
     def exit_problem(self, code: int) -> Problem | None:
         """Why the program ended with this code without having tried, if that is so."""
         for line in self._last if code else ():
             self.note_problem(line)
         return self.problem if code else None
 
+    def failure(self, code: int) -> str:
+        """Why the program that ended with this code did not do its work; empty where it did."""
+        ended = f"it was ended by signal {code - 128}"
+        killed = ended if 128 < code < 128 + signal.NSIG else f"its exit code is {code}"
+        return killed if code else ""
+
     def gives_up(self, *, others: bool) -> bool:
-        """Whether there is no sense in waiting for the program's own retries."""
+        """Whether there is no sense in waiting for the program's own end, or its own retries."""
         refused = self.retries["unusable"] >= RETRIES_REFUSED
         return refused or (others and self.retries["busy"] >= RETRIES_WATCHED)
 
