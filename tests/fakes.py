@@ -370,6 +370,10 @@ class FixedInspector:
     def __init__(self, facts: ProjectFacts) -> None:
         self.facts = facts
 
+    def packaging_problem(self, root: Path) -> str:
+        """None."""
+        return ""
+
     def inspect(self, root: Path) -> ProjectFacts:
         """The facts."""
         return self.facts

@@ -57,6 +57,7 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     page.goto(of_person(waiting))
     card = page.get_by_role("region", name="Waits for a person")
     expect(card).to_contain_text("specs/login/spec.md")
+    expect(card).to_contain_text("With a password.")
     expect(card).to_contain_text("Somebody has to want it.")
 
     card.get_by_role("button", name="Send back to write").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import socket
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -98,7 +99,8 @@ def test_a_person_approves_at_a_terminal_and_it_is_written_down(desk: Desk) -> N
         said = answered(asked, "y")
     assert asked.code == 0, said
     assert "Add a thing" in shown
-    assert "specs/desk/spec.md" in shown
+    assert "From specs/desk/spec.md, which has the rest" in shown
+    assert re.search(r"\n  Scope\s+AC1, T1, F1, S1: what was done", shown)
     assert "Phase approve-spec accepted" in said
     status = desk.status()
     assert status["feature"]["current_phase"] == "decompose"

@@ -491,6 +491,43 @@ async def test_the_text_alone_is_enough_to_work_with(project: Path) -> None:
         assert "specs/readable/" in text_of(result)
 
 
+async def test_what_comes_next_after_the_last_open_feature_is_another_start(tmp_path: Path) -> None:
+    async with stdio_agent(tmp_path) as agent:
+        await agent.call("cde_onboardProject", path=".")
+        ended = []
+        for name in ("one", "two"):
+            await agent.call("cde_startFeature", prompt="Why?", name=name, workflow="research")
+        for name in ("one", "two"):
+            arguments = {"feature_id": name, "outcome": "cancelled", "reason": "Not needed"}
+            ended.append(await agent.raw("cde_closeFeature", arguments))
+        ended.append(await agent.raw("cde_getFeatureStatus", {"feature_id": "two"}))
+
+    replies = [dict(each.structured_content or {}) for each in ended]
+    assert [each["open_features"] for each in replies] == [1, 0, 0]
+    following = [each["next"]["tool"] for each in replies]
+    assert following == ["cde_listFeatures", "cde_startFeature", "cde_startFeature"]
+
+
+async def test_a_failure_names_tools_with_their_arguments_to_an_agent(tmp_path: Path) -> None:
+    async with stdio_agent(tmp_path) as agent:
+        await agent.call("cde_onboardProject", path=".")
+        asked = {"prompt": "Sell", "name": "shop", "workflow": "standard-approved"}
+        phase = (await agent.call("cde_startFeature", **asked))["phase"]
+        taken = text_of(await agent.raw("cde_startFeature", {**asked, "prompt": "Buy"}))
+        results = {each["id"]: deliverable(each) for each in phase["outputs"]}
+        there = {"feature_id": "shop", "phase_id": "define"}
+        await agent.call("cde_submitWork", **there, results=results)
+        person = text_of(await agent.raw("cde_submitWork", {**there, "phase_id": "approve-spec"}))
+
+    assert "(E104)" in taken
+    assert "Next: cde_getFeatureStatus(feature_id='shop'): See what that feature is about." in taken
+    assert "has the name: cde_resumeFeature(feature_id='shop')\n" in taken
+    assert "(E140)" in person
+    for text in (taken, person):
+        assert "Fix:\n  cde_getFeatureStatus(feature_id='shop')\n\n" in text
+        assert "$ cde" not in text
+
+
 @pytest.fixture
 def http_server(project: Path) -> Iterator[str]:
     with socket.socket() as probe:

@@ -129,7 +129,8 @@ class Asking:
         self.decoded.clear()
         result = await self.client.call_tool(tool, arguments)
         require_short(result)
-        assert len(self.decoded) <= LARGEST_LIMIT
+        # A page that is too long for an answer is asked for again, shorter.
+        assert len(self.decoded) < 2 * LARGEST_LIMIT
         assert result.structured_content is not None
         assert result.structured_content.get("error", {}).get("code", "") == refused
         self.called.add(tool)
@@ -217,7 +218,7 @@ async def test_nothing_that_is_read_or_proposed_grows_with_the_features(
             (message,) = (await client.get_prompt(prompt)).messages
             assert isinstance(message.content, TextContent)
             assert len(message.content.text) <= REPLY_LIMIT
-            assert len(decoded) <= 1, prompt
+            assert len(decoded) <= 2, prompt  # once as what is open, once as what is asked for
             decoded.clear()
             ref = PromptReference(type="ref/prompt", name=prompt)
             proposed = (await client.complete(ref, {"name": "feature", "value": "make"})).completion

@@ -183,15 +183,16 @@ def test_an_agent_reads_tool_calls_and_a_person_reads_commands() -> None:
     for_agent = ErrorFormatter.format(error, Reader.AGENT)
     for_person = ErrorFormatter.format(error, Reader.TERMINAL)
 
-    calls = (
-        "  cde_setProjectStatus(status='active')\n  $ cde project activate --project /home/shop\n"
-    )
-    assert f"🔧 Fix:\n{calls}" in for_agent
+    assert "🔧 Fix:\n  cde_setProjectStatus(status='active')\n\n" in for_agent
     assert for_agent.endswith("📖 More info: cde_explainError(code='E101')")
-    assert "cde project" not in for_agent.partition("🔧 Fix")[0]
+    assert "cde project" not in for_agent
     assert "🔧 Fix:\n  $ cde project activate --project /home/shop\n" in for_person
     assert "  • Activate the project: cde project activate\n" in for_person
     assert "$ cde trust" in ErrorFormatter.format(error_about("E120", "x"), Reader.AGENT)
+    for code in CODES:
+        shown = ErrorFormatter.format(error_about(code, "x"), Reader.AGENT)
+        fixes = shown.partition("🔧 Fix:\n")[2].partition("\n\n")[0].splitlines()
+        assert len({each.startswith("  $ ") for each in fixes}) == 1, code
 
 
 def test_the_call_and_the_report_are_named_where_there_are_any() -> None:

@@ -184,11 +184,15 @@ class FeatureRow(FeatureHead):
 
 
 class FeatureReply(TypedDict):
-    """A feature and the phase to work on next; None when it is completed."""
+    """A feature and the phase to work on next; None when it is completed.
+
+    ``open_features`` is there once it is closed: how many others are open.
+    """
 
     project: ProjectView
     feature: FeatureView
     phase: PhaseView | None
+    open_features: NotRequired[int]
 
 
 class SharedView(TypedDict):

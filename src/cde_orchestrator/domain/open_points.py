@@ -9,7 +9,7 @@ from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.markdown import Kind, Line
 
-HEADINGS = ("follow-ups", "findings")
+HEADINGS = ("follow-ups", "findings", "open points")
 SHOWN = 5
 POINT_LIMIT = 200
 """Characters of a point that are shown."""
@@ -34,7 +34,7 @@ _NOTHING = re.compile(
 
 
 def open_points(text: str) -> list[str]:
-    """The points under Follow-ups and Findings that are not marked as done, each in a line.
+    """The points of a review that are not marked as done, each in a line.
 
     A point is an item of a list, a row of a table, or a paragraph. It is done where its box is
     ticked, where it is struck through, or where a part of it begins with ``done``, ``fixed`` or

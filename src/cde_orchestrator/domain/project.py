@@ -19,7 +19,7 @@ from cde_orchestrator.domain.exceptions import (
     ProjectError,
     ReadOnlyModeError,
 )
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureList, Features, find_feature
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.names import checked_name, free_name, slug_from
@@ -148,6 +148,11 @@ class Project:
             before=before.value,
             after=target.value,
         )
+
+    def open_features(self, besides: str = "") -> int:
+        """How many features are open, without the one with this id."""
+        known = self.features.summaries()
+        return sum(each.status not in CLOSED_STATUSES and each.id != besides for each in known)
 
     def start_feature(
         self,

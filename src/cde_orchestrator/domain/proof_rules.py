@@ -12,7 +12,7 @@ RUNS_LIMIT = 8
 SEES_LIMIT = 20
 DETAIL_LIMIT = 400
 _NAMED = 3
-_COLLECTED = 12
+_COLLECTED = 4
 _RED = frozenset({"failed", "error"})
 
 

@@ -20,6 +20,7 @@ from cde_orchestrator.mcp_tools._boundary import Service
 from cde_orchestrator.mcp_tools._caller import actor
 
 GOAL_SHOWN = 600
+SECTION_SHOWN = 300
 
 
 class Decision(BaseModel):
@@ -106,7 +107,13 @@ def _message(shown: ApprovalReply) -> str:
         + (f" (sees {places_in_words(each['sees'])})" if each["sees"] else "")
         for each in view["criteria"]
     ]
-    lines += [*first_of(outputs, "outputs"), *first_of(criteria, "criteria")]
+    weighed = [
+        f"- {plain(each['heading'] or output['path'])}: {plain(each['text'], SECTION_SHOWN)}"
+        for output in view["outputs"]
+        for each in output["sections"]
+    ]
+    lines += [*first_of(outputs, "outputs"), *first_of(weighed, "sections")]
+    lines += first_of(criteria, "criteria")
     if (source := view["source"]) is not None:
         count = f", {source['added']} lines added" if source["added"] is not None else ""
         lines.append(f"- {source['total']} source files changed{count}")

@@ -74,6 +74,8 @@ def on_feature(reply: FeatureReply) -> NextView:
         return call(
             "cde_resumeFeature", "tries the phase that failed again", feature_id=feature["name"]
         )
+    if reply.get("open_features") == 0:
+        return in_project(reply["project"])
     return open_features(f"{plain(feature['name'])} is {feature['status']}; shows what is not")
 
 
@@ -181,8 +183,9 @@ def after_health(health: HealthReply) -> NextView:
 def after_error(error: ErrorPayload) -> NextView:
     """After a failure: its first fix that is a call, else what explains it."""
     for fix in error["fixes"]:
-        if fix["tool"] is not None:
-            why = plain(error["suggestions"][0].partition(": cde_")[0], WHY_LIMIT)
-            return call(fix["tool"], why, **fix["arguments"])
+        if (tool := fix["tool"]) is not None:
+            about = [each for each in error["suggestions"] if f": {tool}(" in each]
+            why = (about or error["suggestions"])[0].partition(": cde_")[0]
+            return call(tool, plain(why, WHY_LIMIT), **fix["arguments"])
     shown = "" if is_offered("cde_explainError") else f": {error['docs']}"
     return call("cde_explainError", f"says what a person can do{shown}", code=error["code"])

@@ -55,8 +55,9 @@ def project_line(project: ProjectView) -> str:
 def onboarded(reply: OnboardReply) -> str:
     """What onboarding found and made."""
     project = reply["project"]
+    packaging = f"\nNote: {plain(reply['packaging'])}." if reply["packaging"] else ""
     if reply["already_onboarded"]:
-        return f"{project_line(project)} was already set up; nothing was changed."
+        return f"{project_line(project)} was already set up; nothing was changed." + packaging
     facts = reply["facts"]
     languages = ", ".join(facts["languages"] or []) or "none recognised"
     check = " ".join(facts["test_command"] or []) or "none found"
@@ -65,6 +66,7 @@ def onboarded(reply: OnboardReply) -> str:
         + "".join(f"{about}: {words}.\n" for about, words in convention_lines(facts))
         + f"Proof of criteria: {proof_words(reply)}.\n"
         + "\n".join(noteworthy(reply["baseline"]))
+        + packaging
     )
 
 

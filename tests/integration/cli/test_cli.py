@@ -73,7 +73,7 @@ def test_init_takes_a_folder_into_care_and_a_second_time_changes_nothing(tmp_pat
     before = hashes(tmp_path / ".cde")
     second = answer("init", cwd=tmp_path)
 
-    made = {"facts", "proof", "runners", "baseline", "created"}
+    made = {"facts", "proof", "runners", "baseline", "created", "packaging"}
     assert set(first) == {"project", "already_onboarded", *made}
     assert set(first["project"]) == PROJECT
     assert first["project"]["name"] == "The shop"

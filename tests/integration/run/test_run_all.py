@@ -85,7 +85,7 @@ def test_features_run_at_once_each_in_its_own_worktree(stage: Stage) -> None:
     )
     for name, folder in folders.items():
         assert (folder / "code.py").is_file()
-        assert any(f"at `{folder}`" in each["prompt"] for each in stage.prompts())
+        assert any(f"in `{folder}`" in each["prompt"] for each in stage.prompts())
         for file in ("plan.md", "report.md"):
             made = (folder / "specs" / name / file).read_bytes()
             assert (stage.project / "specs" / name / file).read_bytes() == made

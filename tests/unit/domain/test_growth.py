@@ -113,7 +113,7 @@ def test_phases_of_texts_alone_are_carried_up_to_the_first_other_one() -> None:
         "lean": ["plan"],
         "quick-fix": ["reproduce"],
         "research": ["question", "explore"],
-        "docs": ["outline", "write"],
+        "docs": ["outline"],
     }
     text = Phase(id="text", outputs=(Output(id="o", path="{feature}.md"),))
     last = replace(text, id="last")

@@ -33,7 +33,7 @@ def review(*points: str, heading: str = "Follow-ups") -> str:
         "| a.py:3 | done: no |",
     ],
 )
-@pytest.mark.parametrize("heading", ["Follow-ups", "Findings"])
+@pytest.mark.parametrize("heading", ["Follow-ups", "Findings", "Open points"])
 def test_a_point_is_open_unless_it_is_marked(point: str, heading: str) -> None:
     shown = point.removeprefix("[ ] ").strip("| ")
     assert open_points(review(f"- {point}", heading=heading)) == [shown]

@@ -63,7 +63,7 @@ def test_names_of_the_file_that_are_near_are_shown() -> None:
     reason = rules.why_not_now(TEST, TestResult(outcome="missing"), [*there, near, "x.py::y"])
 
     assert f"found these in the file: {near}, " in reason
-    assert "and 9 more" in reason
+    assert "and 17 more" in reason
     assert "x.py" not in reason
 
 

@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.system.process_guard import MARK
-from cde_orchestrator.mcp_tools._approving import answer_by_person
+from cde_orchestrator.mcp_tools._approving import SECTION_SHOWN, answer_by_person
 from cde_orchestrator.mcp_tools._asking import ROWS_SHOWN
 from cde_orchestrator.mcp_tools._boundary import Service
 
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.anyio
 
 def waiting(count: int) -> dict[str, Any]:
     """A feature that waits with so many outputs and criteria."""
-    outputs = [{"path": f"{at}.md", "sha256": None, "size": None} for at in range(count)]
+    sections = [{"heading": "Scope", "text": "In: prices.\nOut: " + "taxes " * 99, "more": 0}]
+    output = {"sha256": None, "size": None, "sections": sections}
+    outputs = [{**output, "path": f"{at}.md"} for at in range(count)]
     criteria = [
         {"id": f"AC{at}", "state": "unproven", "text": "it works", "sees": []}
         for at in range(count + 1)
@@ -79,5 +81,8 @@ async def test_what_is_not_shown_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
     assert f"{ROWS_SHOWN - 1}.md: no file" in shown
     assert "- and 1 more of the outputs" in shown
     assert "- and 2 more of the criteria" in shown
+    assert "- and 1 more of the sections" in shown
+    assert shown.count("\n- Scope: In: prices. Out: taxes ") == ROWS_SHOWN
+    assert len(shown) <= ROWS_SHOWN * (SECTION_SHOWN + 100)
     shown, _ = await question(ROWS_SHOWN - 1, monkeypatch)
     assert "more" not in shown.replace("All of it", "")

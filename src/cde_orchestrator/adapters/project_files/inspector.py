@@ -27,6 +27,7 @@ from cde_orchestrator.adapters.project_files.languages import (
     printable,
 )
 from cde_orchestrator.adapters.project_files.manifests import ProjectFolder, Strings
+from cde_orchestrator.adapters.project_files.packaging import packaging_problem
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.spans import INSPECT, span
@@ -92,6 +93,10 @@ class FilesystemProjectInspector:
             changelog=own.changelog,
             checklist=own.checklist,
         )
+
+    def packaging_problem(self, root: Path) -> str:
+        """Why installing the project fails once features have records; empty where it works."""
+        return packaging_problem(root, self._found)
 
 
 def _git(root: Path) -> Strings:

@@ -18,16 +18,40 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
+from cde_orchestrator.domain.excerpts import READ_BYTES, sections_of
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 HUMAN = "human_input"
 FILES_SHOWN = 50
 """Changed files that are named; the digest is of all."""
+WEIGHED = frozenset(
+    {
+        *("scope", "constraints"),
+        *("assumptions and open questions", "assumptions", "open questions", "open points"),
+        *("deviations", "known limits", "not covered", "verdict", "findings", "follow-ups"),
+    }
+)
+"""Headings of what a person weighs, besides the criteria; in documents without one, all count."""
+CRITERIA = "acceptance criteria"
+OTHERS_LIMIT = 600
+"""Characters that are shown of a document without such a heading."""
+
+
+class ShownSection(TypedDict):
+    """What an output says under a heading, and how many more lines the file has of it."""
+
+    heading: str
+    text: str
+    more: int
 
 
 class ShownOutput(TypedDict):
-    """An output that is approved; without a digest there is no file that can be read."""
+    """An output that is approved; without a digest there is no file that can be read.
+
+    ``sections`` are what a person weighs, in short: the digest is of the whole file.
+    """
 
     id: str
     phase: str
@@ -35,6 +59,7 @@ class ShownOutput(TypedDict):
     required: bool
     sha256: str | None
     size: int | None
+    sections: list[ShownSection]
 
 
 class ShownSource(TypedDict):
@@ -285,4 +310,15 @@ def _output(
         "required": output.required,
         "sha256": content.sha256 if content else None,
         "size": len(content.data) if content else None,
+        "sections": _weighed(content.data) if content and output.type == "markdown" else [],
     }
+
+
+def _weighed(data: bytes) -> list[ShownSection]:
+    """What a person weighs in a document; the criteria are shown by themselves."""
+    head = data[:READ_BYTES].decode("utf-8-sig", errors="replace")
+    clean = without_secrets(head).encode()
+    found = [each for each in sections_of(clean) if each.key in WEIGHED]
+    if not found:
+        found = [each for each in sections_of(clean, OTHERS_LIMIT) if each.key != CRITERIA]
+    return [{"heading": each.heading, "text": each.text, "more": each.more} for each in found]

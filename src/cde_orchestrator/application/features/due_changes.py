@@ -49,8 +49,8 @@ class DueChanges:
     def require(self) -> Difference | None:
         """How much changed; a phase that must change something is refused while nothing did.
 
-        Nothing is demanded where proofs are only recorded, nor where it cannot be known: without
-        git, or where it was not recorded how the feature began.
+        Nothing is demanded where the workflow's proofs are only recorded, nor where it cannot be
+        known: without git, or where it was not recorded how the feature began.
 
         Raises:
             FeatureError: E136, git cannot compare.
@@ -59,8 +59,9 @@ class DueChanges:
         feature, phase, workflow = self.feature, self.phase, self.workflow
         if phase.changes is None and phase.proves is None:
             return None
+        demanded = phase.changes is not None and (workflow.proof != "recorded" or self._is_unproven)
         if workflow.proof is None or feature.base is None:
-            if phase.changes is not None and workflow.proof != "recorded":
+            if demanded:
                 self._require_since_baseline()
             return None
         before = self.proving.base_of(feature).id
@@ -68,15 +69,27 @@ class DueChanges:
         differing = self.proving.changed(before, after, feature, workflow)
         others = made_by_others(self.project, feature, workflow, self.proving, lambda: differing)
         changed = [file for file in differing if file.path not in others]
-        if phase.changes is not None and workflow.proof == "required":
+        if demanded and workflow.proof == "required":
             self._require_code(changed, feature.base.commit, len(differing) - len(changed))
+        elif demanded:
+            self._require_any([file.path for file in changed], feature.base.commit)
         return self._difference(before, after, {file.path for file in changed})
 
+    @property
+    def _is_unproven(self) -> bool:
+        """Whether the workflow has nothing proven, so that its rule of proof says nothing here."""
+        return not any(phase.proves for phase in self.workflow.phases)
+
     def _require_code(self, changed: Sequence[ChangedFile], commit: str, others: int) -> None:
-        """Raises E130 where nothing but comments, blank lines and other files changed."""
+        """Raises E130 where nothing but comments, blank lines and other files changed.
+
+        In a workflow that proves nothing, comments of a file that is named count as well.
+        """
         meant = [file for file in changed if self._counts(file.path)]
         aside = {file.path: why for file in meant if (why := self._aside(file.path))}
         due = [file for file in meant if file.path not in aside]
+        if self._is_unproven and any(self._is_named(file.path) for file in due):
+            return
         if any(file.after is None or self.proving.knock_outs.places(file) for file in due):
             return
         if due:
@@ -114,10 +127,15 @@ class DueChanges:
         if changed is None:
             return
         records = self.workflow.paths_for(self.feature.name)
-        if any(not is_record(path, records) and self._counts(path) for path in changed):
-            return
-        seen = f"only records differ: {_few(changed)}" if changed else "no file differs"
-        raise self._refusal(baseline.commit, seen)
+        due = [path for path in changed if not is_record(path, records)]
+        seen = f"only records differ: {_few(changed)}" if changed and not due else ""
+        self._require_any(due, baseline.commit, seen)
+
+    def _require_any(self, paths: Sequence[str], commit: str, seen: str = "") -> None:
+        """Raises E130 where none of the files counts."""
+        if not any(map(self._counts, paths)):
+            other = f"only other files differ: {_few(paths)}" if paths else "no file differs"
+            raise self._refusal(commit, seen or other)
 
     def _counts(self, path: str) -> bool:
         phase = self.phase

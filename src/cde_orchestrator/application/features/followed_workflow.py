@@ -118,11 +118,14 @@ class ProjectFeatures:
 
     def reply(self, project: Project, feature: Feature, phase: PhaseView | None) -> FeatureReply:
         """The feature and the phase to work on next, as the contract has them."""
-        return {
+        reply: FeatureReply = {
             "project": project_view(project, self.root, self.repository.backend),
             "feature": feature_view(feature),
             "phase": phase,
         }
+        if not feature.is_open:
+            reply["open_features"] = project.open_features(besides=feature.id)
+        return reply
 
 
 def meant_feature(project: Project, reference: str) -> Feature:

@@ -91,6 +91,8 @@ class GetFeatureStatus(
         }
         if (running := checks.running(features.root, feature)) is not None:
             brief["running"] = running
+        if not feature.is_open:
+            brief["open_features"] = project.open_features(besides=feature.id)
         leases.renew_when_due(feature, features.repository, features.root)
         if self.detail == "brief":
             return brief

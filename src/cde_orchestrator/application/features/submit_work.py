@@ -250,7 +250,6 @@ class _Course:
         head = self.work.features.reply(project, feature, following)
         record = feature.phases[self.asked.phase_id]
         written = None if feature.is_open else _record_of(found)
-        problem = self.work.proving.base_problem(feature) if written else None
         reply = SubmitReply(
             project=head["project"],
             feature=head["feature"],
@@ -262,12 +261,14 @@ class _Course:
             record=written,
             tasks=tasks_done(feature, found.workflow),
         )
-        if problem is not None:
+        if written and (problem := self.work.proving.base_problem(feature)) is not None:
             reply["base_problem"] = problem
         if record.difference and (others := overlaps(project, feature, record.difference.paths)):
             reply["overlaps"] = others
-        if not feature.is_open and (words := unproven_of(found, self.work.outputs)):
-            reply["unproven"] = words
+        if "open_features" in head:
+            reply["open_features"] = head["open_features"]
+            if words := unproven_of(found, self.work.outputs):
+                reply["unproven"] = words
         return reply
 
     def _complete(self, found: Found, checked: _Checked) -> None:
@@ -331,9 +332,8 @@ class _Course:
         present = self.work.sources.keep(examined.found.project, examined.found.feature)
         if evidence is None and not written and not is_flaky and present.moment is None:
             return
-        root = self.work.outputs.root
         try:
-            with self.work.features.repository.transaction(root) as project:
+            with self.work.features.repository.transaction(self.work.outputs.root) as project:
                 found = self.work.adopted(project, examined.found)
                 feature = found.feature
                 feature.seen_source = present.moment or feature.seen_source

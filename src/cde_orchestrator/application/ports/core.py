@@ -338,6 +338,12 @@ class ProjectInspector(Protocol):
     def inspect(self, root: Path) -> ProjectFacts:
         """Languages, package manager, test command and git; broken manifests are skipped."""
 
+    def packaging_problem(self, root: Path) -> str:
+        """Why installing the project fails once features have records, and what prevents it.
+
+        Empty where nothing does.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorReportSummary:

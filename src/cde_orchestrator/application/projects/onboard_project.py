@@ -28,7 +28,8 @@ class OnboardReply(TypedDict):
     """The project, what was found, and what was made; nothing when it stood already.
 
     ``proof`` is what the default workflow says of proofs, and ``runners`` what it says runs them;
-    ``baseline`` is how its checks and runners of tests ended when they were tried.
+    ``baseline`` is how its checks and runners of tests ended when they were tried. ``packaging``
+    says why the project cannot be installed once features have records; empty where it can.
     """
 
     project: ProjectView
@@ -38,6 +39,7 @@ class OnboardReply(TypedDict):
     runners: list[str]
     baseline: list[TrialView]
     created: list[str]
+    packaging: str
 
 
 class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
@@ -98,6 +100,7 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
             "runners": _names(workflow.runner),
             "baseline": trial_views(baselines, workflow, None, project),
             "created": created,
+            "packaging": inspector.packaging_problem(root),
         }
 
 

@@ -42,6 +42,8 @@ PHASE = "verify"
 _RAISED = frozenset({"E120", "E137", "E139"})
 """What is no verdict on a feature: nothing of it could be run."""
 _SECONDS_LIMIT = 24 * 3600.0
+_PYTHONS = ("python3", "python")
+"""Where a project has no environment of its own, whichever is first on ``PATH``."""
 
 
 @dataclass(slots=True)
@@ -228,6 +230,8 @@ class Verification:
             self._refuse_all(claim, "unproven", f"{error.code}: {error.message}")
             return
         self.runs = evidence.runs
+        if not all(criterion.is_met for criterion in evidence.criteria):
+            self._note_python(self._runners(record))
         self.notes += dict.fromkeys((*evidence.notes, *record.evidence.notes))
         for criterion in evidence.criteria:
             self.criteria[criterion.id].sees = list(criterion.sees)
@@ -240,6 +244,15 @@ class Verification:
                     found.refuse("broken", "; ".join(against))
                 else:
                     found.refuse("unproven", "has no proof")
+
+    def _note_python(self, runners: Sequence[TestRunner]) -> None:
+        """Say that the Python on ``PATH`` ran the tests, which may lack what they need."""
+        for command in (runner.command for runner in runners):
+            if command and command[0] in _PYTHONS:
+                self.notes.append(
+                    f"its tests were run by {' '.join(command)}, with the Python on PATH, since "
+                    "the project has no environment here (.venv): packages may be missing"
+                )
 
     def _is_rewritten(self, base: str) -> bool:
         return self.verifying.trees.is_rewritten(self.verifying.root, base, self.source.commit)

@@ -34,7 +34,8 @@ def to_decide(reply: ApprovalReply, back_to: str | None = None) -> RenderableTyp
     what = f"Send it back to {clean(back_to)}" if back_to else "Approve"
     bound = Text(f"{what}, exactly as shown: {shown['digest'][:DIGEST_SHOWN]}", style="dim")
     goal = Text.assemble(("Goal\n", "dim"), clean_lines(shown["goal"]))
-    return spaced(head, goal, _outputs(shown), _criteria(shown), _source(shown), bound)
+    said = [_said(each) for each in shown["outputs"]]
+    return spaced(head, goal, _outputs(shown), *said, _criteria(shown), _source(shown), bound)
 
 
 def to_waive(reply: WaiverReply, reason: str | None) -> RenderableType:
@@ -87,6 +88,20 @@ def _output(output: ShownOutput, phase: str) -> Text:
     return (
         line if output["phase"] == phase else line.append(f"  from {clean(output['phase'])}", "dim")
     )
+
+
+def _said(output: ShownOutput) -> RenderableType | None:
+    """What a person weighs in an output, by heading."""
+    if not output["sections"]:
+        return None
+    lines = [Text(f"From {clean(output['path'])}, which has the rest", style="dim")]
+    for each in output["sections"]:
+        if each["heading"]:
+            lines.append(Text(f"  {clean(each['heading'])}", style="bold"))
+        lines += [Text(f"    {line}") for line in clean_lines(each["text"]).split("\n")]
+        if each["more"]:
+            lines.append(Text(f"    and {counted(each['more'], 'more line')}", style="dim"))
+    return Group(*lines)
 
 
 def _source(shown: ShownView) -> RenderableType | None:

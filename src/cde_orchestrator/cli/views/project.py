@@ -71,6 +71,7 @@ def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
         done("Project ", (clean(project["name"]), "bold"), said),
         facts(rows),
         None if again else baseline(reply["baseline"]),
+        note(f"{clean(reply['packaging'])}.") if reply["packaging"] else None,
         next_steps(steps),
     )
 

@@ -1,9 +1,9 @@
-"""Words for failures of what a person decides: E140 to E142 and E145 to E147."""
+"""Words for failures of what a person decides: E133, E140 to E142 and E145 to E147."""
 
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Fix, Suggestion, message
-from cde_orchestrator.domain.errors.fixes import SHOW_CHECKS, SHOW_STATUS, STATUS_CALL, here
+from cde_orchestrator.domain.errors.fixes import SHOW_CHECKS, SHOW_STATUS, STATUS_CALL, TRUST, here
 
 _APPROVE = here("approve {feature}")
 _WAIVE = Fix(
@@ -13,6 +13,17 @@ _WAIVE = Fix(
 _PAGE = "Or decide on the feature's page: cde dashboard"
 
 APPROVAL_MESSAGES = {
+    "E133": message(
+        "Output Not Allowed There",
+        (
+            "Phase '{phase}' of '{feature}' writes '{output}' to {path}, which {executor} "
+            "executes, and no person has allowed that yet."
+        ),
+        "A person must review the workflow and run cde trust in the project, once",
+        "Agents cannot grant trust: ask a person, then submit again",
+        "Or give the output another path in .cde/workflow.yml; this applies to new features",
+        fixes=(TRUST,),
+    ),
     "E140": message(
         "A Person Decides",
         "Phase '{phase}' of '{feature}' is answered by a person, not by this call: {reason}.",

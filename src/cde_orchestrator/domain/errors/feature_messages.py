@@ -55,11 +55,7 @@ FEATURE_MESSAGES = {
         Suggestion(
             "Name one of those that are open", "cde list --status open", "cde_listFeatures()"
         ),
-        Suggestion(
-            "Or start one",
-            "cde start 'What it should do'",
-            "cde_startFeature()",
-        ),
+        Suggestion("Or start one", "cde start 'What it should do'", "cde_startFeature()"),
         "With one open feature, it is meant where none is named",
         fixes=(here("list --status open", "cde_listFeatures", status="open"),),
     ),
@@ -69,7 +65,14 @@ FEATURE_MESSAGES = {
         "Omit the name: a free one is derived from the prompt",
         "Choose another name, for example {free_name}",
         Suggestion(
-            "Or continue the feature that has the name", "cde resume {name}", "cde_resumeFeature()"
+            "Or continue the feature that has the name",
+            "cde resume {name}",
+            "cde_resumeFeature(feature_id='{name}')",
+        ),
+        Suggestion(
+            "See what that feature is about",
+            "cde status {name}",
+            "cde_getFeatureStatus(feature_id='{name}')",
         ),
         fixes=(here("status {name}", "cde_getFeatureStatus", feature_id="{name}"),),
     ),
@@ -325,9 +328,10 @@ FEATURE_MESSAGES = {
         "Do the work in files outside specs/ that git does not ignore; committed or not",
         "Earlier uncommitted changes, file modes, blank lines and comments do not count",
         "Documents or tests alone count only where paths of the phase's changes in workflow.yml "
-        "name them, or once a person waived all criteria: cde waive {feature} AC1 --reason REASON",
+        "name them, as in the workflow docs, or once a person waived all criteria: "
+        "cde waive {feature} AC1 --reason REASON",
         Suggestion(
-            "If nothing needs to change, or it is a feature for the workflow docs, close this one",
+            "If nothing needs to change, close the feature",
             "cde close {feature} cancelled --reason REASON",
             "cde_closeFeature()",
         ),
@@ -385,16 +389,5 @@ FEATURE_MESSAGES = {
                 reason="{problems}",
             ),
         ),
-    ),
-    "E133": message(
-        "Output Not Allowed There",
-        (
-            "Phase '{phase}' of '{feature}' writes '{output}' to {path}, which {executor} "
-            "executes, and no person has allowed that yet."
-        ),
-        "A person must review the workflow and run cde trust in the project, once",
-        "Agents cannot grant trust: ask a person, then submit again",
-        "Or give the output another path in .cde/workflow.yml; this applies to new features",
-        fixes=(TRUST,),
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, TypedDict
 
 from cde_orchestrator.domain.errors.entry import (
@@ -142,7 +142,7 @@ class ErrorFormatter:
 
 def _advice(payload: ErrorPayload, reader: Reader, tools: Container[str] | None = None) -> str:
     suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
-    fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
+    fixes = "\n".join(f"  {line}" for line in _fix_lines(payload["fixes"], reader))
     details = detail_lines(payload)
     details += [""] if details else []
     report = payload["report_id"]
@@ -200,11 +200,13 @@ def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
     }
 
 
-def _fix_line(fix: FixPayload, reader: Reader) -> str:
-    command = f"$ {fix['command']}"
-    if fix["tool"] is None or reader is not Reader.AGENT:
-        return command
-    return f"{tool_call(fix['tool'], fix['arguments'])}\n  {command}"
+def _fix_lines(fixes: Sequence[FixPayload], reader: Reader) -> list[str]:
+    """The fixes as this reader calls them: an agent by tools, where there is one that helps."""
+    commands = [f"$ {fix['command']}" for fix in fixes]
+    if reader is not Reader.AGENT:
+        return commands
+    calls = [tool_call(fix["tool"], fix["arguments"]) for fix in fixes if fix["tool"] is not None]
+    return calls or commands
 
 
 def _facts(error: CDEError) -> dict[str, Any]:

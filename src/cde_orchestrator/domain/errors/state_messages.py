@@ -58,7 +58,7 @@ STATE_MESSAGES = {
         "The change was not made: writing '{path}' failed ({reason}).",
         "Check the cause above: disk, database or permissions",
         "Try again; the state is unchanged",
-        "If the cause stays, move the project to another disk: copy the whole folder",
+        "If the cause stays, a person runs cde doctor, or copies the whole folder to another disk",
         fixes=(
             DOCTOR,
             PROJECT_INFO,

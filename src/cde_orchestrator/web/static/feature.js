@@ -112,6 +112,7 @@ async function showDecision({ phase, feature }) {
 
 function decision({ approval, form, feature }) {
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file")));
+  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more lines in the file]` : ""))))));
   const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
   const problem = element("p", { class: "problem", role: "alert" });
@@ -137,6 +138,7 @@ function decision({ approval, form, feature }) {
     element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
     approval.description ? element("p", {}, approval.description) : null,
     files.length ? group("Files", files) : null,
+    said,
     criteria.length ? group("Criteria", criteria) : null,
     source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
     form ? element("div", { class: "answer" }, buttons) : how, problem);

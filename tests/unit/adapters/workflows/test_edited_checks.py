@@ -127,7 +127,7 @@ def test_every_packaged_workflow_that_changes_code_ends_with_the_check(tmp_path:
     workflows = YamlWorkflowRepository()
     workflows.write_default(tmp_path, ["make", "test"], "required", ["pytest"])
     found = workflows.load(tmp_path).workflows.values()
-    code = [each for each in found if any(phase.changes for phase in each.phases)]
+    code = [each for each in found if any(phase.proves for phase in each.phases)]
 
     assert {each.id for each in code} >= {"standard", "standard-approved", "quick-fix"}
     assert {each.id: each.phases[-1].check for each in code} == {

@@ -101,6 +101,29 @@ def test_all_that_is_approved_is_shown(waiting: World) -> None:
     assert view["criteria"] == []
 
 
+def test_what_a_person_weighs_is_shown_in_short_by_heading(waiting: World) -> None:
+    assert shown(waiting)["outputs"][0]["sections"] == [
+        {"heading": "", "text": "Sell it", "more": 0}
+    ]
+    before = shown(waiting)["digest"]
+    many = "\n".join(f"- Line {number} of what is built" for number in range(99))
+    waiting.files.contents[SPEC] = (
+        f"# Spec\n\n## Goal\nSell\n\n## Scope\n{many}\n\n## Acceptance criteria\n- AC1: It sells.\n"
+        "\n## 5. Assumptions and open questions\nThe key is sk-ant-api03-" + "a1B2" * 20 + ".\n"
+    ).encode()
+
+    view = shown(waiting)
+    scope, assumed = view["outputs"][0]["sections"]
+    assert scope["text"].startswith("- Line 0 of")
+    assert scope["more"] > 9
+    assert len(scope["text"]) <= 2_400
+    assert assumed["heading"] == "5. Assumptions and open questions"
+    assert "a1B2" not in assumed["text"]
+    assert view["digest"] != before
+    waiting.files.contents[SPEC] += b" "
+    assert shown(waiting)["digest"] != view["digest"]
+
+
 def test_without_inputs_all_that_was_accepted_is_shown(world: World) -> None:
     wait(world, asking(inputs=()))
     assert [each["id"] for each in shown(world)["outputs"]] == ["spec", "answer"]

@@ -47,6 +47,7 @@ def test_a_folder_becomes_an_active_project(folder: World) -> None:
         "runners": ["tiny"],
         "baseline": [NOT_TRIED],
         "created": [".cde/workflow.yml"],
+        "packaging": "",
     }
     assert folder.project.status is ProjectStatus.ACTIVE
 

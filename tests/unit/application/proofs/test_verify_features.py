@@ -221,6 +221,20 @@ def test_what_is_not_installed_is_no_fault_of_the_code(repository: Repository) -
     assert "fix the code" not in reasons(found)["AC1"]
 
 
+@pytest.mark.parametrize("program", ["python3", "python", ".venv/bin/python"])
+def test_a_python_on_path_is_named_where_something_is_not_proven(
+    repository: Repository, program: str
+) -> None:
+    repository.runner.command = (program, "-m", "pytest")
+    assert repository.verify()["notes"] == []
+    repository.commit(src="old = 1\nfee = 8\ntax = 19\n")
+
+    notes = repository.verify()["notes"]
+    assert [f"{program} -m pytest, with the Python on PATH" in each for each in notes] == (
+        [] if "/" in program else [True]
+    )
+
+
 def test_a_test_that_was_hollowed_is_broken(repository: Repository) -> None:
     repository.tests[FEE] = lambda copy: None
 

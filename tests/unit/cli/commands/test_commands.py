@@ -16,6 +16,7 @@ from cde_orchestrator.cli.session import call
 from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.git_folder import Repository, repository_of
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from tests.integration.deliverables import deliverable
 from tests.unit.cli.conftest import Terminal
 
 SPEC = (
@@ -275,10 +276,7 @@ def _researched(at: Terminal, *who: str) -> list[str]:
     """What the commands print that take a feature through its phases."""
     printed = [at.run("start", "Why is it slow?", "-w", "research", "-n", "slow", *who)]
     while (phase := at.answer("status", "slow")["phase"]) is not None:
-        texts = {
-            output["id"]: "\nF1\n".join(output["must_contain"]) + "\nF1 " * 200
-            for output in phase["outputs"]
-        }
+        texts = {each["id"]: deliverable(each) for each in phase["outputs"]}
         results = ("--results", json.dumps(texts))
         printed.append(at.run("submit", "slow", phase["id"], *results, *who))
         assert at.exit_code == 0, at.stderr
@@ -300,6 +298,14 @@ def test_an_agent_that_gives_its_name_gets_each_prompt_shortened_to_what_is_new(
     assert not any("\n## Rules\n" in each or "Why is it slow?" in each for each in following)
 
 
+def test_a_project_that_its_records_would_break_is_warned_each_time(terminal: Terminal) -> None:
+    (terminal.folder / "pyproject.toml").write_text('[project]\nname = "shop"\n')
+    (terminal.folder / "shop.py").touch()
+
+    for _ in range(2):
+        assert 'py-modules = ["shop"] under [tool.setuptools]' in terminal.run("init")
+
+
 def test_a_session_that_its_environment_names_is_recognised(
     at_project: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,7 +313,7 @@ def test_a_session_that_its_environment_names_is_recognised(
     monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "one")
     begun = at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow")
     question = {"question": "## Question\nWhy?\n## Criteria\nms\n## Method\nrun\n" + "a b " * 90}
-    findings = {"findings": "## Findings\nF1\n## Sources\nF1\n" + "a b " * 120}
+    findings = {"findings": "## Findings\nF1\n## Sources\nS1\n" + "a b " * 120}
     same = at_project.run("submit", "slow", "question", "--results", json.dumps(question))
     monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "two")
     another = at_project.run("submit", "slow", "explore", "--results", json.dumps(findings))
@@ -361,10 +367,7 @@ def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
     status = at_project.run("status", "slow", "--full")
     phases = at_project.answer("status", "slow")["phases"]
     while (phase := at_project.answer("status", "slow")["phase"]) is not None:
-        texts = {
-            output["id"]: "\nF1\n".join(output["must_contain"]) + "\nF1 " * 200
-            for output in phase["outputs"]
-        }
+        texts = {each["id"]: deliverable(each) for each in phase["outputs"]}
         ended = at_project.run("submit", "slow", phase["id"], "--results", json.dumps(texts))
         assert at_project.exit_code == 0, at_project.stderr
 
