@@ -3,7 +3,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check installation conformance bundle soak mutants bench lock docs format clean FORCE
+.PHONY: help demo test check installation conformance bundle agents soak mutants bench lock docs \
+	format clean FORCE
 
 # The caller's shell decides where packages come from, not what is installed nor how it runs.
 SOURCES := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
@@ -73,6 +74,10 @@ conformance: $(STAMP) ## Run the protocol's own suites and its inspector against
 # Needs the same, and what it installs is kept in the same cache.
 bundle: $(STAMP) ## Build the MCPB bundle in dist/, and prove that it starts
 	$(PY) -m tools.bundle
+
+# So does this; CDE_AGENTS=claude-code,codex names programs.
+agents: $(STAMP) ## Drive real agent programs through features, by a scripted model
+	$(PY) -m tools.agents
 
 # Each soak takes a new seed; the one that a failure names replays it.
 soak: SEED := $(or $(CDE_SIMULATION_SEED),$(shell date +%s))
