@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from cde_orchestrator.application.task_views import tasks_words
@@ -106,16 +106,19 @@ def proof_remarks(reply: SubmitReply) -> list[str]:
         seen = f"{_counted(proof['tests'], 'test')}, {_counted(proof['runs'], 'run')}"
         remarks.append(f"Criteria proven: {proven} ({seen}){waived}.")
         remarks += [f"Note: {plain(note)}." for note in proof["notes"]]
-        remarks += [f"{each}." for each in seen_lines(proof)]
+        remarks += [f"{each}." for each in seen_lines(proof["sees"])]
     if record := reply.get("record"):
         remarks.append(f"What was proven is in {plain(record)}: commit it.")
     return remarks
 
 
-def seen_lines(proof: ProofView) -> list[str]:
-    """Which changed places the proofs of each criterion see, for people and agents."""
+def seen_lines(sees: Mapping[str, Sequence[str]]) -> list[str]:
+    """Which changed places the proofs of each criterion see, for people and agents.
+
+    ``sees`` has the places by criterion; criteria with the same places are one line.
+    """
     alike: dict[str, list[str]] = {}
-    for key, places in proof["sees"].items():
+    for key, places in sees.items():
         alike.setdefault(places_in_words(places), []).append(plain(key))
     lines = [
         f"{', '.join(keys)} {'sees' if len(keys) == 1 else 'see'} {words}"

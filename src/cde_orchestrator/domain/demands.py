@@ -9,7 +9,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.path_patterns import matches_any
 from cde_orchestrator.domain.workflow import Handler, Workflow
 
-NOBODY = "approved by nobody: the workflow has no phase of a person"
+NOBODY = "no approval is asked for: the workflow has no phase of a person"
 UNKNOWN = "nothing is said of what the workflow demanded, nor of who approved it"
 CHANNELS: Mapping[str, str] = {
     "terminal": "at a terminal",

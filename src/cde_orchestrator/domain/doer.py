@@ -61,12 +61,15 @@ class Doer:
     def is_same(self, other: Doer) -> bool | None:
         """Whether it is the same agent in the same session, as far as that is known.
 
-        None where one of them gave itself its name, and the other did not.
+        None where one of them gave itself its name, and the other did not, or both did so in one
+        session.
         """
         if self._is_recognised != other._is_recognised:
             return None
-        sessions = {self.session, other.session} - {""}
-        return self.agent == other.agent and len(sessions) < 2
+        if self.agent == other.agent:
+            return len({self.session, other.session} - {""}) < 2
+        is_one = bool(self.session) and self.session == other.session
+        return None if is_one and not self._is_recognised else False
 
     @property
     def _is_recognised(self) -> bool:

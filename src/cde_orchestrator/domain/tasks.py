@@ -92,9 +92,10 @@ def tasks_in(lines: list[Line]) -> list[Task]:
 
 
 def unnamed(text: str, files: Sequence[str], criteria: Sequence[str]) -> list[str]:
-    """The files and criteria of a task that its text does not name."""
-    named = {*_files_in(text), *CRITERION.named_in(text)}
-    return [each for each in [*files, *criteria] if each not in named]
+    """The files of a task that its text does not name, and its criteria unless it names all."""
+    named = {*CRITERION.named_in(text)}
+    files = [each for each in files if each not in {*_files_in(text)}]
+    return [*files, *(() if named.issuperset(criteria) else criteria)]
 
 
 def ticks_in(lines: list[Line], known: Collection[str]) -> Mapping[str, bool]:

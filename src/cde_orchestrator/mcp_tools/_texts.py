@@ -185,7 +185,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
     if reply["standing"] is not None:
         lines.append(f"Its criteria: {verdict_line(reply['standing'])}.")
     if reply["proof"] is not None:
-        lines += [f"{each}." for each in seen_lines(reply["proof"])]
+        lines += [f"{each}." for each in seen_lines(reply["proof"]["sees"])]
     lines += [f"{plain(each)}." for each in reply["approved_by"]]
     if reply["difference"] is not None:
         lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")

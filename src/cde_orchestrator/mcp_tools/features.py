@@ -178,7 +178,8 @@ def cde_saveProgress(  # noqa: N802
     said = f"Tasks noted in phase {phase_id}."
     if answer["saved"] is not None:  # the caller has what it saved; the answer only confirms it
         answer["saved"]["data"] = None
-        said = f"Saved in phase {phase_id}; {answer['kept']} entries are kept."
+        kept = "entry is" if answer["kept"] == 1 else "entries are"
+        said = f"Saved in phase {phase_id}; {answer['kept']} {kept} kept."
     text = f"{said} {tasks_words(answer['tasks'])}".strip()
     return reply(answer, text, _whole(answer), _next.after_progress(answer, phase_id))
 

@@ -109,7 +109,7 @@ def test_a_workflow_that_demands_less_than_the_packaged_one_is_told_by_verify(
     assert weaker.startswith("demanded less than the packaged workflow 'standard-approved': ")
     assert "no phase approve-spec" in weaker
     shown = bench.words("verify")
-    assert "approved by nobody: the workflow has no phase of a person" in shown
-    assert "approved by nobody: the workflow has no phase of a person" in bench.words(
+    assert "no approval is asked for: the workflow has no phase of a person" in shown
+    assert "no approval is asked for: the workflow has no phase of a person" in bench.words(
         "status", "discount"
     )

@@ -151,7 +151,7 @@ def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
     if reply["standing"] is not None:
         rows.append(("Criteria", clean(verdict_line(reply["standing"]))))
     if reply["proof"] is not None:
-        rows += [("", clean(each)) for each in seen_lines(reply["proof"])]
+        rows += [("", clean(each)) for each in seen_lines(reply["proof"]["sees"])]
         rows += [("Note", clean(note)) for note in reply["proof"]["notes"]]
     rows += [("Approval", clean(each)) for each in reply["approved_by"]]
     return facts(rows) if rows else None

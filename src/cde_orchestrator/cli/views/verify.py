@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cde_orchestrator import __version__
-from cde_orchestrator.application.proof_views import places_in_words
+from cde_orchestrator.application.proof_views import seen_lines
 from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.application.proofs.verification import Verdict
 from cde_orchestrator.application.proofs.verify_features import (
@@ -49,9 +49,8 @@ def verified(reply: VerifyReply, _look: RenderTarget) -> RenderableType:
         for criterion in feature["criteria"]:
             line = _line(criterion["verdict"], criterion["id"], criterion["reason"])
             lines.append(Text.assemble(_INDENT, line))
-            if criterion["sees"]:
-                seen = f"{_INDENT * 2}sees {clean(places_in_words(criterion['sees']))}"
-                lines.append(Text(seen, "dim"))
+        sees = {each["id"]: each["sees"] for each in feature["criteria"] if each["sees"]}
+        lines += [Text(f"{_INDENT}{clean(seen)}", "dim") for seen in seen_lines(sees)]
         lines += [Text(f"{_INDENT}{clean(remark)}", "dim") for remark in _remarks(feature)]
     return Group(*lines)
 

@@ -112,7 +112,7 @@ async function showDecision({ phase, feature }) {
 
 function decision({ approval, form, feature }) {
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file")));
-  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more lines in the file]` : ""))))));
+  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
   const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
   const problem = element("p", { class: "problem", role: "alert" });

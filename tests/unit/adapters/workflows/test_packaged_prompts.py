@@ -138,6 +138,16 @@ def test_who_knows_the_feature_is_given_what_is_new(
     assert "\n\n\n" not in prompt
 
 
+def test_proofs_of_a_runner_without_a_form_of_its_own_are_explained(tmp_path: Path) -> None:
+    """As of a command of the project's own that writes a JUnit file, or where none is known."""
+    for workflow, phase in packaged_phases():
+        variables = variables_of(workflow, phase, full=True)
+        variables["proof"] = {**variables["proof"], "forms": {}}
+        prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+        shown = "\nAC1: FILE::is_charged\nAC2: [FILE::is_refused, FILE::is_expired]\n" in prompt
+        assert shown is (phase.proves is not None)
+
+
 @pytest.mark.parametrize(
     ("workflow", "phase"), packaged_phases(), ids=lambda each: str(getattr(each, "id", each))
 )
@@ -218,16 +228,16 @@ def test_how_checks_ended_is_said_where_code_is_changed_proven_or_checked(
         variables["phase"]["check"] = check
         prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
         assert (str(BEFORE["words"]) in prompt) is concerned
-        assert ("Say it to the person now" in prompt) is concerned
-        assert ("A later phase is refused" in prompt) is concerned
+        assert ("say it to the person now" in prompt) is concerned
+        assert ("Unless that has changed since, a later phase is refused" in prompt) is concerned
         own = {**variables, "baseline": [{**BEFORE, "here": True}]}
         prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, own)
-        assert ("This phase is refused" in prompt) is concerned
+        assert ("Unless that has changed since, this phase is refused" in prompt) is concerned
 
     passed = {**variables, "baseline": [{**BEFORE, "outcome": "passed", "words": "It passed."}]}
     prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, passed)
     assert "It passed." in prompt
-    assert "Say it to the person now" not in prompt
+    assert "say it to the person now" not in prompt
     assert "Attempts are limited" not in prompt
 
 

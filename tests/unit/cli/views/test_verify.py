@@ -69,10 +69,8 @@ def test_people_are_shown_what_proofs_see_and_who_approved() -> None:
     console.print(verified(REPLY, RenderTarget(terminal=False)))
     lines = [line.rstrip() for line in console.export_text().splitlines()]
 
-    assert lines[1:3] == [
-        "  ✓ AC1 proven",
-        "    sees at least one of shop/pay.py: fee, Card.charge",
-    ]
+    assert lines[1] == "  ✓ AC1 proven"
+    assert "  AC1 sees at least one of shop/pay.py: fee, Card.charge" in lines
     assert "  as the record claims: review approved by ada@desk at a terminal" in lines
 
 
