@@ -546,6 +546,7 @@ class World:
             "proving": self.proofs.proving,
             "rendering": self.rendering,
             "places": lambda feature: (self.outputs, sources),
+            "standing": Standing(kind="trusted"),
             "sources": sources,
         }
         fakes = {**vars(self), **composed, **others}

@@ -21,9 +21,7 @@ from cde_orchestrator.infrastructure.system.viewing import considering
 if TYPE_CHECKING:
     from cde_orchestrator.adapters.git.worktrees import GitWorktrees
     from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-    from cde_orchestrator.adapters.repositories.postgres.repository import (
-        PostgresProjectRepository,
-    )
+    from cde_orchestrator.adapters.repositories.postgres import repository as postgres
     from cde_orchestrator.application.checks.baselines import Baselines
     from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
     from cde_orchestrator.application.features.phase_prompt import PhasePrompts
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.ports import core
     from cde_orchestrator.application.ports.agents import Agents
     from cde_orchestrator.application.ports.clients import ClientPrograms
+    from cde_orchestrator.application.ports.commits import Commits
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.application.projects.trust_commands import ProjectCommands
     from cde_orchestrator.application.proofs.proving import Proving
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.domain.exceptions import CDEError
     from cde_orchestrator.domain.project import Project
     from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
-    from cde_orchestrator.infrastructure.monitoring.health.probes import Facts, ProjectChecks
+    from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 
 
 class ProjectPorts:
@@ -107,9 +106,8 @@ class ProjectPorts:
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the ports are not used afterwards."""
-        asked = "health" in vars(self)  # or else what was counted is left, which loads less
-        if asked or not self._meter.leave(self.home / FOLDER, self.clock()):
-            self.health.close()
+        if "health" in vars(self) or not self._meter.leave(self.home / FOLDER, self.clock()):
+            self.health.close()  # or else what was counted is left, which loads less
         for name in {"repository", "files_repository"} & vars(self).keys():
             getattr(self, name).close()
 
@@ -119,7 +117,7 @@ class ProjectPorts:
         return home_of(self.root)
 
     @MadeOnce
-    def repository(self) -> FilesystemProjectRepository | PostgresProjectRepository:
+    def repository(self) -> FilesystemProjectRepository | postgres.PostgresProjectRepository:
         """Where the state is kept."""
         if self._settings.state_url:
             return self._database(self.breakers)
@@ -285,6 +283,13 @@ class ProjectPorts:
 
         return GitVersionControl(self.breakers)
 
+    @property
+    def commits(self) -> Commits:
+        """What commits with the person's own git."""
+        from cde_orchestrator.adapters.git.commits import GitCommits
+
+        return GitCommits(self.breakers)
+
     @MadeOnce
     def proving(self) -> Proving:
         """What proves criteria."""
@@ -345,7 +350,8 @@ class ProjectPorts:
         """What watches the project."""
         from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 
-        world = (self.root, self._meter, self._settings, self._facts)
+        facts = lambda: self._project_checks.facts()  # noqa: E731, PLW0108 - once it is asked for
+        world = (self.root, self._meter, self._settings, facts)
         return HealthMonitor(*world, notifiers=self._notified)
 
     @property
@@ -366,9 +372,6 @@ class ProjectPorts:
             settings = self._settings if self.standing.acts else load_settings(self.root)
             return outward_commands(self.root, settings)
 
-    def _facts(self) -> Facts:
-        return self._project_checks.facts()
-
     @MadeOnce
     def _project_checks(self) -> ProjectChecks:
         from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
@@ -386,7 +389,7 @@ class ProjectPorts:
 
         return configured_notifiers(self.root, self._settings, self.breakers, self.trust)
 
-    def _database(self, breakers: BreakerRegistry | None) -> PostgresProjectRepository:
+    def _database(self, breakers: BreakerRegistry | None) -> postgres.PostgresProjectRepository:
         """The state in a database; E314, that of the settings cannot be used."""
         from cde_orchestrator.adapters.repositories.database import database_of
 

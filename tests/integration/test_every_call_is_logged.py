@@ -92,6 +92,8 @@ COMMANDS: dict[str, list[str]] = {
     "submit": ["login", "define"],
     "status": ["login"],
     "list": [],
+    "report": ["login"],
+    "finish": ["login", "--yes"],
     "save": ["login", "Half"],
     "resume": ["login"],
     "grow": ["login", "standard-approved"],
@@ -102,7 +104,9 @@ COMMANDS: dict[str, list[str]] = {
     "check run": [],
     "check set": ["--phase", "none", "--", "true"],
     "verify": [],
+    "edit": ["login", "--goal", "Add a login page"],
     "close": ["login", "cancelled", "--reason", "Enough"],
+    "reopen": ["login", "--reason", "Wanted"],
     "trust": ["--list"],
     "run": ["login", "--agent", "nobody"],
     "agents list": [],
@@ -120,7 +124,7 @@ UNLOGGED = {"hook": "a client calls it again and again, and waits for it"}
 REFUSED = {
     *("start", "submit"),  # the project is archived; no results are given
     *("errors show", "logs trace", "run", "agents test", "agents trust", "health reset-breaker"),
-    *("state leave", "state move", "approve", "waive", "verify", "check set"),
+    *("state leave", "state move", "approve", "waive", "verify", "check set", "finish"),
 }
 """Commands that end with 1: most ask for what does not exist."""
 CURSOR = {"cursor": 5}
@@ -170,6 +174,10 @@ PAGES: dict[str, tuple[str, str | None]] = {
     "/errors/{code}": ("/errors/E101", "/errors/none"),
     "/dashboard": ("/dashboard", None),
     "/dashboard/features/{feature}": ("/dashboard/features/login", None),
+    "/dashboard/features/{feature}/report": (
+        "/dashboard/features/login/report",
+        "/dashboard/features/none/report",
+    ),
     "/{path:path}": ("/errors/", "/nothing"),
     "/dashboard/decisions/{feature}": ("/dashboard/decisions/login", None),  # nothing waits
 }
@@ -409,7 +417,7 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
         await http.get("/health")  # by now the line of the one before is written
     assert answer.json()["error"]["correlation_id"] == "no-page"
     for number, (_, refused) in enumerate(PAGES.values()):
-        assert_called(project, f"sent-{number}", refused=number >= 4)
+        assert_called(project, f"sent-{number}", refused=number >= 5)
         if refused is not None:
             assert_called(project, f"refused-{number}", refused=True)
     for called in ("bad-span", "bad-format", "bad-method", "bad-probe", "bad-message"):

@@ -153,7 +153,7 @@ async def test_six_phases_in_one_connection_are_little_to_read(repository: Path,
         read.texts.clear()
         await _walk(read, repository)
 
-    assert f"Feature {NAME} is completed.\n\nNext: " in read.texts[-1]
+    assert f"Feature {NAME} is completed. Made in " in read.texts[-1]
     lengths = [len(text) for text in read.texts]
     assert sum(lengths) <= 20_000, lengths
     assert sum(text.count(NAME) for text in read.texts) <= 40
@@ -214,7 +214,7 @@ def test_six_phases_of_commands_are_little_to_read_for_an_agent_with_a_name(
 ) -> None:
     texts = _walk_by_commands(repository, "--agent", "ann")
 
-    assert texts[-1].endswith("is completed\n")
+    assert " is completed\n  Made in " in texts[-1]
     assert sum(map(len, texts)) <= 20_000, [len(text) for text in texts]
     for text in texts[1:-1]:
         assert CRITERIA[0] not in text

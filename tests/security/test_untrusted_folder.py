@@ -81,8 +81,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "resume": ("login",),
     "grow": ("login",),
     "close": ("login", "cancelled", "--reason", "No"),
+    "edit": ("login", "--goal", "Other"),
+    "reopen": ("login", "--reason", "No"),
     "rollback": ("login", "reproduce", "--reason", "No"),
-    "approve": ("login",),
+    **dict.fromkeys(("approve", "report", "finish"), ("login",)),
     "waive": ("login", "AC1", "--reason", "No"),
     **dict.fromkeys(("check", "check run"), ()),
     "check set": ("--", "true"),
@@ -96,9 +98,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "connect": ("vscode", "--yes"),
 }
 CHANGING = {
-    *("state move", "state leave", "state salvage", "connect"),
+    *("state move", "state leave", "state salvage", "connect", "finish", "check set"),
     *("submit", "save", "resume", "close", "rollback", "run", "agents trust", "alerts test"),
-    *("health reset-breaker", "doctor", "approve", "verify", "check run", "grow", "check set"),
+    *("health reset-breaker", "doctor", "approve", "verify", "check run", "grow", "edit"),
+    "reopen",
     *("init", "project activate", "project archive", "state restore", "state compact", "start"),
 }
 NOT_YET_THERE = (".cde/prompts/new.md", ".cde/rules.md")

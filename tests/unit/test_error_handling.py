@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.errors.approval_messages import APPROVAL_MESSAGES
 from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
+from cde_orchestrator.domain.errors.finish_messages import FINISH_MESSAGES
 from cde_orchestrator.domain.errors.growth_messages import GROWTH_MESSAGES
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
@@ -65,6 +66,7 @@ CATALOGUES: list[tuple[type[CDEError], Mapping[str, Any]]] = [
     (FeatureError, PROOF_MESSAGES),
     (FeatureError, APPROVAL_MESSAGES),
     (FeatureError, GROWTH_MESSAGES),
+    (FeatureError, FINISH_MESSAGES),
     (StateError, STATE_MESSAGES),
     (ValidationError, VALIDATION_MESSAGES),
     (CDESystemError, SYSTEM_MESSAGES),

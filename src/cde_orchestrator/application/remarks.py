@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from cde_orchestrator.application.made_views import made_words
 from cde_orchestrator.application.related_views import related_words
 from cde_orchestrator.application.views import SentBackView, SharedView, StartReply, SubmitReply
 from cde_orchestrator.domain.clock import to_the_second
@@ -57,6 +61,18 @@ def repeated_words(reply: SubmitReply) -> str:
         f"Phase {plain(accepted['id'])} was accepted before, at {at}; nothing was checked now, and "
         f"{where}."
     )
+
+
+def ending_remarks(reply: Mapping[str, Any]) -> list[str]:
+    """What a completed feature made, and what a person does next, for agents."""
+    made, name = reply.get("made"), plain(reply["feature"]["name"])
+    if made is None:
+        return []
+    words = made_words(made, names=False)
+    following = (
+        f"commits it with `cde finish {name}`; `cde report {name}` is for whoever reviews it"
+    )
+    return [f"{words[:1].upper()}{words[1:]}.", f"Next, a person {following}."]
 
 
 def sent_back_words(sent: SentBackView) -> str:

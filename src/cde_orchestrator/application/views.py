@@ -12,6 +12,8 @@ from typing import Any, NotRequired, TypedDict, TypeVar, cast
 from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.checks.trial_views import TrialView
 from cde_orchestrator.application.fit_views import FitView
+from cde_orchestrator.application.gate_views import AttemptView
+from cde_orchestrator.application.made_views import MadeView
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
 from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.application.related_views import RelatedView
@@ -106,9 +108,10 @@ class PhaseRecordView(TypedDict):
 
 
 class ClaimView(TypedDict):
-    """Who works on a feature, and until when unless renewed."""
+    """Who works on a feature, since when, and until when unless renewed."""
 
     agent: str
+    since: str
     until: str
     taken_from: str | None
 
@@ -186,13 +189,14 @@ class FeatureRow(FeatureHead):
 class FeatureReply(TypedDict):
     """A feature and the phase to work on next; None when it is completed.
 
-    ``open_features`` is there once it is closed: how many others are open.
+    Once it is closed ``open_features`` says how many others are open, ``made`` what it made.
     """
 
     project: ProjectView
     feature: FeatureView
     phase: PhaseView | None
     open_features: NotRequired[int]
+    made: NotRequired[MadeView]
 
 
 class SharedView(TypedDict):
@@ -283,9 +287,8 @@ class FeatureStatusReply(FeatureReply):
     """A feature with all its phases, how much it changed, and what was proven of it.
 
     ``standing`` is None while it is not completed; ``approved_by`` says by whom it was, then.
-    ``baseline`` is how its checks and runners of tests ended before the work, and whether one
-    waits for a person; empty once it is closed. ``running`` is there while a submission's check
-    runs.
+    ``baseline`` is how its checks and runners of tests ended before the work, empty once it is
+    closed. ``running`` is there while a submission's check runs.
     """
 
     phases: list[PhaseRecordView]
@@ -299,9 +302,10 @@ class FeatureStatusReply(FeatureReply):
 
 
 class FeatureDetailReply(FeatureStatusReply):
-    """A feature with everything that is known of it."""
+    """A feature with everything that is known of it; ``attempt`` is None once it is closed."""
 
     goal: str
+    attempt: AttemptView | None
     claim: ClaimView | None
     closing: dict[str, str] | None
     branch: str | None

@@ -36,10 +36,14 @@ _FEATURES = {
     "waive": "Let a criterion count without a proof, or take that back: show it, and ask.",
     "status": "Show a feature's status; without a feature, the project and its open features.",
     "list": "List features, newest first.",
+    "finish": "Commit exactly the files of a completed feature, and offer them as a pull request.",
+    "report": "Report a feature for its review, as Markdown for a pull request.",
     "save": "Save progress in the current phase, for whoever resumes it.",
     "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
     "grow": "Let a feature continue in a larger workflow, with what it has.",
     "close": "Close a feature without finishing it; its files are kept.",
+    "reopen": "Reopen a failed, cancelled or completed feature.",
+    "edit": "Change the goal or the name of an open feature.",
     "rollback": "Start an earlier phase again, with the outputs as they were then.",
     "verify": "Prove completed features again from what is committed; exit code 1 if one is not "
     "proven.",
@@ -60,7 +64,7 @@ _MODULES = {
     "explain": "errors",
     "run": "runs",
     **dict.fromkeys(("start", "submit", "status", "list"), "features"),
-    **dict.fromkeys(("save", "resume", "grow", "close", "rollback"), "resume"),
+    **dict.fromkeys(("save", "resume", "grow", "close", "reopen", "edit", "rollback"), "resume"),
 }
 LISTED = {
     name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)

@@ -12,7 +12,7 @@ from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules
 FEATURES_KEPT = 100
 
 _Who = tuple[str, str, str | None]
-_Where = tuple[str | None, int, str]
+_Where = tuple[str, str | None, int, str]
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def _who(caller: Caller) -> _Who:
 
 
 def _where(feature: Feature) -> _Where:
-    """The phase and its attempt; a rollback, or another one's submission, makes it another."""
+    """Goal, phase and attempt; an edit, a rollback or another one's submission makes it another."""
     record = feature.phases.get(feature.current_phase or "")
     begun = record.started_at if record else None
-    return feature.current_phase, record.attempts if record else 0, str(begun)
+    return feature.prompt, feature.current_phase, record.attempts if record else 0, str(begun)

@@ -264,18 +264,18 @@ class Feature:
         self._close(outcome, reason, by, now)
         log.info("feature_closed", operation="close", feature_id=self.id, outcome=outcome)
 
-    def reopen(self, workflow: Workflow, now: datetime) -> bool:
-        """Take a failed feature back to the phase that failed.
+    def reopen(self, workflow: Workflow, now: datetime, *, cancelled: bool = False) -> bool:
+        """Take a failed feature back to the phase that failed, or a ``cancelled`` one to its own.
 
         Returns:
-            Whether it was failed; an open or completed feature stays as it is.
+            Whether it was closed so; an open or completed feature stays as it is.
 
         Raises:
-            FeatureError: E105, it was cancelled.
+            FeatureError: E105, it was cancelled, and that is not meant.
         """
-        if self.status == CANCELLED:
+        if self.status == CANCELLED and not cancelled:
             raise FeatureError.of("E105", feature=self.name, status=self.status)
-        if self.status != FAILED:
+        if self.status not in {FAILED, CANCELLED}:
             return False
         phase = workflow.find(self.current_phase or "") or workflow.first
         self._enter(phase, now)
@@ -326,6 +326,11 @@ class Feature:
         self.phases, self.workflow_type, self.workflow_digest = records, workflow.id, digest
         self._enter(workflow.first, now)
         return sorted((each for record in left for each in record.saved()), key=lambda it: it.at)
+
+    def edit(self, goal: str, name: str, now: datetime) -> None:
+        """Give it another goal and another name; whoever had its prompt gets it in full again."""
+        self.prompt, self.name, self.updated_at = goal, name, now
+        self.phases[self.current_phase or ""].given = ""
 
     def note(self, event: str, **facts: Any) -> None:
         """Keep what happened to the feature, the newest events alone."""

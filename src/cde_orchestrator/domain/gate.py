@@ -347,6 +347,12 @@ def verdict_words(text: str) -> str:
     return " ".join(text.strip(" \t*_`").rstrip(".").rstrip("*_`").split()).casefold()
 
 
+def said_verdict(text: str) -> str:
+    """What the first verdict of a Markdown text says; empty where it has none."""
+    found = _verdicts(text, markdown.read(text))
+    return verdict_words(found[0][2]) if found else ""
+
+
 def _passing(output: Output) -> set[str]:
     return {verdict_words(each) for each in output.verdict}
 

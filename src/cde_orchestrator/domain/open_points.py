@@ -33,7 +33,7 @@ _NOTHING = re.compile(
 """Nothing, where a point or its first part says no more."""
 
 
-def open_points(text: str) -> list[str]:
+def open_points(text: str, most: int = SHOWN) -> list[str]:
     """The points of a review that are not marked as done, each in a line.
 
     A point is an item of a list, a row of a table, or a paragraph. It is done where its box is
@@ -47,7 +47,7 @@ def open_points(text: str) -> list[str]:
         for index in known.get(f"## {heading}", ())[:1]:
             points = (each for each in _points(markdown.section(lines, index)) if _is_open(each))
             found += [_shown(each) for each in points]
-    return [*dict.fromkeys(each for each in found if each)][:SHOWN]
+    return [*dict.fromkeys(each for each in found if each)][:most]
 
 
 def _points(lines: list[Line]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import noteworthy
@@ -15,6 +15,7 @@ from cde_orchestrator.application.projects.onboard_project import proof_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.remarks import (
+    ending_remarks,
     repeated_words,
     sent_back_words,
     start_remarks,
@@ -100,7 +101,8 @@ def work(reply: FeatureReply, done: str) -> str:
     """What was done, and the phase to work on next with its prompt."""
     feature, phase = reply["feature"], reply["phase"]
     if phase is None:
-        return f"{done} Feature {feature['name']} is {feature['status']}.".lstrip()
+        ended = f"{done} Feature {feature['name']} is {feature['status']}."
+        return " ".join([ended.lstrip(), *ending_remarks(cast("Mapping[str, Any]", reply))])
     prompt, is_persons = phase["prompt"], phase["handler"] == "human_input"
     if _SUBMIT in prompt and not is_persons:  # which says all that an assignment would
         return f"{done} Work on phase {phase['id']}.\n\n{prompt}"
@@ -147,7 +149,9 @@ def accepted(reply: SubmitReply) -> str:
         return work(reply, " ".join([sent_back_words(reply["sent_back"]), *submit_remarks(reply)]))
     if "repeated" in reply:
         words = " ".join([repeated_words(reply), *submit_remarks(reply)])
-        return work(reply, words) if reply["phase"] else words
+        if reply["phase"] is None:
+            return " ".join([words, *ending_remarks(cast("Mapping[str, Any]", reply))])
+        return work(reply, words)
     done = [f"Phase {reply['accepted']['id']} accepted.", *proof_remarks(reply)]
     if "reader" in reply["accepted"]:
         who = plain(reply["accepted"]["reader"]["words"])
@@ -201,7 +205,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
         lines += ["Tasks:", *task_lines(reply["tasks"])]
     lines += noteworthy(reply["baseline"])
     lines += _running_lines(reply)
-    lines += _detail_lines(reply)
+    lines += [*ending_remarks(cast("Mapping[str, Any]", reply)), *_detail_lines(reply)]
     if phase is not None:
         problem = phase.get("problem")
         prompt = phase["prompt"] if problem is None else f"It has no prompt: {problem}"

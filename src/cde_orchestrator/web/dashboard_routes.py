@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from cde_orchestrator.application.features.report_feature import ReportFeature, ReportReply
+from cde_orchestrator.application.features.report_markdown import report_markdown
 from cde_orchestrator.application.logs.error_reports import ShowErrorReport
 from cde_orchestrator.application.monitoring.show_dashboard import (
     GetPulse,
@@ -45,6 +47,7 @@ class Dashboard:
         return [
             Route("/dashboard", partial(served, "dashboard.html")),
             Route("/dashboard/features/{feature}", partial(served, "feature.html")),
+            Route("/dashboard/features/{feature}/report", self._report),
             Route("/dashboard/data", partial(self._answer, _everything)),
             Route("/dashboard/data/features/{feature}", partial(self._answer, _one_feature)),
             Route("/dashboard/data/errors/{report}", partial(self._answer, _one_report)),
@@ -58,9 +61,18 @@ class Dashboard:
             self._live.messages(self._mark), headers=headers, media_type="text/event-stream"
         )
 
-    async def _answer(self, asked: Callable[[Request], UseCase[Any]], request: Request) -> Response:
+    async def _report(self, request: Request) -> Response:
+        """The feature's report as Markdown, for people and their pull requests."""
+        return await self._answer(_report_of, request, _as_markdown)
+
+    async def _answer(
+        self,
+        asked: Callable[[Request], UseCase[Any]],
+        request: Request,
+        shown: Callable[[Any], Response] = data,
+    ) -> Response:
         try:
-            return data(await run_in_threadpool(self._handle, asked(request)))
+            return shown(await run_in_threadpool(self._handle, asked(request)))
         except CDEError as error:
             if error.code in NOT_FOUND:
                 return failure(request, error, 404)
@@ -81,6 +93,15 @@ def _everything(request: Request) -> UseCase[Any]:
 def _one_feature(request: Request) -> UseCase[Any]:
     known = request.query_params.get("known")
     return ShowFeature(feature_id=request.path_params["feature"], known=known)
+
+
+def _report_of(request: Request) -> UseCase[Any]:
+    return ReportFeature(feature_id=request.path_params["feature"])
+
+
+def _as_markdown(reply: ReportReply) -> Response:
+    headers = {**HEADERS, "Cache-Control": "no-store"}
+    return Response(report_markdown(reply), headers=headers, media_type="text/markdown")
 
 
 def _one_report(request: Request) -> UseCase[Any]:

@@ -30,6 +30,7 @@ from cde_orchestrator.application.ports.checks import (
     VersionControl,
 )
 from cde_orchestrator.application.ports.clients import ClientPrograms
+from cde_orchestrator.application.ports.commits import Commits
 from cde_orchestrator.application.ports.core import (
     Doctor,
     ErrorReports,
@@ -92,6 +93,7 @@ PORTS: Mapping[str, Any] = {
     "clock": Clock,
     "agents": Agents,
     "clients": ClientPrograms,
+    "commits": Commits,
     "breakers": Breakers,
     "health": Health,
     "commands": ProjectCommands,
@@ -101,11 +103,12 @@ PORTS: Mapping[str, Any] = {
 
 NAMES = """
     approve_phase close_feature compact_state connect_client diagnose diff_states
-    disconnect_client export_state expose_metrics fail_phase find_feature follow_logs get_assignment
-    get_feature_status get_health get_project_info get_pulse get_trusted_agents grow_feature
-    install_merge_driver leave_fork list_agents list_alerts list_backups list_breakers
-    list_changes list_clients list_error_reports list_features list_slow_operations move_state
-    move_work onboard_project read_logs record_agent_run reset_breaker restore_state
+    disconnect_client edit_feature export_state expose_metrics fail_phase find_feature
+    finish_feature follow_logs get_assignment get_feature_status get_health get_project_info
+    get_pulse get_trusted_agents grow_feature install_merge_driver leave_fork list_agents
+    list_alerts list_backups list_breakers list_changes list_clients list_error_reports
+    list_features list_slow_operations move_state move_work onboard_project open_pull_request
+    read_logs record_agent_run reopen_feature report_feature reset_breaker restore_state
     resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress send_back
     set_check set_project_status show_approval show_baseline show_checks show_client_entry
     show_criterion show_dashboard show_error_report show_feature show_output show_workflows

@@ -119,6 +119,15 @@ def test_what_the_pages_show_is_json(client: TestClient) -> None:
     assert same["changes"] is None
 
 
+def test_the_report_of_a_feature_is_markdown(client: TestClient) -> None:
+    report = client.get("/dashboard/features/login/report")
+
+    assert report.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert report.headers["x-content-type-options"] == "nosniff"
+    assert report.text.startswith("**login** is ")
+    assert client.get("/dashboard/features/nothing/report").status_code == 404
+
+
 def test_an_error_leads_to_its_report(served: ServedProject, client: TestClient) -> None:
     with pytest.raises(CDEError):
         served.handle(StartFeature(prompt="Add login", name="login"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.made_views import made_view
 from cde_orchestrator.application.ports.checks import Callers, TrustStore
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.views import FeatureReply, PhaseView, feature_view, project_view
@@ -125,6 +126,8 @@ class ProjectFeatures:
         }
         if not feature.is_open:
             reply["open_features"] = project.open_features(besides=feature.id)
+        if (made := made_view(feature)) is not None:
+            reply["made"] = made
         return reply
 
 

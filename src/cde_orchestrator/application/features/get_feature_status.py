@@ -11,8 +11,14 @@ from cde_orchestrator.application.features.phase_prompt import (
     PhasePrompts,
     unprompted_view,
 )
+from cde_orchestrator.application.gate_views import attempt_view
+from cde_orchestrator.application.made_views import (
+    difference_view,
+    last_difference,
+    made_view,
+)
 from cde_orchestrator.application.ports.checks import CheckRunner
-from cde_orchestrator.application.proof_views import DifferenceView, proof_view
+from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
 from cde_orchestrator.application.task_views import task_views
 from cde_orchestrator.application.use_case import UseCase
@@ -80,7 +86,7 @@ class GetFeatureStatus(
             "feature": feature_view(feature),
             "phases": [phase_record_view(feature.phases[each.id]) for each in workflow.phases],
             "tasks": task_views(feature, workflow),
-            "difference": _difference(feature, workflow),
+            "difference": difference_view(last_difference(feature)),
             "proof": proof_view(proof_of(feature)),
             "standing": verdict_of(feature, rendering.files, features.root),
             "approved_by": _approved_by(feature, workflow),
@@ -91,6 +97,8 @@ class GetFeatureStatus(
         }
         if (running := checks.running(features.root, feature)) is not None:
             brief["running"] = running
+        if (made := made_view(feature)) is not None:
+            brief["made"] = made
         if not feature.is_open:
             brief["open_features"] = project.open_features(besides=feature.id)
         leases.renew_when_due(feature, features.repository, features.root)
@@ -99,6 +107,7 @@ class GetFeatureStatus(
         return {
             **brief,
             "goal": feature.prompt,
+            "attempt": attempt_view(feature, workflow, features.trust, features.root),
             "claim": leases.view(feature),
             "closing": feature.closing,
             "branch": feature.branch,
@@ -108,13 +117,6 @@ class GetFeatureStatus(
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
         }
-
-
-def _difference(feature: Feature, workflow: Workflow) -> DifferenceView | None:
-    """How much had changed when a phase that asks for it was accepted last."""
-    kept = (feature.phases[phase.id].difference for phase in reversed(workflow.phases))
-    found = next((each for each in kept if each is not None), None)
-    return None if found is None else view_of(DifferenceView, found)
 
 
 def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:

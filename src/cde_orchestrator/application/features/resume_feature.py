@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import field
-from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 from cde_orchestrator.application.checks.running import RunningView
@@ -12,6 +11,7 @@ from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
+from cde_orchestrator.application.gate_views import GateView, gate_view
 from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore
 from cde_orchestrator.application.task_views import TaskView, task_views
 from cde_orchestrator.application.use_case import UseCase
@@ -26,7 +26,7 @@ from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.text import shortened
-from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.domain.workflow import Workflow
 
 PROGRESS_SHOWN = 10
 EXCERPT_LIMIT = 400
@@ -48,26 +48,6 @@ class FinishedPhase(TypedDict):
 
     id: str
     outputs: list[FinishedOutput]
-
-
-class CheckView(TypedDict):
-    """The command that the gate runs; only a trusted one runs."""
-
-    command: list[str]
-    directory: str
-    timeout_seconds: float
-    trusted: bool
-
-
-class GateView(TypedDict):
-    """What a submission must pass: the outputs by id, then the check.
-
-    ``proves`` is the output whose criteria must be proven.
-    """
-
-    outputs: list[str]
-    check: CheckView | None
-    proves: str | None
 
 
 class ResumeReply(FeatureReply):
@@ -139,7 +119,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
             "last_failure": record.last_failure() if record else None,
             "returned": record.returned.summary() if record and record.returned else None,
             "attempts_left": record.attempts_left(workflow.max_attempts) if record else 0,
-            "gate": _gate(phase, workflow, trust, root) if phase else None,
+            "gate": gate_view(phase, workflow, trust, root) if phase else None,
             "claim": leases.view(feature),
             "branch": feature.branch,
         }
@@ -180,19 +160,3 @@ def _progress(feature: Feature, record: PhaseRecord) -> list[ProgressView]:
             break
         shown.insert(0, view)
     return shown
-
-
-def _gate(phase: Phase, workflow: Workflow, trust: TrustStore, root: Path) -> GateView:
-    check = phase.gate_check
-    return {
-        "outputs": [output.id for output in phase.outputs],
-        "check": {
-            "command": list(check.command),
-            "directory": check.directory,
-            "timeout_seconds": check.timeout_seconds,
-            "trusted": trust.trusts(root, check.command_line),
-        }
-        if check
-        else None,
-        "proves": phase.proves if workflow.must_prove(phase) else None,
-    }

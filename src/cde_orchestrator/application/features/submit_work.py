@@ -60,9 +60,8 @@ from cde_orchestrator.domain.trial import known_before
 
 log = get_logger(__name__)
 
-_REASON = 1_000
-_LINES = 40
-"""Lines of a check's output that a refusal shows, the last ones."""
+_REASON, _LINES = 1_000, 40
+"""Characters of a reason, and lines of a check's output, the last ones, that are shown."""
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
@@ -203,8 +202,7 @@ class _Course:
                 _require_passed(examined, check, evidence)
             proof = None
             if to_prove is not None:
-                seen = to_prove.show(self.watch, self.work.trust, self.work.outputs)
-                proof = to_prove, seen
+                proof = to_prove, to_prove.show(self.watch, self.work.trust, self.work.outputs)
         except FeatureError as error:
             self._keep_failure(examined, evidence, kept, error)
             raise
@@ -265,6 +263,8 @@ class _Course:
             reply["base_problem"] = problem
         if record.difference and (others := overlaps(project, feature, record.difference.paths)):
             reply["overlaps"] = others
+        if "made" in head:
+            reply["made"] = head["made"]
         if "open_features" in head:
             reply["open_features"] = head["open_features"]
             if words := unproven_of(found, self.work.outputs):

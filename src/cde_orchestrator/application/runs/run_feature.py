@@ -353,10 +353,13 @@ class FeatureRun:
         )
 
     def _reply(self, assignment: AssignmentReply, outcome: Outcome) -> RunReply:
-        return {
+        reply: RunReply = {
             "project": assignment["project"],
             "feature": assignment["feature"],
             "phase": assignment["phase"],
             "outcome": outcome,
             "phases": list(self.done),
         }
+        if "made" in assignment:
+            reply["made"] = assignment["made"]
+        return reply

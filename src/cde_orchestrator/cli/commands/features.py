@@ -33,6 +33,7 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import feature as view
 from cde_orchestrator.cli.views.project import glance, welcome
 from cde_orchestrator.cli.views.resume import gave_up
+from cde_orchestrator.cli.views.status import feature_status
 from cde_orchestrator.discovery import is_set_up
 from cde_orchestrator.domain.exceptions import FeatureError
 
@@ -237,13 +238,12 @@ def status(
     if feature is None:
         _glance(call)
         return
-    use_case = GetFeatureStatus(
-        feature_id=feature, detail="full" if full else "brief", to_work=prompt or call.as_json
-    )
+    detail = "brief" if prompt or (call.as_json and not full) else "full"
+    use_case = GetFeatureStatus(feature_id=feature, detail=detail, to_work=prompt or call.as_json)
     if prompt:
         _print_prompt(call.ask(use_case))
     else:
-        call.answer(use_case, view.feature_status)
+        call.answer(use_case, partial(feature_status, full))
 
 
 @top_level.command("cde list --status open", "cde list login --waits-for person", name="list")

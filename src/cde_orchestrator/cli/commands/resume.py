@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.edit_feature import EditFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.grow_feature import GrowFeature
+from cde_orchestrator.application.features.reopen_feature import ReopenFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -18,11 +20,12 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.options import (
     AgentOption,
     FeatureArgument,
+    OpenFeatureArgument,
     ReasonOption,
     TakeoverOption,
     TheOpenFeature,
 )
-from cde_orchestrator.cli.views.resume import closed, grown, resumed, rolled_back, saved
+from cde_orchestrator.cli.views.resume import closed, edited, grown, resumed, rolled_back, saved
 from cde_orchestrator.domain.feature import CANCELLED
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.workflow import STANDARD
@@ -137,6 +140,65 @@ def close(
         takeover=takeover,
     )
     call.answer(use_case, closed)
+
+
+@top_level.command("cde reopen add-a-login-page --reason 'Wanted after all'")
+def reopen(
+    call: Call,
+    feature: FeatureArgument,
+    to_phase: Annotated[
+        str | None,
+        typer.Argument(
+            help="The phase to start again. Default: where it was closed; of a completed "
+            "feature the last one."
+        ),
+    ] = None,
+    reason: ReasonOption = None,
+    agent: AgentOption = None,
+) -> None:
+    """Reopen a failed, cancelled or completed feature.
+
+    A completed one is rolled back, and so is one that is reopened at a phase of your choice.
+    """
+    use_case = ReopenFeature(
+        feature_id=feature,
+        reason=_why(call, reason),
+        to_phase=to_phase,
+        agent=agent,
+        to_work=call.is_for_work(),
+    )
+    call.answer(use_case, rolled_back)
+
+
+@top_level.command(
+    "cde edit add-a-login-page --goal 'Add a login page with passkeys'",
+    "cde edit add-a-login-page --name login",
+)
+def edit(
+    call: Call,
+    feature: OpenFeatureArgument,
+    goal: Annotated[
+        str | None,
+        typer.Option("--goal", "-g", help="What it should do; - reads standard input."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", "-n", help="A new name, before anything is written for it."),
+    ] = None,
+    agent: AgentOption = None,
+    takeover: TakeoverOption = False,
+) -> None:
+    """Change the goal or the name of an open feature."""
+    if goal is None and name is None:
+        raise typer.BadParameter("give a goal, a name or both", param_hint="'--goal' or '--name'")
+    use_case = EditFeature(
+        feature_id=feature,
+        goal=None if goal is None else text_or_stdin(goal, "The goal"),
+        name=name,
+        agent=agent,
+        takeover=takeover,
+    )
+    call.answer(use_case, edited)
 
 
 @top_level.command(

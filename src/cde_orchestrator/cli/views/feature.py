@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,16 +11,15 @@ from rich.text import Text
 
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
-from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import TrialView, noteworthy
 from cde_orchestrator.application.features.list_features import PERSON
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
-from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
-from cde_orchestrator.application.proofs.verdicts import verdict_line, verdict_words
+from cde_orchestrator.application.made_views import made_words
+from cde_orchestrator.application.proof_views import proof_remarks
+from cde_orchestrator.application.proofs.verdicts import verdict_words
 from cde_orchestrator.application.task_views import TaskView, task_line
 from cde_orchestrator.cli.console.layout import (
     done,
-    facts,
     mark,
     next_steps,
     note,
@@ -39,7 +37,6 @@ from cde_orchestrator.cli.console.wording import (
     clean_lines,
     command,
     counted,
-    lasted,
     moment,
     size,
 )
@@ -88,37 +85,32 @@ def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     if "repeated" in reply:
         words = [note(remarks.repeated_words(reply)), *map(note, remarks.submit_remarks(reply))]
         return spaced(Group(*words), *assignment(reply, look))
-    accepted, feature = reply["accepted"], reply["feature"]
+    accepted = reply["accepted"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
     seen = [Text(f"    {clean(each)}", "dim") for each in proof_remarks(reply)]
     notes = [note(each) for each in remarks.submit_remarks(reply)]
     phase = Group(line, *recorded(accepted), *seen, *notes)
     if reply["phase"] is None:
-        ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")
-        return spaced(phase, ended)
+        return spaced(phase, *ending(reply, look))
     return spaced(phase, *assignment(reply, look))
 
 
-def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> RenderableType:
-    """A feature, all its phases, and what the current one asks for."""
-    whole: Mapping[str, Any] = reply
-    feature: Mapping[str, Any] = reply["feature"]
-    head = Text.assemble(
-        (clean(feature["name"]), "bold"),
-        "  ",
-        (shown_status(feature["status"]), status_style(feature["status"])),
-        (f"  workflow {clean(feature['workflow'])} in {clean(reply['project']['name'])}", "dim"),
-    )
-    return spaced(
-        head,
-        _details(reply, look),
-        _proven(reply),
-        baseline(reply["baseline"]),
-        note(f"{running_words(reply['running'])}.") if "running" in reply else None,
-        _phases(reply["phases"], whole.get("work", {}), look),
-        tasks(reply["tasks"]),
-        *assignment(reply, replace(look, prompts=False)),
-    )
+def ending(reply: Mapping[str, Any], look: RenderTarget) -> list[RenderableType | None]:
+    """That a feature is at its end, what it made, and what a person does next."""
+    name = reply["feature"]["name"]
+    ended = done("Feature ", (clean(name), "bold"), f" is {clean(reply['feature']['status'])}")
+    made = reply.get("made")
+    if made is None:
+        return [ended]
+    if look.prompts:
+        return [Group(ended, *(Text(f"  {each}") for each in remarks.ending_remarks(reply)))]
+    words = made_words(made)
+    steps = [
+        (command(look, "finish", name), "commit it, and open a pull request"),
+        (command(look, "report", name), "what a reviewer needs to know"),
+        ("git diff", "what is not committed yet"),
+    ]
+    return [Group(ended, Text(f"  {words[:1].upper()}{words[1:]}.", "dim")), next_steps(steps)]
 
 
 def baseline(trials: Sequence[TrialView]) -> RenderableType | None:
@@ -141,20 +133,6 @@ def tasks(listed: Sequence[TaskView]) -> RenderableType | None:
         for task in listed
     ]
     return Group(Text(f"Tasks: {done} of {len(listed)} done", "dim"), *lines)
-
-
-def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
-    """How much changed, and whether what was proven still is so."""
-    rows = []
-    if reply["difference"] is not None:
-        rows.append(("Changed", difference_words(reply["difference"])))
-    if reply["standing"] is not None:
-        rows.append(("Criteria", clean(verdict_line(reply["standing"]))))
-    if reply["proof"] is not None:
-        rows += [("", clean(each)) for each in seen_lines(reply["proof"]["sees"])]
-        rows += [("Note", clean(note)) for note in reply["proof"]["notes"]]
-    rows += [("Approval", clean(each)) for each in reply["approved_by"]]
-    return facts(rows) if rows else None
 
 
 def feature_list(reply: replies.FeatureListReply, look: RenderTarget) -> RenderableType | None:
@@ -230,69 +208,6 @@ def _columns(look: RenderTarget) -> list[str]:
         return ["FEATURE", "PHASE", "STATUS", "WAITS FOR", "UPDATED", "ID", "GOAL"]
     more = [title for title, width in _ROOM.items() if look.width >= width]
     return ["", "FEATURE", "AT", "WAITS FOR", *more]
-
-
-def _details(reply: Mapping[str, Any], look: RenderTarget) -> RenderableType | None:
-    """The goal and the times, where the reply has them."""
-    if "goal" not in reply:
-        return None
-    return facts(
-        [
-            ("Goal", clean_lines(reply["goal"])),
-            ("Id", clean(reply["feature"]["id"])),
-            ("Started", moment(reply["created_at"], look)),
-            ("Updated", moment(reply["updated_at"], look)),
-        ]
-    )
-
-
-def _phases(
-    records: Sequence[replies.PhaseRecordView], work: Mapping[str, Any], look: RenderTarget
-) -> RenderableType:
-    width = max(len(clean(record["id"])) for record in records)
-    lines: list[RenderableType] = []
-    for record in records:
-        line = Text.assemble(mark(record["status"]), " ", f"{clean(record['id']):<{width}}  ")
-        line.append(*_standing(record, look))
-        lines += [line, *recorded(record)]
-        if record["id"] in work:
-            lines += _kept(work[record["id"]])
-    return Group(*lines)
-
-
-def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
-    """Why attempts at a phase failed, and what its last check left."""
-    lines: list[RenderableType] = [
-        Text.assemble(
-            (f"    attempt {failure['attempt']} failed: ", "dim"), clean(failure["reason"])
-        )
-        for failure in work["failures"]
-    ]
-    lines += [
-        Text(f"    attempt {run['attempt']}, {clean(run['agent'])}: {clean(run['words'])}", "dim")
-        for run in work.get("runs", ())
-    ]
-    evidence = work["evidence"]
-    if evidence is not None:
-        code = evidence["exit_code"]
-        ending = "did not end in time" if code is None else f"ended with exit code {code}"
-        words = clean(" ".join(evidence["command"]))
-        seconds = evidence["duration_ms"] / 1000
-        lines.append(Text(f"    the check {words} {ending}, {seconds:.1f} s", "dim"))
-    return lines
-
-
-def _standing(record: replies.PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
-    """Where a phase stands, in words, and their style."""
-    status, began, ended = record["status"], record["started_at"], record["completed_at"]
-    words = [clean(status).replace("_", " ")]
-    if record["attempts"] > 1:
-        words.append(f"attempt {record['attempts']}")
-    if began and ended:
-        words.append(f"in {lasted(began, ended)}")
-    elif began:
-        words.append(f"started {moment(began, look)}")
-    return ", ".join(words), status_style(status)
 
 
 def recorded(record: Mapping[str, Any]) -> list[RenderableType]:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cde_orchestrator.application.checks.running import running_words
+from cde_orchestrator.application.features.edit_feature import EditReply, edited_words
 from cde_orchestrator.application.features.grow_feature import GrowReply, grown_words
 from cde_orchestrator.application.features.resume_feature import ResumeReply
 from cde_orchestrator.application.features.rollback import FileRow
@@ -126,6 +127,18 @@ def _data(progress: ProgressView) -> str:
 def grown(reply: GrowReply, look: RenderTarget) -> RenderableType:
     """A feature that continues in another workflow, and its phase there."""
     return spaced(done(clean(grown_words(reply))), *assignment(reply, look))
+
+
+def edited(reply: EditReply, look: RenderTarget) -> RenderableType:
+    """A feature after an edit, and what was accepted for the goal as it was."""
+    name, before = clean(reply["feature"]["name"]), reply["accepted_before"]
+    head = done("Feature ", (name, "bold"), f" {edited_words(reply)}")
+    if not before:
+        return head
+    again = command(look, "rollback", reply["feature"]["name"], before[0])
+    accepted = ", ".join(map(clean, before))
+    words = f"What was accepted of {accepted} is about the goal as it was. To write it again: "
+    return spaced(head, note(words).append(again, "cyan"))
 
 
 def closed(reply: FeatureReply, _look: RenderTarget) -> RenderableType:

@@ -23,6 +23,7 @@ from cde_orchestrator.cli.console.asking import answered_yes
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
+from cde_orchestrator.cli.views.feature import ending
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import CDEError
@@ -230,7 +231,6 @@ def _clock(seconds: float) -> str:
 def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
     """Where the feature stands, and how to go on."""
     feature, phase = reply["feature"], reply["phase"]
-    name = clean(feature["name"])
     lines = [
         done((clean(each["id"]), "bold"), f"  {_how(each)}", (f"  {_who(each)}", "dim"))
         for each in reply["phases"]
@@ -243,7 +243,7 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
         steps = [(look_at, "what was found wanting"), (resume, "allow further attempts")]
         return spaced(done_so_far, given_up, next_steps(steps))
     if phase is None:
-        return spaced(done_so_far, done("Feature ", (name, "bold"), f" is {feature['status']}"))
+        return spaced(done_so_far, *ending(reply, look))
     waits = note(f"{feature['name']} waits for a person: {phase['id']}")
     steps = [
         (command(look, "approve", feature["name"]), "see what waits, and decide"),

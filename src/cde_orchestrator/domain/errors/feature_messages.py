@@ -82,8 +82,8 @@ FEATURE_MESSAGES = {
         Suggestion("See what it delivered", *STATUS_CALL),
         Suggestion("If it failed, resume it", "cde resume {feature}", "cde_resumeFeature()"),
         Suggestion(
-            "If it was cancelled, roll it back",
-            "cde rollback {feature} PHASE --reason REASON",
+            "If it was cancelled, reopen it",
+            "cde reopen {feature} --reason REASON",
             "cde_rollbackFeature()",
         ),
         Suggestion(

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from cde_orchestrator.domain.errors.approval_messages import APPROVAL_MESSAGES
 from cde_orchestrator.domain.errors.entry import ErrorMessage
 from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
+from cde_orchestrator.domain.errors.finish_messages import FINISH_MESSAGES
 from cde_orchestrator.domain.errors.growth_messages import GROWTH_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
 from cde_orchestrator.domain.errors.proof_messages import PROOF_MESSAGES
@@ -25,6 +26,7 @@ _WORDED = {
     **PROOF_MESSAGES,
     **APPROVAL_MESSAGES,
     **GROWTH_MESSAGES,
+    **FINISH_MESSAGES,
     **STATE_MESSAGES,
     **VALIDATION_MESSAGES,
     **SYSTEM_MESSAGES,

@@ -45,6 +45,7 @@ def run(
     environment: Mapping[str, str],
     seconds: float,
     data: str | None = None,
+    folder: Path = TOP,
 ) -> Completed:
     """The program when it has ended, with what it said; bytes that are not UTF-8 are replaced.
 
@@ -53,13 +54,14 @@ def run(
         environment: all that it sees of the environment; ``PATH`` is made absolute.
         seconds: after them it is killed.
         data: what it reads; nothing when None.
+        folder: where it is run.
 
     Raises:
         TookTooLongError: it was killed.
         OSError: it cannot be started.
     """
     text = {"encoding": "utf-8", "errors": "replace"}
-    done: Completed = _run(words, environment, seconds, data, **text)
+    done: Completed = _run(words, environment, seconds, data, folder, **text)
     return done
 
 
@@ -71,7 +73,7 @@ def run_bytes(
     data: bytes | None = None,
 ) -> CompletedBytes:
     """The same, byte by byte."""
-    done: CompletedBytes = _run(words, environment, seconds, data)
+    done: CompletedBytes = _run(words, environment, seconds, data, TOP)
     return done
 
 
@@ -80,6 +82,7 @@ def _run(
     environment: Mapping[str, str],
     seconds: float,
     data: str | bytes | None,
+    folder: Path,
     **text: str,
 ) -> Any:
     program = found(words[0], environment)
@@ -89,7 +92,7 @@ def _run(
     options |= text
     return subprocess.run(
         [program, *words[1:]],
-        cwd=TOP,
+        cwd=folder,
         env={**environment, "PATH": absolute_path(environment)},
         capture_output=True,
         timeout=seconds,

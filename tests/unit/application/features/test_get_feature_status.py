@@ -7,6 +7,7 @@ import pytest
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.remarks import ending_remarks
 from cde_orchestrator.domain.exceptions import FeatureError, ProjectError, ValidationError
 from tests.fakes import World, older_feature
 from tests.phase_fakes import NOT_TRIED
@@ -74,7 +75,28 @@ def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) ->
     assert full == {
         **brief,
         "goal": "Add login",
-        "claim": {"agent": "robot", "until": "2025-11-10T12:16:00+00:00", "taken_from": None},
+        "attempt": {
+            "number": 1,
+            "of": 3,
+            "last_failure": None,
+            "returned": None,
+            "gate": {
+                "outputs": ["report"],
+                "check": {
+                    "command": ["make", "test"],
+                    "directory": ".",
+                    "timeout_seconds": 600.0,
+                    "trusted": True,
+                },
+                "proves": None,
+            },
+        },
+        "claim": {
+            "agent": "robot",
+            "since": "2025-11-10T12:00:00+00:00",
+            "until": "2025-11-10T12:16:00+00:00",
+            "taken_from": None,
+        },
         "closing": None,
         "branch": None,
         "events": [],
@@ -103,6 +125,11 @@ def test_a_completed_feature_has_no_current_phase(started: World) -> None:
     assert reply["phase"] is None
     assert [record["status"] for record in reply["phases"]] == ["completed", "completed"]
     assert reply["phases"][0]["outputs"][0]["path"] == "specs/login/spec.md"
+    outputs = ["specs/login/spec.md", "specs/login/report.md"]
+    assert reply["made"] == {"difference": None, "outputs": outputs, "seconds": 0.0}
+    made, following = ending_remarks({**reply})
+    assert made == "Made in 0 seconds; 2 outputs."
+    assert following.startswith("Next, a person commits it with `cde finish login`; ")
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])

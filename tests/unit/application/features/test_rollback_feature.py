@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -17,7 +17,7 @@ from cde_orchestrator.application.features.rollback_feature import RollbackFeatu
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.cli.console.wording import RenderTarget
-from cde_orchestrator.cli.views.feature import feature_status
+from cde_orchestrator.cli.views.status import feature_status
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
@@ -206,7 +206,7 @@ def test_people_and_agents_read_the_same_number_and_times_to_the_second(building
     found = building.run(GetFeatureStatus(feature_id="login", detail="full"))
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(feature_status(found, RenderTarget(terminal=False)))
+        console.print(feature_status(True, cast(Any, found), RenderTarget(terminal=False)))
     shown, said = captured.get(), _texts.feature_status(found)
 
     assert "define  in progress, attempt 3, started" in shown

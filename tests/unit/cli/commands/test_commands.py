@@ -247,7 +247,7 @@ def test_what_was_kept_of_the_work_is_told(
     resumed = at_project.run("resume", "f")
 
     assert "attempt 1 failed: No key" in status
-    assert "the check sh -c exit 3 ended with exit code 3, " in status
+    assert "the check sh -c exit 3 ended with exit code 3 after " in status
     assert '> Half way\n> data: {"next": ["mail"]}' in resumed
     assert [resumed.count(each) for each in ("Half way", "No key", "exit 3 ended")] == [1, 1, 1]
 
@@ -375,11 +375,12 @@ def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
     assert "\n# Question\n" in begun
     assert "\ncde submit slow question\n" in begun
     assert "$ cde submit slow question" in status
-    assert "Goal     Why is it slow?" in status
+    assert "Goal       Why is it slow?" in status
     assert "● question  in progress, started" in status
     assert len(phases) == 3
     assert ended.startswith("✓ Phase report accepted\n    specs/slow/report.md  ")
-    assert ended.endswith("✓ Feature slow is completed\n")
+    assert "\n✓ Feature slow is completed\n  Made in " in ended
+    assert "; 3 outputs.\n  Next, a person commits it with `cde finish slow`; " in ended
     done = at_project.run("status", "slow")
     assert "✓ report    completed, in " in done
     assert "Now:" not in done

@@ -18,7 +18,6 @@ from cde_orchestrator.application.task_views import TaskView
 from cde_orchestrator.application.views import (
     FeatureReply,
     FeatureRow,
-    FeatureStatusReply,
     PhaseView,
     ProjectView,
     StartReply,
@@ -26,7 +25,7 @@ from cde_orchestrator.application.views import (
 from cde_orchestrator.cli.console import wording
 from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session.errors import failure
-from cde_orchestrator.cli.views import feature, project, resume, workflow
+from cde_orchestrator.cli.views import feature, project, resume, status, workflow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _texts
@@ -292,20 +291,81 @@ def test_a_phase_for_a_person_without_outputs_says_so() -> None:
     assert "# its prompt, for a person" in text
 
 
-def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
-    def record(phase_id: str, status: str, **changes: Any) -> Any:
-        empty: dict[str, Any] = {
-            "attempts": 0,
-            "started_at": None,
-            "completed_at": None,
-            "outputs": [],
-        }
-        return {"id": phase_id, "status": status, **empty, **changes}
+ATTEMPT = {
+    "number": 2,
+    "of": 3,
+    "last_failure": "The check make test ended with exit code 2:\none\n\ntwo\nthree\nfour\nfive",
+    "returned": "Returned to this phase: it was wrong",
+    "gate": {
+        "outputs": [],
+        "check": {
+            "command": ["make", "test"],
+            "directory": ".",
+            "timeout_seconds": 60.0,
+            "trusted": False,
+        },
+        "proves": None,
+    },
+}
+MADE = {
+    "difference": {"files": 1, "added": 3, "removed": 0},
+    "outputs": ["specs/login/spec.md"],
+    "seconds": 125.0,
+}
+WORK = {
+    "progress": [],
+    "failures": [{"attempt": 1, "reason": "It broke"}],
+    "evidence": {
+        "at": ago(minutes=1),
+        "command": ["make", "test"],
+        "exit_code": 2,
+        "duration_ms": 3_200.0,
+    },
+}
 
+
+IN_FULL = {
+    "goal": "\n".join(f"line {number}" for number in range(1, 8)),
+    "attempt": ATTEMPT,
+    "claim": {"agent": "codex", "since": ago(minutes=4), "until": ago(), "taken_from": None},
+    "closing": None,
+    "work": {"build": WORK},
+    "created_at": ago(hours=2),
+    "updated_at": ago(minutes=3),
+}
+STANDS = (
+    "Goal       line 1\n"
+    "           line 2\n"
+    "           line 3\n"
+    "           line 4\n"
+    "           line 5\n"
+    "           ... (in full: --full)\n"
+    "Waits for  codex, since 4 min ago\n"
+    "Attempt    2 of 3\n"
+    "Refused    The check make test ended with exit code 2:\n"
+    "           one\n"
+    "           two\n"
+    "           three\n"
+    "           four\n"
+    "           ...\n"
+    "Sent back  Returned to this phase: it was wrong\n"
+    "Check      make test (not trusted: cde trust), ended with exit code 2 after 3.2\n"
+    "           s, 1 min ago\n"
+)
+
+
+def record(phase_id: str, status: str, **changes: Any) -> Any:
+    """What happened to a phase."""
+    empty: dict[str, Any] = {"attempts": 0, "started_at": None, "completed_at": None, "outputs": []}
+    return {"id": phase_id, "status": status, **empty, **changes}
+
+
+def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
     artifact = {"id": "spec", "path": "spec.md", "sha256": "0", "size": 1_500}
     times = {"started_at": ago(minutes=5), "completed_at": ago(minutes=3)}
-    whole: FeatureStatusReply = {
+    whole: Any = {
         **reply(None),
+        **IN_FULL,
         "phases": [
             record("define", "completed", attempts=2, outputs=[artifact], **times),
             record("build", "failed", attempts=1, started_at=ago(minutes=3)),
@@ -327,10 +387,15 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "baseline": [],
     }
 
-    text = seen(feature.feature_status(whole, SCREEN))
+    whole["feature"] = {**whole["feature"], "current_phase": "build"}
+
+    text = seen(status.feature_status(False, whole, SCREEN))
+    in_full = seen(status.feature_status(True, whole, SCREEN))
 
     assert text == (
         "login  defining  workflow standard in shop\n"
+        "\n"
+        f"{STANDS}"
         "\n"
         "Changed   1 file, +3 -0 lines\n"
         "Criteria  stale, 1 waived: a.py changed since it was proven\n"
@@ -349,6 +414,47 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "  ✓ T1: pay (a.py, AC1)\n"
         "  ○ T2: in the file\n"
     )
+    assert "           line 7\n" in in_full
+    assert "    attempt 1 failed: It broke\n" in in_full
+    assert "    the check make test ended with exit code 2 after 3.2 s\n" in in_full
+    assert "Started  2 hours ago\n" in in_full
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"claim": None}, "Waits for  an agent, since 3 min ago\n"),
+        ({"phase": phase(handler="human_input")}, "Waits for  you, since 3 min ago\n"),
+        (
+            {"attempt": None, "closing": {"reason": "Not wanted", "by": "ann"}},
+            "Closed  Not wanted (ann)\n",
+        ),
+        ({"attempt": None, "made": MADE}, "  Made in 2 minutes; 1 file, +3 -0 lines; outputs "),
+        ({"made": MADE}, "  $ cde finish login   # commit it, and open a pull request\n"),
+    ],
+)
+def test_whom_a_feature_waits_for_is_said_first(changes: dict[str, Any], shown: str) -> None:
+    record = {"id": "define", "status": "in_progress", "attempts": 1, "outputs": []}
+    record |= {"started_at": ago(minutes=3), "completed_at": None}
+    gate: dict[str, Any] = {"outputs": [], "check": None, "proves": None}
+    plain = {"number": 1, "of": 3, "last_failure": None, "returned": None, "gate": gate}
+    whole: Any = {
+        **reply(None),
+        "goal": "Login",
+        "attempt": plain,
+        "claim": {"agent": "codex", "since": ago(minutes=4), "until": ago(), "taken_from": None},
+        "closing": None,
+        "phases": [record],
+        "work": {},
+        "tasks": [],
+        "difference": None,
+        "proof": None,
+        "standing": None,
+        "approved_by": [],
+        "baseline": [],
+        **changes,
+    }
+    assert shown in seen(status.feature_status(False, whole, SCREEN), 120)
 
 
 def test_a_read_only_project_with_unusual_facts_is_told() -> None:

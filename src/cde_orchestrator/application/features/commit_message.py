@@ -1,0 +1,74 @@
+"""The message of the commit that finishes a feature: what was asked, shown and said."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from cde_orchestrator.application.features.report_feature import ReportReply
+from cde_orchestrator.application.proofs.verdicts import with_waived
+from cde_orchestrator.domain.demands import NOBODY
+from cde_orchestrator.domain.quoting import undirected
+from cde_orchestrator.domain.text import opening_words
+
+SUBJECT_LIMIT = 72
+_CRITERIA_SHOWN = 30
+_TEXT_LIMIT = 300
+
+
+def commit_subject(reply: ReportReply) -> str:
+    """The goal's first line, as much of it as a subject has room for; the name where that is none.
+
+    What agents and files said notifies nobody and closes nothing.
+    """
+    first = undirected(reply["goal"].strip().partition("\n")[0], 500)
+    return opening_words(first, SUBJECT_LIMIT).rstrip(" .") or f"Add {reply['feature']['name']}"
+
+
+def commit_message(reply: ReportReply) -> str:
+    """Subject and body: the criteria with what becomes of them, the verdicts, who approved it."""
+    parts = [commit_subject(reply), *_criteria(reply), "\n".join(_said(reply))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _criteria(reply: ReportReply) -> Iterator[str]:
+    lines = []
+    for each in reply["criteria"][:_CRITERIA_SHOWN]:
+        how = "waived" if each["waived"] else "shown" if each["met"] else "not shown"
+        lines.append(_item(f"{each['id']} ({how}): {undirected(each['text'], _TEXT_LIMIT)}"))
+    if more := len(reply["criteria"]) - len(lines):
+        lines.append(f"- and {more} more")
+    if lines:
+        yield "\n".join(["Acceptance criteria:", *lines])
+
+
+def _said(reply: ReportReply) -> Iterator[str]:
+    if (standing := reply["standing"]) is not None:
+        yield f"Proof: {with_waived(standing['verdict'], standing['waived'])}"
+    if reply["review"] is not None:
+        verdict = undirected(reply["review"]["verdict"] or "none", _TEXT_LIMIT)
+        yield _line(f"Review: {verdict} ({undirected(reply['review']['path'])})")
+    people = (each for each in reply["approved_by"] if each != NOBODY)
+    yield from (_line(undirected(each, _TEXT_LIMIT)) for each in people)
+    yield _line(f"Feature: {reply['feature']['name']}")
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(
+        text,
+        SUBJECT_LIMIT,
+        initial_indent="- ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _line(text: str) -> str:
+    return textwrap.fill(
+        text,
+        SUBJECT_LIMIT,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,333 @@
+"""Finish a completed feature: commit exactly its files, and offer them for review."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from cde_orchestrator.application.features.commit_message import commit_message, commit_subject
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.report_feature import ReportFeature
+from cde_orchestrator.application.features.report_markdown import report_markdown
+from cde_orchestrator.application.made_views import last_difference
+from cde_orchestrator.application.ports.commits import Commits, WorkTree
+from cde_orchestrator.application.proofs.records import record_path
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import (
+    FeatureView,
+    ProjectView,
+    feature_view,
+    project_view,
+)
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED, Feature, artifacts_from
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.text import checked_text
+
+COMMITTED = "committed"
+"""The event that a commit leaves."""
+LEFT_SHOWN = 20
+MESSAGE_LIMIT = 20_000
+_SHOWN = 5
+_LINES = 40
+
+
+class FinishReply(TypedDict):
+    """What is committed, or would be.
+
+    ``commit`` is None where nothing was committed yet, ``repeated`` whether there was nothing left
+    to commit; ``left`` are the first changed files that are not the feature's, of ``left_total``.
+    ``is_whole`` is false where it is not recorded which files of the source the feature changed.
+    ``digest`` names all of what is shown. ``remote`` is where the branch is pushed to, None where
+    there is none, ``can_open`` whether a pull request can be opened from here.
+    """
+
+    project: ProjectView
+    feature: FeatureView
+    branch: str
+    folder: str
+    files: list[str]
+    left: list[str]
+    left_total: int
+    is_whole: bool
+    message: str
+    digest: str
+    commit: str | None
+    repeated: bool
+    said: str
+    remote: str | None
+    is_default: bool
+    can_open: bool
+
+
+class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktree=True):
+    """Commit the files of a completed feature, and no others, on its branch.
+
+    It is done with the person's own git, whose hooks may refuse it. Done twice, it commits nothing
+    more.
+
+    Attributes:
+        also: paths to commit as well: others, or those that another feature changed too.
+        message: of the commit; made from the feature where it is None.
+        dry_run: only show what would be committed.
+        shown: the digest of what a person said yes to; None where nobody was shown it.
+    """
+
+    feature_id: str
+    also: Collection[str] = ()
+    message: str | None = None
+    dry_run: bool = False
+    shown: str | None = field(default=None, compare=False)
+
+    def __call__(
+        self,
+        *,
+        features: ProjectFeatures,
+        outputs: ProjectOutputs,
+        rendering: PhasePrompts,
+        commits: Commits,
+        standing: Standing,
+    ) -> FinishReply:
+        """Raises E004, E102, E103, E157, E206, E302, E303, E922, E325 to E327."""
+        if not standing.acts:
+            raise standing.refusal()
+        project, feature, _ = features.read(self.feature_id)
+        if feature.status != COMPLETED:
+            phase = f", in phase {feature.current_phase}" if feature.current_phase else ""
+            raise _refusal(feature, f"it is not completed but {feature.status}{phase}")
+        report = ReportFeature(feature_id=feature.id)(
+            features=features, outputs=outputs, rendering=rendering, standing=standing
+        )
+        message = commit_message(report)
+        if self.message is not None:
+            message = checked_text("message", self.message, MESSAGE_LIMIT).strip() + "\n"
+        folder = outputs.files.folder(features.root)
+        tree = commits.work_tree(folder)
+        chosen = _Chosen.of(project, feature, tree, self.also)
+        reply: FinishReply = {
+            "project": project_view(project, features.root, features.repository.backend),
+            "feature": feature_view(feature),
+            "branch": tree.branch or "",
+            "folder": str(folder),
+            "files": chosen.files,
+            "left": chosen.left[:LEFT_SHOWN],
+            "left_total": len(chosen.left),
+            "is_whole": last_difference(feature) is not None,
+            "message": message,
+            "digest": _digest(tree.branch, chosen.files, message),
+            "commit": None,
+            "repeated": False,
+            "said": "",
+            "remote": tree.remote or None,
+            "is_default": tree.is_default,
+            "can_open": bool(tree.remote) and commits.can_ask_for_review(),
+        }
+        if not chosen.files:
+            commit = commits.last(folder, chosen.wanted)
+            if commit is None:
+                raise _refusal(feature, "none of its files differs from what is committed")
+            return {**reply, "commit": commit, "repeated": True}
+        chosen.require_free()
+        if self.dry_run:
+            return reply
+        if self.shown is not None and self.shown != reply["digest"]:
+            raise _refusal(feature, "it differs from what was shown; see what there is now")
+        commit, said = commits.commit(folder, chosen.files, tree.new, message)
+        if not commit:
+            tail = said.splitlines()[-_LINES:]
+            raise _refusal(feature, "git or one of its hooks refused it; nothing changed", tail)
+        self._note(features, feature, commit, tree.branch or "")
+        return {**reply, "commit": commit, "said": said}
+
+    def _note(self, features: ProjectFeatures, feature: Feature, commit: str, branch: str) -> None:
+        leases = features.leases()
+        facts = {"by": leases.caller.name, "commit": commit, "branch": branch}
+        with features.change(feature.id) as (_, changed, _workflow):
+            changed.note(COMMITTED, at=leases.now.isoformat(), **facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The files to commit.
+
+    Attributes:
+        wanted: all files of the feature.
+        files: those of them that are not as they were committed last.
+        left: other changed files.
+        problems: what keeps them from being committed, the first one first.
+    """
+
+    feature: Feature
+    wanted: list[str]
+    files: list[str]
+    left: list[str]
+    problems: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        project: Project,
+        feature: Feature,
+        tree: WorkTree,
+        also: Collection[str],
+    ) -> _Chosen:
+        """The feature's, and those that are named in addition."""
+        difference = last_difference(feature)
+        own = {record_path(feature.name), *(each.path for each in artifacts_from(feature.phases))}
+        own |= set(difference.paths if difference else ())
+        wanted = own | set(also)
+        files = sorted(wanted & tree.changed)
+        problems = [*_problems(feature, tree, wanted)]
+        if difference is not None and difference.files > len(difference.paths):
+            problems.append(
+                f"it changed {difference.files} files, and only {len(difference.paths)} of them "
+                "are recorded: commit them with git"
+            )
+        if unknown := sorted(set(also) - tree.changed):
+            problems.append(f"nothing is to be committed of {_few(unknown)}")
+        others = _changed_by_others(project, feature, set(files) - set(also))
+        if others:
+            shared = sorted(others)
+            who = ", ".join(sorted(set(others.values())))
+            problems.append(
+                f"{_few(shared)} changed for other features too ({plain(who)}): name the files "
+                "that are to be committed all the same"
+            )
+        return cls(feature, sorted(wanted), files, sorted(tree.changed - wanted), problems)
+
+    def require_free(self) -> None:
+        """Refuse where something keeps them from being committed.
+
+        Raises:
+            FeatureError: E157.
+        """
+        if self.problems:
+            raise _refusal(self.feature, self.problems[0])
+
+
+def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iterator[str]:
+    """What git is at, or has, that a commit must not come across."""
+    if tree.branch is None:
+        yield "no branch is checked out (detached HEAD): switch to one with git switch"
+    elif feature.branch is not None and tree.branch != feature.branch:
+        branch, other = plain(feature.branch), plain(tree.branch)
+        yield f"its branch is {branch}, and {other} is checked out: git switch {branch}"
+    if tree.under_way:
+        yield f"{tree.under_way} is under way: end it first, see git status"
+    if staged := sorted(tree.staged - set(wanted)):
+        yield f"other files are staged: {_few(staged)}; commit them or unstage them first"
+
+
+def _changed_by_others(
+    project: Project, feature: Feature, files: Collection[str]
+) -> dict[str, str]:
+    """Files that other features changed too that are open, or ended since and are not committed."""
+    found: dict[str, str] = {}
+    for touched in project.features.touched():
+        shared = {*touched.paths, *touched.outputs.values()} & set(files)
+        if not shared or touched.id == feature.id:
+            continue
+        if touched.status in CLOSED_STATUSES:
+            other = project.features.by_id(touched.id)
+            if other is None or other.updated_at < feature.created_at or _is_committed(other):
+                continue
+        found |= dict.fromkeys(shared, touched.name)
+    return found
+
+
+def _is_committed(feature: Feature) -> bool:
+    return any(each["event"] == COMMITTED for each in feature.events)
+
+
+class PullRequestReply(TypedDict):
+    """A branch that was pushed, and the pull request that was opened for it."""
+
+    project: ProjectView
+    feature: FeatureView
+    branch: str
+    remote: str
+    title: str
+    address: str
+
+
+class OpenPullRequest(UseCase[PullRequestReply], operation="open_pull_request", in_worktree=True):
+    """Push the branch with a completed feature, and open a pull request with its report.
+
+    A person was asked before.
+    """
+
+    feature_id: str
+
+    def __call__(
+        self,
+        *,
+        features: ProjectFeatures,
+        outputs: ProjectOutputs,
+        rendering: PhasePrompts,
+        commits: Commits,
+        standing: Standing,
+    ) -> PullRequestReply:
+        """Raises E004, E102, E103, E158, E922, E325 to E327."""
+        if not standing.acts:
+            raise standing.refusal()
+        project, feature, _ = features.read(self.feature_id)
+        report = ReportFeature(feature_id=feature.id)(
+            features=features, outputs=outputs, rendering=rendering, standing=standing
+        )
+        folder = outputs.files.folder(features.root)
+        tree = commits.work_tree(folder)
+        if problem := _not_offered(feature, tree, commits):
+            raise FeatureError.of("E158", feature=feature.name, reason=problem)
+        branch, title = tree.branch or "", commit_subject(report)
+        if said := commits.push(folder, tree.remote, branch):
+            raise _not_opened(feature, "git refused to push the branch", said)
+        address, said = commits.ask_for_review(folder, branch, title, report_markdown(report))
+        if not address:
+            raise _not_opened(feature, "the branch is pushed, but gh refused", said)
+        return {
+            "project": project_view(project, features.root, features.repository.backend),
+            "feature": feature_view(feature),
+            "branch": branch,
+            "remote": tree.remote,
+            "title": title,
+            "address": plain(address),
+        }
+
+
+def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
+    """Why no pull request can be opened; empty where one can."""
+    if feature.status != COMPLETED:
+        return f"it is not completed but {feature.status}"
+    if tree.branch is None:
+        return "no branch is checked out"
+    if tree.is_default:
+        return f"{plain(tree.branch)} is the branch that others are merged into: make another one"
+    if not tree.remote:
+        return f"git knows no remote to push {plain(tree.branch)} to"
+    return "" if commits.can_ask_for_review() else "the program gh is not on PATH"
+
+
+def _refusal(feature: Feature, reason: str, tail: list[str] | None = None) -> CDEError:
+    more = {"tail": tail} if tail else {}
+    return FeatureError.of("E157", feature=feature.name, reason=reason, **more)
+
+
+def _not_opened(feature: Feature, reason: str, said: str) -> CDEError:
+    tail = said.splitlines()[-_LINES:]
+    return FeatureError.of("E158", feature=feature.name, reason=reason, tail=tail)
+
+
+def _digest(branch: str | None, files: list[str], message: str) -> str:
+    return hashlib.sha256(json.dumps([branch, files, message]).encode()).hexdigest()
+
+
+def _few(paths: list[str]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(map(plain, paths[:_SHOWN])) + more

@@ -1,0 +1,73 @@
+"""The end of a feature, as people see it."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cde_orchestrator.application.features.commit_message import SUBJECT_LIMIT
+from cde_orchestrator.application.features.finish_feature import FinishReply, PullRequestReply
+from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced, to_type
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, command, counted
+
+_FILES_SHOWN = 50
+
+
+def plan(reply: FinishReply) -> RenderableType:
+    """What would be committed: where, which files, and with which message."""
+    head = Text.assemble("On the branch ", (clean(reply["branch"]), "bold"), ":")
+    files = [Text(f"  {clean(path)}") for path in reply["files"][:_FILES_SHOWN]]
+    if (more := len(reply["files"]) - len(files)) > 0:
+        files.append(Text(f"  and {more} more", "dim"))
+    lines = [Text(f"  {line}", "dim") for line in clean_lines(reply["message"].strip()).split("\n")]
+    return spaced(Group(head, *files), _left(reply), Group(Text("Message:"), *lines))
+
+
+def finished(
+    both: tuple[FinishReply, PullRequestReply | None], look: RenderTarget
+) -> RenderableType:
+    """What was committed, or would be, and how it goes on."""
+    reply, opened = both
+    if reply["commit"] is None:
+        step = (command(look, "finish", reply["feature"]["name"]), "commit it")
+        return spaced(plan(reply), next_steps([step]))
+    name, branch = clean(reply["feature"]["name"]), clean(reply["branch"])
+    commit = reply["commit"][:12]
+    head = done("Feature ", (name, "bold"), f" is committed as {commit} on {branch}")
+    if reply["repeated"]:
+        head = note(f"{name} was committed before, last as {commit}; nothing is left to commit")
+    else:
+        head.append(f"  {counted(len(reply['files']), 'file')}", "dim")
+    if opened is not None:
+        address = Text.assemble("The pull request: ", (clean(opened["address"]), "cyan"))
+        return spaced(head, address)
+    return spaced(head, None if reply["repeated"] else _left(reply), _by_hand(reply, look))
+
+
+def _left(reply: FinishReply) -> RenderableType | None:
+    """Other files that changed and stay as they are."""
+    if not reply["left_total"]:
+        return None
+    shown = ", ".join(map(clean, reply["left"]))
+    more = f" and {reply['left_total'] - len(reply['left'])} more"
+    shown += more if reply["left_total"] > len(reply["left"]) else ""
+    lines = [Text(f"Not committed: {shown}")]
+    if not reply["is_whole"]:
+        words = "Its workflow records no change of the source: name the files that belong to it."
+        lines.append(note(words))
+    return Group(*lines)
+
+
+def _by_hand(reply: FinishReply, look: RenderTarget) -> RenderableType:
+    """The commands that push the branch and open a pull request."""
+    name, branch = reply["feature"]["name"], reply["branch"]
+    push = ["git", "push", "--set-upstream", reply["remote"] or "REMOTE", branch]
+    steps = [to_type(clean(shlex.join(push)))]
+    if not reply["is_default"]:
+        subject = clean(reply["message"].partition("\n")[0])[:SUBJECT_LIMIT]
+        ask = ["gh", "pr", "create", "--head", branch, "--title", subject, "--body-file", "-"]
+        report = command(look, "report", name)
+        steps.append(to_type(f"{report} | {clean(shlex.join(ask))}"))
+    return Group(Text("To push it and ask for its review", "dim"), *steps)
