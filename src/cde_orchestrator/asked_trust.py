@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -21,6 +20,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.standing import ACTING
+from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import agent_at_work, person_name
 from cde_orchestrator.mcp_tools._asking import Question, ask, can_ask
@@ -30,6 +30,8 @@ ASKED_ABOUT = frozenset({"E120", "E133", "E218", "E325", "E326"})
 """What a yes to a project's files and commands helps against; a foreign owner is no such thing."""
 MESSAGE_LIMIT = 12_000
 """Characters of a question; what does not fit into it is read at a terminal."""
+_CODE = " " * 6
+"""Before a line of code in an item of a list, in Markdown."""
 
 
 class Trust(BaseModel):
@@ -91,7 +93,8 @@ def digest_of(shown: TrustReply) -> str:
 def message_of(shown: TrustReply, refusal: str) -> str | None:
     """All that would come into force; None where a part cannot be shown, or nothing would.
 
-    Whatever the project says is indented, so that no line of it can be taken for another.
+    Whatever the project says is indented after an empty line, so that no line of it can be taken
+    for another, and a client that shows Markdown shows it as code: nothing in it is hidden.
     """
     folder = shown["folder"]
     acts = folder["trust"] in ACTING
@@ -131,15 +134,19 @@ def _file(row: FileRow, *, is_new: bool) -> list[str]:
     if gone:
         shown.append(f"({len(gone)} lines that the product has in its place are not in it)")
     head = f"- {_line(row['path'])} ({digest})"
-    return [head, *(f"    {_line(each)}" for each in shown or ["as the product has it"])]
+    return [head, "", *(f"{_CODE}{_line(each)}" for each in shown or ["as the product has it"])]
 
 
 def _command(row: CheckRow) -> list[str]:
-    words = shlex.join(row["command"])
+    words = command_words(row["command"])
     if row["executed_by"]:
         words = f"{words}, which {row['executed_by']} executes"
     where = "" if row["directory"] == "." else f" in {row['directory']}"
-    return [f"- for {_line(', '.join(row['used_by']))}{_line(where)}:", f"    {_line(words)}"]
+    return [
+        f"- for {_line(', '.join(row['used_by']))}{_line(where)}:",
+        "",
+        f"{_CODE}{_line(words)}",
+    ]
 
 
 def _line(text: str) -> str:

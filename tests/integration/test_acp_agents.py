@@ -144,10 +144,10 @@ def test_a_person_who_is_there_is_asked_for_anything_else(
         questions.append(question)
         return says
 
-    acts = ("run curl x", "run python -m pytest -q", "edit /x.py", f"run {'long ' * 500}")
+    acts = ("run curl x # y\nrm x", "run python -m pytest -q", "edit /x.py", f"run {'long ' * 500}")
     report = world.run(*acts, ask=ask)
     outside = "mine wants to: edit /x.py (outside the project: /x.py)"
-    assert questions == ["mine wants to: $ curl x", outside]
+    assert questions == ["mine wants to: $ curl x # y ⏎ rm x", outside]
     assert world.kept("answers") == [answer, "yes", answer, "no"]
     assert len(report.denied) == (1 if says else 3)
 

@@ -359,7 +359,7 @@ def test_no_log_and_no_report_is_written_read_or_deleted_through_a_linked_folder
     before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
     place.symlink_to(elsewhere)
 
-    refused = cde("status", "nothing", at=project)
+    refused = cde("run", "--prompt", "Add a login page", "--agent", "claude", at=project)
     shown = cde("logs", at=project).stdout + cde("errors", "list", at=project).stdout
     cde("list", at=project)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
+from collections.abc import Sequence
 
 from cde_orchestrator.domain.exceptions import ValidationError
 
@@ -16,6 +18,19 @@ UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that neither a path nor an excerpt may have."""
 
 _KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
+
+
+def command_words(words: Sequence[str]) -> str:
+    """A command line to be read by whoever decides about it."""
+    return marked_lines(shlex.join(words))
+
+
+def marked_lines(text: str) -> str:
+    """The text in one line, with a mark where one ended: in a shell another command begins there.
+
+    A blank in its place would let what is run seem to be part of a comment.
+    """
+    return " ⏎ ".join(text.splitlines())
 
 
 def checked_prompt(prompt: str) -> str:

@@ -39,12 +39,15 @@ class Bounds:
     Attributes:
         all_bytes: of all sessions.
         session_bytes: of one, so that none takes the room of the others.
+        session_streams: of one session, after which one is forgotten with its last event although
+            its request was not answered: one that is cancelled never is.
         stream_events: of one stream; of progress, the newest is enough.
         seconds: after which an event is dropped.
     """
 
     all_bytes: int = 16 * 1024 * 1024
     session_bytes: int = 1024 * 1024
+    session_streams: int = 1_000
     stream_events: int = 100
     seconds: float = 600.0
 
@@ -193,13 +196,14 @@ class SessionEvents(EventStore):
         return None
 
     def dropped(self, place: _Place, size: int) -> None:
-        """Forget an event; of a request that is answered, the stream with its last one."""
+        """Forget an event; where nothing more is to come, or is waited for, the stream too."""
         _, number, count = place
         stream = self._streams[number]
         del stream.events[count]
         del self._order[place]
         self._size -= size
-        if stream.is_answered and not stream.events:
+        is_over = stream.is_answered or len(self._streams) > self._kept.bounds.session_streams
+        if is_over and not stream.events:
             del self._streams[number], self._numbers[stream.id]
 
 

@@ -12,6 +12,7 @@ from cde_orchestrator.domain.text import (
     as_file,
     checked_prompt,
     checked_text,
+    command_words,
     excerpt_of,
     hidden_character,
     opening_words,
@@ -175,3 +176,9 @@ def test_a_hidden_character_is_named(text: str, found: str | None) -> None:
 
 def test_joiners_are_kept_where_texts_need_them() -> None:
     assert hidden_character("\U0001f468\u200d\U0001f4bb", "\n\t\u200d") is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028"])
+def test_a_command_of_several_lines_says_where_they_end(end: str) -> None:
+    assert command_words(["sh", "-c", f"a # b{end}c"]) == "sh -c 'a # b ⏎ c'"
+    assert command_words(["make", "one test"]) == "make 'one test'"

@@ -240,3 +240,11 @@ async def test_a_session_that_is_gone_leaves_nothing_that_counts_for_ever() -> N
     clock.now = 11
     await kept.of_session().store_event("1", None)
     assert kept.size == WEIGHT
+
+
+async def test_of_requests_that_are_never_answered_not_all_streams_are_kept() -> None:
+    bounds = Bounds(session_bytes=2 * WEIGHT, session_streams=3)
+    session = KeptEvents(bounds).of_session()
+    begun = [await session.store_event(str(number), None) for number in range(5)]
+    waits = [(await replayed(session, each))[1] for each in begun]
+    assert waits == [True, False, False, True, True]

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.served_project import ServedProject
@@ -130,12 +131,12 @@ def test_the_report_of_a_feature_is_markdown(client: TestClient) -> None:
 
 def test_an_error_leads_to_its_report(served: ServedProject, client: TestClient) -> None:
     with pytest.raises(CDEError):
-        served.handle(StartFeature(prompt="Add login", name="login"))
+        served.handle(GetTrustedAgents(names=["claude"]))
 
     [error] = client.get("/dashboard/data").json()["errors"]
     report = client.get(f"/dashboard/data/errors/{error['id']}").json()["report"]
 
-    assert error["code"] == report["code"] == "E104"
+    assert error["code"] == report["code"] == "E912"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.agent import agent_list, agent_tried
+from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.infrastructure.trust.person import require_person
 
 group = Commands(
@@ -91,6 +91,6 @@ def _agreed(name: str, command: list[str], root: Path) -> bool:
         return False
     require_person(str(root))
     typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
-    typer.echo(f"  {clean(shlex.join(command))}", err=True)
+    typer.echo(f"  {clean(command_words(command))}", err=True)
     typer.echo("It acts with your rights, and may run what a phase asks for, as tests.", err=True)
     return typer.confirm("Trust it in this project?", err=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +12,7 @@ from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.runs.show_agents import AgentsReply
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, note, spaced, table
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
+from cde_orchestrator.domain.text import command_words
 
 _STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}
 
@@ -32,7 +31,7 @@ def agent_list(reply: AgentsReply, look: RenderTarget) -> RenderableType:
             Text(clean(agent["name"]), style="bold" if found else ""),
             clean(agent["version"] or "found") if found else "not on PATH",
             here,
-            Text(clean(shlex.join(agent["command"])), style="dim"),
+            Text(clean(command_words(agent["command"])), style="dim"),
         )
     pending = [a["name"] for a in reply["agents"] if a["found"] and not a["trusted"]]
     steps = [(command(look, "agents", "trust", *pending), "let cde run start them in this project")]

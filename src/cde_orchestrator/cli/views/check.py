@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -12,6 +10,7 @@ from cde_orchestrator.application.checks.show_baseline import BaselineReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import baseline
+from cde_orchestrator.domain.text import command_words
 
 
 def baselines(reply: BaselineReply, look: RenderTarget) -> RenderableType:
@@ -35,11 +34,11 @@ def baselines(reply: BaselineReply, look: RenderTarget) -> RenderableType:
 
 def to_change(reply: SetCheckReply) -> RenderableType:
     """What a person is asked about."""
-    head = Text.assemble("The check ", (clean(shlex.join(reply["command"])), "bold"), " gates:")
+    head = Text.assemble("The check ", (clean(command_words(reply["command"])), "bold"), " gates:")
     lines = [
         Text(
             f"  {clean(each['workflow'])}/{clean(each['phase'])}"
-            f"  now {clean(shlex.join(each['before'])) or 'without a check'}"
+            f"  now {clean(command_words(each['before'])) or 'without a check'}"
         )
         for each in reply["phases"]
     ]
@@ -55,7 +54,9 @@ def to_change(reply: SetCheckReply) -> RenderableType:
 def changed(reply: SetCheckReply, look: RenderTarget) -> RenderableType:
     """What was changed."""
     phases = counted(len(reply["phases"]), "phase")
-    line = done((clean(shlex.join(reply["command"])), "bold"), f" gates {phases}, and is trusted")
+    line = done(
+        (clean(command_words(reply["command"])), "bold"), f" gates {phases}, and is trusted"
+    )
     rows: list[RenderableType] = [line]
     if reply["features"]:
         rows.append(Text(f"  also of {', '.join(map(clean, reply['features']))}", "dim"))

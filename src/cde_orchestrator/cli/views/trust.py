@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -17,6 +16,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.domain.standing import ACTING
+from cde_orchestrator.domain.text import command_words
 
 _LINES = 200
 
@@ -58,7 +58,7 @@ def differences(reply: TrustReply) -> dict[str, str]:
         if row["difference"]
     }
     commands = {
-        f"$ {shlex.join(row['command'])}": ", ".join(row["used_by"])
+        f"$ {command_words(row['command'])}": ", ".join(row["used_by"])
         for row in reply["checks"]
         if not row["trusted"]
     }
@@ -147,7 +147,7 @@ def _line(
     words: Sequence[str], directory: str, used: str, trusted: bool, executor: str = ""
 ) -> Text:
     where = "" if directory == "." else f"  in {clean(directory)}"
-    shown = clean(shlex.join(words))
+    shown = clean(command_words(words))
     if executor:
         shown, where = f"may {clean(' '.join(words))}", f", which {executor} executes"
     return Text.assemble(

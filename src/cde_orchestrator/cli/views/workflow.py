@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, said, spaced, table
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import demands
+from cde_orchestrator.domain.text import command_words
 
 _INDENT = (0, 0, 0, 2)
 
@@ -128,7 +128,7 @@ def _phase(number: int, phase: Mapping[str, Any]) -> RenderableType:
 def _runner(runner: str | list[str] | Mapping[str, Any] | None) -> str:
     """What runs the tests, in words."""
     if isinstance(runner, Mapping):
-        return f" by {clean(shlex.join(runner['command']))}"
+        return f" by {clean(command_words(runner['command']))}"
     names = [runner] if isinstance(runner, str) else runner or []
     return f" by {clean(', '.join(names))}" if names else ""
 
@@ -147,4 +147,4 @@ def _check(phase: Mapping[str, Any]) -> Text | None:
     if not phase["check"]:
         return None
     limit = f"  in {clean(phase['check_directory'])}, at most {phase['check_timeout_seconds']:g} s"
-    return Text.assemble((clean(shlex.join(phase["check"])), "bold"), (limit, "dim"))
+    return Text.assemble((clean(command_words(phase["check"])), "bold"), (limit, "dim"))

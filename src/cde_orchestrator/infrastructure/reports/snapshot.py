@@ -21,7 +21,7 @@ import orjson
 
 from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.core import KeptState
-from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
+from cde_orchestrator.domain.exceptions import CDEError, StateError
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import redacted, without_secrets
 from cde_orchestrator.infrastructure.observability.logs.render import causes_of
@@ -84,7 +84,7 @@ def how_things_stand(
     arguments: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The project and the feature concerned."""
-    if repository is None or isinstance(error, StateError | CDESystemError):
+    if repository is None or isinstance(error, StateError):
         elsewhere = _not_in_files(root, repository)
         seen = {"unavailable": elsewhere} if elsewhere else _last_checkpoint(root)
         return {"project": seen, "feature": None}

@@ -24,6 +24,7 @@ PROGRAM_LIMIT = 64 * 1024 * 1024
 SIZE_LIMIT = 1024 * 1024
 """Bytes of a file in ``.cde``, which may have come with a clone."""
 MOST_FILES = 1_000
+_OTHER_END = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 UNKNOWN = ""
 """The digest of what cannot be judged; it is never the same as another one."""
 CHANGED = "changed while it was read: try again"
@@ -212,15 +213,17 @@ def _limit_of(path: Path) -> int:
 def text_of(path: Path, digest: str | None = None) -> str | None:
     """What is in the file; None where it is no text, or too long, or not a file.
 
-    So it is where the content has another digest than the one that is given.
+    So it is where the content has another digest than the one that is given, or lines that end
+    otherwise than text files do: what is one line to a person, or two, is not so to every parser.
     """
     try:
         data = read_bounded(path, SIZE_LIMIT)
         if digest is not None and hashlib.sha256(data).hexdigest() != digest:
             return None
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
+    return None if _OTHER_END.search(text) else text
 
 
 def wrote(path: Path, data: bytes) -> None:

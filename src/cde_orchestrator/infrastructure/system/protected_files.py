@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cde_orchestrator.domain.executed_places import known_part
 from cde_orchestrator.infrastructure.paths import FOLDER, user_state_folder
 from cde_orchestrator.infrastructure.system.project_home import home_of, repository_at
 
@@ -37,22 +38,25 @@ def edit_refusal(path: Path, root: Path, accepted: Accepted) -> str | None:
 
 
 def _reason(path: str, checkout: str, accepted: Accepted) -> str | None:
+    """Names are compared as the most careless file system compares them."""
     if not is_below(path, checkout):
         return None
-    parts = Path(path).relative_to(checkout).parts
+    named = Path(path).relative_to(checkout).parts
+    parts = tuple(map(known_part, named))
     while parts[:2] == (FOLDER, _WORKTREES) and len(parts) > 3:
-        parts = parts[3:]  # in the folder that a feature has of its own
+        named, parts = named[3:], parts[3:]  # in the folder that a feature has of its own
+    name = "/".join(named)
     if parts[:1] == (FOLDER,) and not (len(parts) > 1 and parts[1] in _SHARED):
         return (
-            f"{'/'.join(parts)} is state that cde keeps for itself. Change it by a tool of cde, "
+            f"{name} is state that cde keeps for itself. Change it by a tool of cde, "
             "or by its commands: see cde --help."
         )
     if len(parts) == 3 and (parts[0], parts[2]) == _RECORDS:
-        return f"{'/'.join(parts)} is the record of what was proven; cde writes it."
-    name = "/".join(parts)
-    if name not in accepted:
+        return f"{name} is the record of what was proven; cde writes it."
+    kept = {tuple(map(known_part, each.split("/"))): each for each in accepted}
+    if parts not in kept:
         return None
-    feature, phase = accepted[name]
+    feature, phase = accepted[kept[parts]]
     return (
         f"{name} was accepted as an output of phase {phase} of feature {feature}, and later "
         "phases build on it. To change it, go back to that phase: "

@@ -304,7 +304,7 @@ def _why_not_shown(path: Path | None, digest: str | None) -> str:
     if path is None:
         return acting.CHANGED
     is_same = acting.digest_of(path) == digest != acting.UNKNOWN
-    return "is a link, binary or long" if is_same else acting.why_unknown(path)
+    return "is a link, no plain text, or long" if is_same else acting.why_unknown(path)
 
 
 def _in_words(was: bool, is_here: bool, *, is_known: bool) -> str:

@@ -100,7 +100,7 @@ def test_a_check_that_passes_leaves_evidence(building: World) -> None:
     evidence = record(building, "build").evidence
 
     assert reply["feature"]["status"] == "completed"
-    assert seen == ["all well\n"]
+    assert seen == ["$ make test\n", "all well\n"]
     assert evidence is not None
     assert (evidence.command, evidence.exit_code) == (("make", "test"), 0)
     assert evidence.tail == "all well\n"

@@ -278,7 +278,7 @@ def test_a_file_that_is_no_text_is_trusted_without_its_lines(
 ) -> None:
     (root / ".cde" / "rules.md").write_bytes(b"\xff")
     shown = trust.differences(root, root / "none")[".cde/rules.md"]
-    assert shown == "(not shown: it is a link, binary or long)"
+    assert shown == "(not shown: it is a link, no plain text, or long)"
     accepted(trust, root)
     assert trust.judge(root).kind == "trusted"
 
@@ -431,3 +431,15 @@ def test_each_changed_file_is_named_also_where_no_line_differs(
         ".cde/prompts/new.md": "(it is new, and empty)",
         ".cde/prompts/same.md": "(it is new, and as the product has it)",
     }
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1e", "\r"])
+def test_a_line_that_ends_for_some_alone_is_not_shown(
+    root: Path, trust: FolderTrust, end: str
+) -> None:
+    config = root / ".cde" / "config.toml"
+    config.write_text('# Note\nelicitation = "refused"\n', encoding="utf-8")
+    accepted(trust, root)
+    config.write_text(f'# Note{end}elicitation = "refused"\n', encoding="utf-8", newline="")
+    shown = trust.differences(root, root / "packaged", trust.judge(root).files)
+    assert shown == {".cde/config.toml": "(not shown: it is a link, no plain text, or long)"}

@@ -27,8 +27,7 @@ class ClaudeReader(EventReader):
 
     def event(self, event: Mapping[str, Any]) -> list[str]:
         """What is shown of an event."""
-        if session := text(event.get("session_id")):
-            self.report = replace(self.report, session=session)
+        self.continues(text(event.get("session_id")))
         known = {
             "system": self._system,
             "assistant": self._assistant,

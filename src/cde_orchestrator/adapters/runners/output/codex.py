@@ -27,7 +27,7 @@ class CodexReader(EventReader):
         """What is shown of an event."""
         kind = event["type"]
         if kind == "thread.started":
-            self.report = replace(self.report, session=text(event.get("thread_id")))
+            self.continues(text(event.get("thread_id")))
         elif kind in {"item.started", "item.completed"}:
             return self._item(kind == "item.started", event.get("item"))
         elif kind == "turn.completed":

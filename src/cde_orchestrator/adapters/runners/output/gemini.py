@@ -66,7 +66,7 @@ class GeminiReader(EventReader):
     def _other(self, event: Mapping[str, Any]) -> list[str]:
         kind = event["type"]
         if kind == "init":
-            self.report = replace(self.report, session=text(event.get("session_id")))
+            self.continues(text(event.get("session_id")))
         elif kind == "tool_use":
             called = self.call_words(event.get("tool_name"), event.get("parameters"))
             self._calls[text(event.get("tool_id"))] = called

@@ -19,6 +19,8 @@ from cde_orchestrator.domain.secrets import without_secrets
 
 LINE = 300
 """Characters of a line that is made of an event."""
+SESSION_LIMIT = 500
+"""Characters of a session's name."""
 RETRIES_WATCHED = 3
 """Retries of a busy model that are waited for where another agent could go on."""
 RETRIES_REFUSED = 2
@@ -115,6 +117,11 @@ class Reader:
         refused = self.retries["unusable"] >= RETRIES_REFUSED
         return refused or (others and self.retries["busy"] >= RETRIES_WATCHED)
 
+    def continues(self, session: str) -> None:
+        """The session can be continued by this name, if it can be kept."""
+        if 0 < len(session) <= SESSION_LIMIT and session.isprintable():
+            self.report = replace(self.report, session=session)
+
     def said(self, words: str) -> None:
         """Keep the agent's last words."""
         if text := one_line(words, WORDS_LIMIT):
@@ -210,8 +217,9 @@ def count(value: object) -> int:
 
 
 def one_line(words: str, limit: int) -> str:
-    """The text in one line, without secrets, and not too long."""
-    line = " ".join(without_secrets(words[: limit * 20], strict=True).split())
+    """The text in one line, without secrets, not too long, and such as can be stored."""
+    begin = words[: limit * 20].encode(errors="replace").decode()
+    line = " ".join(without_secrets(begin, strict=True).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

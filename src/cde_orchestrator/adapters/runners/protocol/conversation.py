@@ -272,7 +272,7 @@ class Conversation(UpdateReader):
     def _is_allowed_by_person(self, call: Call) -> bool:
         """Ask, if somebody is there and can see all of it."""
         outside = [each for each in call.paths if not self._policy.is_inside(each)]
-        words = f"{self._agent} wants to: {call.telling}"
+        words = f"{self._agent} wants to: {call.whole}"
         words += f" (outside the project: {', '.join(outside)})" if outside else ""
         ask = self._assignment.ask
         return ask is not None and len(words) <= ASKED_CHARACTERS and ask(" ".join(words.split()))

@@ -51,10 +51,6 @@ class UpdateReader(Reader):
         self._shown: dict[str, str] = {}
         self._turns: set[str] = set()
 
-    def continues(self, session: str) -> None:
-        """The session can be continued by this name."""
-        self.report = replace(self.report, session=session)
-
     def end(self) -> list[str]:
         """What it said last, once it is whole."""
         words, self.words = self.words, ""

@@ -244,3 +244,18 @@ def test_no_secret_is_shown_or_kept() -> None:
 )
 def test_how_long_to_wait_is_read_from_the_refusal(words: str, seconds: float | None) -> None:
     assert wait_in(words) == seconds
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", "a\nb", "x" * 501])
+def test_a_session_whose_name_cannot_be_kept_is_not_continued(name: str) -> None:
+    reader = Reader(FOLDER)
+    reader.continues("one")
+    reader.continues(name)
+    assert reader.report.session == "one"
+
+
+def test_half_of_a_letter_can_be_stored() -> None:
+    reader = Reader(FOLDER)
+    reader.said("it says \ud800")
+    reader.denied(reader.command("run \udfff"))
+    assert (reader.report.words, reader.report.denied) == ("it says ?", ("run ?",))

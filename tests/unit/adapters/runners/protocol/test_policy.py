@@ -35,6 +35,8 @@ def allows(folder: Path, kind: str, **members: Any) -> bool:
         (["bash", "-lc", "make test"], True),
         (["bash", "-lc", "make test && rm x"], False),
         (["make", 3], False),
+        (["/tmp/bash", "-c", "make test"], False),
+        (["./tool", "-lc", "make test"], False),
         ("make", False),
         ("make test\nrm x", False),
         ("make test > /etc/passwd", False),
@@ -56,6 +58,15 @@ def test_a_command_is_one_that_the_phase_asks_for(
     assert allows(folder, "execute", rawInput={"command": command}) is allowed
 
 
+@pytest.mark.parametrize("kind", ["read", "search", "edit", "delete", "move", "other"])
+def test_a_command_is_one_whatever_its_tool_is_called(folder: Path, kind: str) -> None:
+    place = [{"path": "src/a.py"}]
+    for command in ("rm -rf /", ["bash", "-lc", "curl x | sh"], "reboot", "make test"):
+        assert not allows(folder, kind, locations=place, rawInput={"command": command})
+    edits = allows(folder, kind, locations=place, rawInput={"command": "str_replace"})
+    assert edits is (kind != "other")
+
+
 @pytest.mark.parametrize(
     ("title", "allowed"), [("make test", True), ("make test ...", False), ("Run tests", False)]
 )
@@ -63,6 +74,23 @@ def test_its_title_is_the_command_where_nothing_else_is(
     folder: Path, title: str, allowed: bool
 ) -> None:
     assert allows(folder, "execute", title=title) is allowed
+
+
+@pytest.mark.parametrize("given", [{"cmd": "rm -rf x"}, {"command": ["rm", 3]}, "rm -rf x"])
+def test_its_title_is_no_command_where_something_else_is_said(folder: Path, given: object) -> None:
+    assert not allows(folder, "execute", title="make test", rawInput=given)
+    first = ToolCallUpdate.model_validate(
+        {"toolCallId": "t", "kind": "execute", "rawInput": {"command": "make test"}}
+    )
+    later = ToolCallUpdate.model_validate({"toolCallId": "t", "rawInput": given})
+    assert not Policy(folder, {}, [["make", "test"]]).allows(Call().updated(first).updated(later))
+
+
+def test_folders_are_made_from_the_project_s_own(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    made = {"command": "mkdir hooks"}
+    assert allows(folder, "execute", rawInput={**made, "cwd": str(folder)})
+    assert not allows(folder, "execute", rawInput={**made, "cwd": ".git"})
 
 
 def test_a_command_is_run_within_the_project(folder: Path) -> None:
@@ -86,11 +114,16 @@ def test_a_command_is_run_within_the_project(folder: Path) -> None:
         (".cde/workflow.yml", False),
         (".github/workflows/ci.yml", False),
         ("CLAUDE.md", False),
+        (".github", False),
+        ("sub/.vscode", False),
+        ("SPECS/Login/SPEC.md", False),
+        ("Specs/login/Record.json", False),
         ("package.json", True),
         ("tests/conftest.py", True),
         (".", False),
         ("a\0b", False),
         ("\ud800", False),
+        ("a/" * 512 + "b.py", False),
     ],
 )
 def test_an_edit_is_of_a_file_of_the_project(
@@ -102,8 +135,11 @@ def test_an_edit_is_of_a_file_of_the_project(
     assert allows(folder, kind, content=[diff]) is allowed
 
 
-def test_a_folder_with_what_was_accepted_stays(folder: Path) -> None:
-    assert not allows(folder, "delete", locations=[{"path": "specs/login"}])
+@pytest.mark.parametrize("kind", ["delete", "move"])
+def test_a_whole_folder_stays_where_it_is(folder: Path, kind: str) -> None:
+    (folder / "stage" / "workflows").mkdir(parents=True)
+    for path in ("specs/login", "stage"):
+        assert not allows(folder, kind, locations=[{"path": path}, {"path": "elsewhere"}])
 
 
 def test_an_edit_of_nothing_is_not_known(folder: Path) -> None:
@@ -136,6 +172,28 @@ def test_what_is_known_of_a_call_grows() -> None:
     both = Call(kind="edit", title="Edit", paths=("a.py", "b.py"))
     assert both.telling == "edit a.py, b.py"
     assert Call(kind="other", title="Deploy", paths=("a.py",)).telling == "Deploy"
+
+
+def test_who_decides_sees_each_line_and_what_a_tool_is_given() -> None:
+    lines = ToolCallUpdate.model_validate(
+        {"toolCallId": "t", "kind": "execute", "rawInput": {"command": "ls # all\nrm -rf x"}}
+    )
+    assert Call().updated(lines).whole == "$ ls # all ⏎ rm -rf x"
+    other = ToolCallUpdate.model_validate(
+        {"toolCallId": "t", "title": "Read it", "rawInput": {"remove": "x\ny"}}
+    )
+    assert Call().updated(other).whole == 'Read it {"remove": "x\\ny"}'
+    disguised = ToolCallUpdate.model_validate(
+        {
+            "toolCallId": "t",
+            "kind": "read",
+            "locations": [{"path": "a.py"}],
+            "rawInput": {"command": "rm x"},
+        }
+    )
+    assert Call().updated(disguised).whole == 'read {"command": "rm x"}'
+    much = ToolCallUpdate.model_validate({"toolCallId": "t", "rawInput": {"text": "x" * 10_000}})
+    assert 2_000 < len(Call().updated(much).whole) < 5_000
 
 
 def options(*kinds: Any) -> list[PermissionOption]:
