@@ -42,6 +42,9 @@ def of_program(address: str, process: int) -> str:
 
 def main(address: str, powerless: str, *words: str) -> NoReturn:
     """Be the command for whoever started this program."""
+    link = of_program(address, os.getpid())
+    if os.path.lexists(link):
+        os.unlink(link)  # it is of an earlier process that had the same id
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(address)
     umask = os.umask(0)
@@ -59,7 +62,7 @@ def main(address: str, powerless: str, *words: str) -> NoReturn:
     for descriptor in (0, 1):
         os.dup2(nothing, descriptor)
     begun = received(connection)
-    os.symlink(str(begun), of_program(address, os.getpid()))
+    os.symlink(str(begun), link)
     for number in PASSED_ON:
         signal.signal(number, lambda got, _: sent(connection, got))
     code = received(connection)

@@ -36,7 +36,7 @@ from tools.installation.surroundings import (
     run,
     timed,
 )
-from tools.kept_programs import installed, npm_script, run_node
+from tools.kept_programs import NotInstalledError, installed, npm_script, run_node
 from tools.registry_entry import ENTRY_FILE, TITLE, declared
 
 BUNDLE = ROOT / "dist" / f"cde-orchestrator-{__version__}.mcpb"
@@ -228,16 +228,18 @@ def main() -> int:
             with timed("built twice, to the same bytes"):
                 content = built(folder / "wheel", environment)
                 require(content == built(folder / "again", environment), "The bytes differ.")
-            BUNDLE.parent.mkdir(exist_ok=True)
-            BUNDLE.write_bytes(content)
+            bundle = folder / BUNDLE.name
+            bundle.write_bytes(content)
             with timed("unpacked and judged by the format's own tool"):
-                judged(BUNDLE, folder / "unpacked")
+                judged(bundle, folder / "unpacked")
             with timed("started as its manifest says, and a project set up"):
                 _start(folder, environment)
-    except InstallationError as error:
+        BUNDLE.parent.mkdir(exist_ok=True)
+        BUNDLE.write_bytes(content)
+    except (InstallationError, NotInstalledError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print(f"{BUNDLE.relative_to(ROOT)}: {BUNDLE.stat().st_size:,} bytes")
+    print(f"{BUNDLE.relative_to(ROOT)}: {len(content):,} bytes")
     return 0
 
 

@@ -43,32 +43,51 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.store import Telemetry
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.browser.stage import FLAGS
 from tests.integration.deliverables import deliverable
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-SHOWN_PATH = "/home/me/webshop"
-PICTURES = (
-    ("dashboard-light", 1440, 900, "light", "/dashboard?span=day"),
-    ("dashboard-dark", 1440, 900, "dark", "/dashboard?span=day"),
-    ("dashboard-narrow", 360, 780, "light", "/dashboard?span=day"),
-    ("dashboard-feature", 1440, 900, "light", "/dashboard/features/search-filters"),
+SHOWN_HOME = "/home/me"
+BUSY, EMPTY, BROKEN = "webshop", "new-shop", "broken-shop"
+Picture = tuple[str, str, int, int, str, str]
+PICTURES: tuple[Picture, ...] = (
+    ("dashboard-light", BUSY, 1440, 900, "light", "/dashboard"),
+    ("dashboard-dark", BUSY, 1440, 900, "dark", "/dashboard"),
+    ("dashboard-phases", BUSY, 1440, 900, "light", "/dashboard?by=standard"),
+    ("dashboard-narrow", BUSY, 390, 844, "light", "/dashboard"),
+    ("dashboard-operations", BUSY, 1440, 900, "light", "/dashboard/operations?span=day"),
+    ("dashboard-feature", BUSY, 1440, 900, "light", "/dashboard/features/search-filters"),
+    ("dashboard-empty", EMPTY, 1440, 700, "light", "/dashboard"),
+    ("dashboard-broken", BROKEN, 1440, 700, "light", "/dashboard"),
 )
+"""Each picture: the project, the size of the window, the theme and the page."""
+APPROVED = "standard-approved"
 FILTERS = """Filter search results by size, colour and price.
 
 Filters stay in the address, so that a result can be shared, and the number of hits is shown \
 beside each of them."""
 FEATURES = (
-    ("login-page", "Add a login page with password reset by e-mail", 6, "claude"),
-    ("checkout-totals", "Show taxes and shipping before the order is placed", 6, "codex"),
-    ("invoice-pdf", "Invoices as PDF, with the company's letterhead", 3, "codex"),
-    ("stock-alerts", "Tell customers when something is in stock again", 2, "gemini"),
-    ("rate-limits", "Limit how often the API may be called", 5, "codex"),
-    ("gift-cards", "Gift cards that can be bought and redeemed", 0, "gemini"),
-    ("export-orders", "Export orders as CSV for the accountants", 1, "claude"),
-    ("dark-mode", "A dark theme for the whole shop", 3, "claude"),
-    ("wish-list", "A wish list that can be shared", 0, "gemini"),
-    ("search-filters", FILTERS, 4, "claude"),
+    ("login-page", "Add a login page with password reset by e-mail", 6, "claude", "standard"),
+    (
+        "checkout-totals",
+        "Show taxes and shipping before an order is placed",
+        6,
+        "codex",
+        "standard",
+    ),
+    ("address-book", "Keep several addresses, and choose one at checkout", 1, "claude", APPROVED),
+    ("invoice-pdf", "Invoices as PDF, with the company's letterhead", 3, "codex", "standard"),
+    ("stock-alerts", "Tell customers when something is in stock again", 2, "gemini", "standard"),
+    ("rate-limits", "Limit how often the API may be called", 5, "codex", "standard"),
+    ("gift-cards", "Gift cards that can be bought and redeemed", 0, "gemini", "standard"),
+    ("order-history", "Show past orders, and order the same once more", 4, "codex", "standard"),
+    ("export-orders", "Export orders as CSV for the accountants", 1, "claude", "standard"),
+    ("cart-typo", "The cart says “Your cart are empty”", 1, "gemini", "quick-fix"),
+    ("dark-mode", "A dark theme for the whole shop", 3, "claude", "standard"),
+    ("wish-list", "A wish list that can be shared", 0, "gemini", "standard"),
+    ("search-filters", FILTERS, 4, "claude", "standard"),
+    ("refunds", "Refunds in part, with a reason that the customer is sent", 1, "codex", APPROVED),
 )
 # Calls a day, and milliseconds that most of them take.
 OPERATIONS = {
@@ -101,9 +120,10 @@ class Past:
 
     def features(self) -> None:
         """Features on their way."""
-        for name, prompt, phases, agent in FEATURES:
+        for name, prompt, phases, agent, workflow in FEATURES:
             with calling(f"mcp:{agent}"):
-                self.application.handle(StartFeature(prompt=prompt, name=name))
+                wanted = StartFeature(prompt=prompt, name=name, workflow=workflow)
+                self.application.handle(wanted)
                 for _ in range(phases):
                     self._submit(name, agent)
             self.now += timedelta(minutes=17)
@@ -217,7 +237,7 @@ def pretend(page: Page, root: Path) -> None:
             if (node.data.includes(from)) node.data = node.data.replaceAll(from, to);
           }
         }""",
-        [str(root), SHOWN_PATH],
+        [str(root.parent), SHOWN_HOME],
     )
 
 
@@ -230,38 +250,70 @@ def icon(browser: Browser) -> None:
     page.close()
 
 
+def busy(root: Path) -> None:
+    """A project with much in it."""
+    past = Past(root)
+    past.application.handle(OnboardProject(name=root.name))
+    past.features()
+    past.today()
+    history(root)
+    broken_agent(root)
+
+
+def empty(root: Path) -> None:
+    """A project that was set up just now."""
+    Past(root).application.handle(OnboardProject(name=root.name))
+
+
+def broken(root: Path) -> None:
+    """A project whose state, with all that it could be restored from, is damaged."""
+    past = Past(root)
+    past.application.handle(OnboardProject(name=root.name))
+    past.application.handle(StartFeature(prompt="Add a login page", name="login-page"))
+    past.application.close()
+    for kept in [*StateFiles(root).backups.iterdir(), *(root / ".cde").glob("*.json*")]:
+        kept.write_bytes(b"\0 damaged")
+
+
+PROJECTS = {BUSY: busy, EMPTY: empty, BROKEN: broken}
+
+
+def picture(browser: Browser, url: str, root: Path, about: Picture) -> None:
+    """One picture of a page."""
+    name, _, width, height, scheme, path = about
+    page = browser.new_page(
+        extra_http_headers={"Authorization": f"Bearer {kept_token(root)[0]}"},
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page.goto(url + path)
+    page.wait_for_selector("body.ready")
+    if path.startswith("/dashboard/operations"):
+        page.wait_for_selector("#alerts [data-present=firing]", timeout=40_000)
+    page.wait_for_timeout(1_000)
+    pretend(page, root)
+    page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+    print(f"{name}.png")
+    page.close()
+
+
 def main() -> None:
-    """Make the pictures."""
+    """Make the pictures, or those whose names are given."""
     random.seed(11)
     program = shutil.which("chromium") or shutil.which("google-chrome")
     IMAGES.mkdir(exist_ok=True)
+    wanted = [each for each in PICTURES if not sys.argv[1:] or each[0] in sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        root = Path(folder).resolve() / "webshop"
-        root.mkdir()
-        past = Past(root)
-        past.application.handle(OnboardProject(name="webshop"))
-        past.features()
-        past.today()
-        history(root)
-        broken_agent(root)
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         icon(browser)
-        with served(root) as url:
-            for name, width, height, scheme, path in PICTURES:
-                page = browser.new_page(
-                    extra_http_headers={"Authorization": f"Bearer {kept_token(root)[0]}"},
-                    viewport={"width": width, "height": height},
-                    color_scheme="dark" if scheme == "dark" else "light",
-                )
-                page.goto(url + path)
-                page.wait_for_selector("body.ready")
-                if path.startswith("/dashboard?"):
-                    page.wait_for_selector("#alerts [data-present=firing]", timeout=40_000)
-                page.wait_for_timeout(1_000)
-                pretend(page, root)
-                page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
-                print(f"{name}.png")
-                page.close()
+        for project in dict.fromkeys(each[1] for each in wanted):
+            root = Path(folder).resolve() / project
+            root.mkdir()
+            PROJECTS[project](root)
+            with served(root) as url:
+                for about in wanted:
+                    if about[1] == project:
+                        picture(browser, url, root, about)
         browser.close()
 
 

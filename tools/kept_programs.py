@@ -77,7 +77,10 @@ def installed(name: str, requirement: str) -> Path:
     home = cache() / name
     complete = home / ".complete"
     if not complete.is_file() or complete.read_text() != requirement:
-        venv.create(home, with_pip=True, clear=True)
+        try:
+            venv.create(home, with_pip=True, clear=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NotInstalledError(f"{requirement}: {error}") from error
         _install([str(home / "bin" / "pip"), "install", "--quiet", requirement])
         complete.write_text(requirement)
     return home

@@ -18,6 +18,7 @@ from tests.browser.stage import ScriptedHealth, Site, Visitor, cde
 
 Visit = Callable[..., Visitor]
 
+OPERATIONS = "/dashboard/operations"
 HOSTILE = "<img src=x onerror=window.hurt=1>\u202egnp\u2066"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 RULES = "axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)"
@@ -60,13 +61,15 @@ def test_a_feature_that_another_process_starts_is_shown_by_itself(site: Site, vi
     assert LOOK_SECONDS < 2.0
     assert page.get_by_text("No features yet").count() == 0
     expect(page.locator("#board-line")).to_have_text("1 open")
-    expect(page.get_by_role("region", name="define").locator(".count")).to_have_text("1")
+    lane = page.get_by_role("region", name="Ready for an agent")
+    expect(lane.locator("h2 .count")).to_have_text("1")
+    expect(page.locator(card(page, "login")).locator(".goal-line")).to_have_text("Add login")
 
 
 def test_an_alert_appears_with_what_to_do_and_resolves(
     site: Site, visit: Visit, health: ScriptedHealth
 ) -> None:
-    page = visit(site.url).open()
+    page = visit(site.url).open(OPERATIONS)
     expect(page.locator("#health-title")).to_have_text("Healthy")
 
     health.become("critical", "firing")
@@ -85,6 +88,26 @@ def test_an_alert_appears_with_what_to_do_and_resolves(
     expect(page.locator("#alerts .badge").first).to_have_text("resolved")
 
 
+def test_health_is_a_line_that_opens(site: Site, visit: Visit, health: ScriptedHealth) -> None:
+    page = visit(site.url).open()
+    expect(page.locator("#health-line")).to_contain_text("All 3 checks passed")
+    expect(page.locator("#findings")).to_be_hidden()
+
+    health.become("critical", "firing")
+
+    expect(page.locator("#health-title")).to_have_text("Unhealthy")
+    expect(page.locator("#health-line")).to_contain_text("84 MB are free")
+    page.locator("#health summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#findings")).to_contain_text("cde doctor --fix")
+    page.keyboard.press("Escape")
+    expect(page.locator("#findings")).to_be_hidden()
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    page.locator("#health summary").click()
+    page.locator("#board").click(position={"x": 5, "y": 500})
+    expect(page.locator("#findings")).to_be_hidden()
+
+
 def test_a_hostile_name_and_prompt_are_plain_text(site: Site, visit: Visit) -> None:
     start(site, "login", prompt=f"Do it {HOSTILE}")
     with site.application._assembled(tolerant=False).repository.transaction(site.root) as project:
@@ -93,11 +116,12 @@ def test_a_hostile_name_and_prompt_are_plain_text(site: Site, visit: Visit) -> N
 
     page = visitor.open()
     shown = page.locator(".feature-name").text_content()
+    goal = page.locator(".goal-line").text_content()
     page.locator(".feature-card").click()
     page.wait_for_selector("body.ready")
 
     expected = HOSTILE.replace("\u202e", "\ufffd").replace("\u2066", "\ufffd")
-    assert shown == expected
+    assert (shown, goal) == (expected, f"Do it {expected}")
     expect(page.locator("#name")).to_have_text(expected)
     expect(page.locator(".goal")).to_have_text(f"Do it {expected}")
     assert page.locator("img[src=x]").count() == 0
@@ -122,7 +146,7 @@ def test_everybody_can_sign_in(site: Site, visit: Visit, dark: bool) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_everybody_can_use_both_pages_in_both_themes(
+def test_everybody_can_use_every_page_in_both_themes(
     site: Site, visit: Visit, health: ScriptedHealth, dark: bool
 ) -> None:
     start(site, "login")
@@ -132,6 +156,10 @@ def test_everybody_can_use_both_pages_in_both_themes(
     visitor = visit(site.url, dark=dark)
 
     page = visitor.open()
+    assert serious(page) == []
+    page.locator("#health summary").click()
+    assert serious(page) == []
+    page = visitor.open(OPERATIONS)
     assert serious(page) == []
     page.locator("#errors button").first.click()
     page.wait_for_selector("dialog .report-body details")
@@ -166,7 +194,7 @@ def test_no_page_is_wider_than_the_window(
     health.become("critical", "firing")
     visitor = visit(site.url, width=width)
 
-    for path in ("/dashboard", f"/dashboard/features/{name.rstrip('-')}"):
+    for path in ("/dashboard", OPERATIONS, f"/dashboard/features/{name.rstrip('-')}"):
         page = visitor.open(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -174,7 +202,7 @@ def test_no_page_is_wider_than_the_window(
 def test_everything_can_be_reached_by_keyboard(site: Site, visit: Visit) -> None:
     start(site, "login")
     refuse(site)
-    page = visit(site.url).open()
+    page = visit(site.url).open(OPERATIONS)
     focus = "document.activeElement.closest('[id]').id"
 
     page.keyboard.press("Tab")
@@ -189,12 +217,12 @@ def test_everything_can_be_reached_by_keyboard(site: Site, visit: Visit) -> None
         assert page.evaluate("document.activeElement.matches(':focus-visible')")
         if reached[-1] == "spans":
             page.keyboard.press("ArrowRight")
-            page.wait_for_url("**/dashboard?span=day")
+            page.wait_for_url("**/operations?span=day")
         if page.evaluate("document.activeElement.getAttribute('role')") == "slider":
             page.keyboard.press("ArrowLeft")
         if page.evaluate("document.activeElement.matches('#errors button')"):
             break
-    places = ["findings", "board", "spans", "charts", "alerts", "errors"]
+    places = ["findings", "spans", "charts", "alerts", "errors"]
     assert [each for each in dict.fromkeys(reached) if each in places] == places
 
     page.keyboard.press("Enter")
@@ -219,9 +247,11 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
 ) -> None:
     start(site, "first")
     refuse(site)
+    operations = visit(site.url).open(OPERATIONS)
     page = visit(site.url).open()
-    page.wait_for_timeout(300)
-    page.evaluate("window.counting = true")
+    for each in (operations, page):
+        each.wait_for_timeout(300)
+        each.evaluate("window.counting = true")
 
     start(site, "second")
     page.wait_for_selector(card(page, "second"))
@@ -229,22 +259,22 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
     refuse(site)  # which has a report already
     refuse(site, "codex")
     health.become("critical", "firing")
-    expect(page.locator("#errors li")).to_have_count(2)
-    page.wait_for_selector("#alerts [data-present=firing]")
+    expect(operations.locator("#errors li")).to_have_count(2)
+    operations.wait_for_selector("#alerts [data-present=firing]")
     gone = CloseFeature(feature_id="second", outcome="cancelled", reason="not needed")
     site.application.handle(gone)
-    expect(page.get_by_role("region", name="closed").locator("li")).to_have_count(1)
+    expect(page.get_by_role("region", name="Done").locator("li")).to_have_count(1)
     health.become("ok", "resolved")
     expect(page.locator("#health-title")).to_have_text("Healthy")
     page.wait_for_timeout(500)
 
-    assert page.evaluate("shifts") == []
+    assert page.evaluate("shifts") == operations.evaluate("shifts") == []
 
 
 def test_an_error_opens_its_explanation_and_its_report(site: Site, visit: Visit) -> None:
     start(site, "login")
     refuse(site)
-    page = visit(site.url).open()
+    page = visit(site.url).open(OPERATIONS)
 
     page.locator("#errors button").click()
 

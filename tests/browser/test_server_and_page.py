@@ -152,6 +152,10 @@ def test_a_newcomer_is_told_what_to_do(tmp_path: Path, serve: Serve, visit: Visi
 
     expect(page.locator("#health-title")).to_have_text("Not set up yet")
     expect(page.locator("#findings")).to_contain_text("cde init")
+    expect(page.locator("#board")).to_contain_text("No project here yet")
+    expect(page.locator("#board .command")).to_contain_text("cde init")
+    page.get_by_role("link", name="Operations").click()
+    expect(page.locator("#health-title")).to_have_text("Not set up yet")
     for place in ("alerts", "errors", "slowest", "breakers"):
         expect(page.locator(f"#{place} .empty")).to_be_visible()
 
@@ -179,7 +183,7 @@ def test_charts_tell_their_values_and_leave_gaps(
                 "disk_mb": 1.0 if ran else None,
             }
         )
-    page = visit(site.url).open()
+    page = visit(site.url).open("/dashboard/operations")
 
     for line in page.locator(".chart path.line").all():
         assert (line.get_attribute("d") or "").count("M") == 2

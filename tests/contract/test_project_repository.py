@@ -306,7 +306,9 @@ def test_features_are_found_by_id_name_and_beginning_of_the_id(
     with repository.transaction(active) as project:
         made = [project.start_feature("Same words").id for _ in range(3)]
         assert project.features.ids_beginning(made[2][:8]) == [made[2]]
+        assert project.features.goal_of(made[0]) == "Same words"
     found = open_repository().get(active)
+    assert [found.features.goal_of(each) for each in (made[1], "none")] == ["Same words", ""]
     assert [feature.name for feature in found.features] == [
         "same-words",
         "same-words-2",

@@ -173,6 +173,7 @@ PAGES: dict[str, tuple[str, str | None]] = {
     "/errors": ("/errors", None),
     "/errors/{code}": ("/errors/E101", "/errors/none"),
     "/dashboard": ("/dashboard", None),
+    "/dashboard/operations": ("/dashboard/operations", None),
     "/dashboard/features/{feature}": ("/dashboard/features/login", None),
     "/dashboard/features/{feature}/report": (
         "/dashboard/features/login/report",
@@ -187,6 +188,7 @@ POLLED = {
     "/health/metrics": ("/health/metrics", "a probe"),
     "/metrics": ("/metrics", "a scrape"),
     "/dashboard/data": ("/dashboard/data", "the page asks for it again and again"),
+    "/dashboard/data/operations": ("/dashboard/data/operations", "as above"),
     "/dashboard/data/features/{feature}": ("/dashboard/data/features/none", "as above"),
     "/dashboard/data/errors/{report}": ("/dashboard/data/errors/none", "as above"),
     "/dashboard/static/{name}": ("/dashboard/static/charts.js", "a part of a page"),
@@ -407,7 +409,9 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
         for number, (address, _) in enumerate(POLLED.values()):
             if address:
                 await http.get(address, headers={"X-Correlation-ID": f"polled-{number}"})
-        await http.get("/dashboard/data?span=never", headers={"X-Correlation-ID": "bad-span"})
+        await http.get(
+            "/dashboard/data/operations?span=never", headers={"X-Correlation-ID": "bad-span"}
+        )
         await http.get("/health/metrics?format=x", headers={"X-Correlation-ID": "bad-format"})
         await http.put("/mcp", headers={"X-Correlation-ID": "bad-method"})
         await http.post("/metrics", headers={"X-Correlation-ID": "bad-probe"})
@@ -417,7 +421,7 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
         await http.get("/health")  # by now the line of the one before is written
     assert answer.json()["error"]["correlation_id"] == "no-page"
     for number, (_, refused) in enumerate(PAGES.values()):
-        assert_called(project, f"sent-{number}", refused=number >= 5)
+        assert_called(project, f"sent-{number}", refused=number >= 6)
         if refused is not None:
             assert_called(project, f"refused-{number}", refused=True)
     for called in ("bad-span", "bad-format", "bad-method", "bad-probe", "bad-message"):

@@ -93,7 +93,7 @@ class _Root(LazyGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is called; ``version`` is one, although no list shows it."""
-        if args == ["version"]:
+        if args == ["version"] and not ctx.resilient_parsing:
             _show_version(wanted=True)
         return super().resolve_command(ctx, args)
 

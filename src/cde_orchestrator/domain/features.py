@@ -85,6 +85,9 @@ class Features(Protocol):
     def by_id(self, feature_id: str) -> Feature | None:
         """The feature with exactly this id."""
 
+    def goal_of(self, feature_id: str) -> str:
+        """The goal of a feature, empty where there is none; cheaper than the feature."""
+
     def by_name(self, name: str) -> Feature | None:
         """The feature with exactly this name."""
 
@@ -124,6 +127,11 @@ class FeatureList(Features):
     def by_id(self, feature_id: str) -> Feature | None:
         """The feature with exactly this id."""
         return self._by_id.get(feature_id)
+
+    def goal_of(self, feature_id: str) -> str:
+        """The goal of a feature, empty where there is none."""
+        feature = self.by_id(feature_id)
+        return "" if feature is None else feature.prompt
 
     def by_name(self, name: str) -> Feature | None:
         """The feature with exactly this name."""

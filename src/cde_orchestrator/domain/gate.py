@@ -26,7 +26,10 @@ could not be found out in a reasonable time."""
 
 EXPRESSION = "re:"
 _PARSED = frozenset({"json", "yaml", "toml"})
-_SLOT = re.compile(r"<fill(?:[ \t]*:[^>\n]*>?|[ \t]*>)", re.IGNORECASE)
+_SLOT = re.compile(
+    r"(?i)<fill(?:[ \t]*:[^>\n]*>?|[ \t]*>)|&lt;fill(?:[ \t]*:(?:(?!&gt;).)*(?:&gt;)?|[ \t]*&gt;)"
+)
+"""What a form leaves to be written, also as HTML escapes it: so some programs pass a form on."""
 _OPEN = re.compile(
     r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}"
     r"|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]{0,200}\]"
@@ -264,7 +267,7 @@ def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) ->
 
 def _first_slot(text: str) -> re.Match[str] | None:
     """The first thing in a line that a template left to be written."""
-    if "<" not in text and "[" not in text and "{" not in text:
+    if not any(mark in text for mark in ("<", "[", "{", "&")):
         return None
     found = _SLOT.search(text) or _OPEN.search(text) or _LEFT_OVER.search(text)
     return found or _LEFT_OVER_VALUE.fullmatch(text)

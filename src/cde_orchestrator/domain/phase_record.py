@@ -24,7 +24,7 @@ from cde_orchestrator.domain.records import (
 from cde_orchestrator.domain.tasks import Task
 
 EARLIER_KEPT = 3
-EARLIER_LIMIT = 1_000
+SUMMARY_LIMIT = 1_000
 """Characters of a reason or a note that is kept of an attempt that was rolled back."""
 
 
@@ -188,11 +188,11 @@ class PhaseRecord:
         summary = {key: value for key, value in self.to_dict().items() if key != "id"}
         if failures := self.failures[-EARLIER_KEPT:]:
             summary["failures"] = [
-                {"attempt": each.attempt, "reason": each.reason[:EARLIER_LIMIT]}
+                {"attempt": each.attempt, "reason": each.reason[:SUMMARY_LIMIT]}
                 for each in failures
             ]
         if notes := self.saved()[-EARLIER_KEPT:]:
-            summary["notes"] = [each.note[:EARLIER_LIMIT] for each in notes]
+            summary["notes"] = [each.note[:SUMMARY_LIMIT] for each in notes]
         self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import noteworthy
-from cde_orchestrator.application.features.list_features import PERSON
+from cde_orchestrator.application.features.feature_filter import PERSON
 from cde_orchestrator.application.features.rollback_feature import rollback_remarks
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.fit_views import better_workflow, fit_words

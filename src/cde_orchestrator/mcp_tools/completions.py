@@ -65,11 +65,8 @@ def _proposed(values: Values, service: Service, begun: str, known: Known) -> Pro
 
 def _features(*, unfinished: bool) -> Values:
     def found(service: Service, begun: str, _: Known) -> Proposed:
-        from cde_orchestrator.application.features.list_features import (
-            LARGEST_LIMIT,
-            OPEN,
-            ListFeatures,
-        )
+        from cde_orchestrator.application.features.feature_filter import OPEN
+        from cde_orchestrator.application.features.list_features import LARGEST_LIMIT, ListFeatures
 
         status = OPEN if unfinished else None
         asked = ListFeatures(status=status, limit=LARGEST_LIMIT, prefix=begun.lower())

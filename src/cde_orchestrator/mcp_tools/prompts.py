@@ -17,8 +17,9 @@ from mcp.types import INVALID_PARAMS
 from mcp.types import Prompt as ListedPrompt
 from pydantic import Field
 
+from cde_orchestrator.application.features.feature_filter import OPEN
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.features.list_features import OPEN, ListFeatures
+from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.logs.explain_error import explain_in_markdown
 from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
 from cde_orchestrator.domain.errors.entry import Reader, tool_call

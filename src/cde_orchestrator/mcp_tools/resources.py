@@ -45,7 +45,8 @@ def register(server: MCPServer[Any], service: Service) -> None:
     async def listed(
         _: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListResourcesResult:
-        from cde_orchestrator.application.features.list_features import OPEN, ListFeatures
+        from cde_orchestrator.application.features.feature_filter import OPEN
+        from cde_orchestrator.application.features.list_features import ListFeatures
 
         cursor = params.cursor if params else None
         fixed = [] if cursor else await server.list_resources()

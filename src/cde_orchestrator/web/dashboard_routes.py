@@ -22,6 +22,7 @@ from cde_orchestrator.application.monitoring.show_dashboard import (
     ShowDashboard,
     ShowFeature,
 )
+from cde_orchestrator.application.monitoring.show_operations import ShowOperations
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.observability.correlation import calling
@@ -31,6 +32,8 @@ from cde_orchestrator.web.live import LiveChanges
 
 ACTOR = "dashboard"
 NOT_FOUND = frozenset({"E004", "E007", "E008", "E102", "E103", "E322"})
+ASKED = ("word", "workflow", "waits_for", "agent", "proof", "by", "sort")
+"""What the address of the first page can ask for."""
 
 Handle = Callable[[UseCase[Any]], Any]
 
@@ -46,9 +49,11 @@ class Dashboard:
         """Every address of it."""
         return [
             Route("/dashboard", partial(served, "dashboard.html")),
+            Route("/dashboard/operations", partial(served, "operations.html")),
             Route("/dashboard/features/{feature}", partial(served, "feature.html")),
             Route("/dashboard/features/{feature}/report", self._report),
-            Route("/dashboard/data", partial(self._answer, _everything)),
+            Route("/dashboard/data", partial(self._answer, _features)),
+            Route("/dashboard/data/operations", partial(self._answer, _operations)),
             Route("/dashboard/data/features/{feature}", partial(self._answer, _one_feature)),
             Route("/dashboard/data/errors/{report}", partial(self._answer, _one_report)),
             Route("/dashboard/events", self._events),
@@ -86,8 +91,15 @@ class Dashboard:
             return error.code
 
 
-def _everything(request: Request) -> UseCase[Any]:
-    return ShowDashboard(span=request.query_params.get("span", "hour"))
+def _features(request: Request) -> UseCase[Any]:
+    asked = request.query_params
+    wanted = {name: asked[name] for name in ASKED if asked.get(name)}
+    cards = asked.get("cards", "")[:4]
+    return ShowDashboard(**wanted, cards=int(cards) if cards.isdecimal() else None)
+
+
+def _operations(request: Request) -> UseCase[Any]:
+    return ShowOperations(span=request.query_params.get("span", "hour"))
 
 
 def _one_feature(request: Request) -> UseCase[Any]:

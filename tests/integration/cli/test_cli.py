@@ -389,3 +389,7 @@ def test_the_shell_is_offered_names_of_the_project(started: Path, tmp_path: Path
     assert offered("cde start x --workflow q", started) == ["quick-fix"]
     assert offered("cde list --status comp", started) == ["completed"]
     assert offered("cde status ", tmp_path) == []
+    assert offered(f"cde -C {started} status m", tmp_path) == ["mend-it"]
+    assert offered("cde agents ", tmp_path) == ["list", "test", "trust"]
+    assert offered("cde help ag", tmp_path) == ["agents"]
+    assert offered("cde version ", tmp_path) == offered("cde ", tmp_path)

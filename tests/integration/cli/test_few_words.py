@@ -70,6 +70,22 @@ def test_a_folder_is_entered_first_as_git_does(started: Path, tmp_path: Path) ->
     assert answer(*relative, "list", cwd=tmp_path) == answer("list", cwd=started)
 
 
+def test_what_helps_names_the_project_of_a_folder_that_was_entered(
+    started: Path, tmp_path: Path
+) -> None:
+    words = ["submit", "login", "design"]
+    entered = cde("-C", str(started), *words, cwd=tmp_path)
+    assert f"$ cde status login --project {started}\n" in entered.stderr
+    assert "$ cde status login\n" in cde(*words, cwd=started).stderr
+
+
+def test_an_empty_word_is_no_command_of_a_group(started: Path) -> None:
+    done = cde("agents", "", cwd=started)
+
+    assert done.returncode == 2
+    assert "E323" in done.stderr
+
+
 def test_a_folder_that_cannot_be_entered_is_refused(started: Path) -> None:
     done = cde("-C", "nowhere", "list", cwd=started)
 

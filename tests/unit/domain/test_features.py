@@ -137,6 +137,7 @@ def test_a_list_of_features_keeps_the_order_in_which_they_came() -> None:
     assert features.has_name("login")
     assert not features.has_name("logout")
     assert features.ids_beginning("aa") == [LOGIN.id]
+    assert [features.goal_of(each) for each in (LOGIN.id, "none")] == [LOGIN.prompt, ""]
 
 
 def test_features_may_be_added_while_the_list_is_walked() -> None:

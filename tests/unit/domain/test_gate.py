@@ -136,6 +136,8 @@ def test_an_optional_output_may_be_missing_but_is_checked_if_it_is_there() -> No
         ("# Spec\n\n```\n\n```\n", "markdown", "E114"),
         ("# Spec\n\n<fill: who needs what>\n", "markdown", "E117"),
         ("# Spec\n\n<fill: cut off\nat the line\n", "markdown", "E117"),
+        ("# Spec\n\n&lt;fill: who &amp; what&gt;\n", "markdown", "E117"),
+        ("# Spec\n\n&lt;fill&gt;, and more\n", "markdown", "E117"),
         ("Hello {{ feature.name }}\n", "markdown", "E117"),
         ("Hello [NEEDS CLARIFICATION: who?]\n", "markdown", "E117"),
         ("## Goal\n\n- TODO: write this\n- ...\n", "markdown", "E117"),

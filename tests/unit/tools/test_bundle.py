@@ -14,6 +14,7 @@ import pytest
 
 from cde_orchestrator import __version__
 from cde_orchestrator.mcp_tools.all_tools import TOOLS
+from tools import bundle
 from tools.bundle import MANIFEST, bundle_files, command_of, packed
 from tools.install import PIN
 from tools.registry_entry import ROOT, declared
@@ -78,3 +79,15 @@ def test_the_command_is_made_of_the_manifest_and_what_the_person_chose(
         *("uv", "run", "--directory", str(tmp_path), "server.py"),
         *("--project", "/home/me/my shop"),
     ]
+
+
+def test_it_is_said_where_a_judge_cannot_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("no folder")
+    monkeypatch.setenv("CDE_TOOLS_CACHE", str(cache))
+
+    assert bundle.main() == 1
+
+    assert bundle.REGISTRY_JUDGE in capsys.readouterr().err

@@ -21,6 +21,8 @@ from cde_orchestrator.web.assets import _assets
 from tests.let_in import BEARER, TOKEN
 
 HTML = {"accept": "text/html"}
+NAMED = r"(?:/dashboard/static/|from \"\./)([\w.-]+)"
+"""What an asset names another by."""
 
 
 @contextmanager
@@ -52,7 +54,7 @@ def client(served: ServedProject) -> Iterator[TestClient]:
 
 
 def test_the_pages_and_their_files_come_with_a_strict_policy(client: TestClient) -> None:
-    addresses = ["/dashboard", "/dashboard/features/login"]
+    addresses = ["/dashboard", "/dashboard/operations", "/dashboard/features/login"]
     addresses += [f"/dashboard/static/{name}" for name in _assets()]
 
     for address in addresses:
@@ -78,19 +80,29 @@ def test_the_files_name_nothing_outside_and_hold_nothing_inline() -> None:
 
 def test_every_file_that_a_page_names_is_served() -> None:
     named = {
-        found
-        for asset in _assets().values()
-        for found in re.findall(
-            r"(?:/dashboard/static/|from \"\./)([\w.-]+)", asset.content.decode()
-        )
+        found for asset in _assets().values() for found in re.findall(NAMED, asset.content.decode())
     }
 
     assert named <= set(_assets())
     assert {"dashboard.js", "feature.js", "base.js", "style.css"} <= named
 
 
-def test_the_page_is_small() -> None:
-    assert sum(len(asset.content) for asset in _assets().values()) < 90_000
+def loaded_by(page: str) -> set[str]:
+    """The files of a page: those that it names, and those that they import."""
+    found, waiting = set[str](), [page]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        named = re.findall(NAMED, _assets()[name].content.decode())
+        waiting += [each for each in named if each not in found]
+    return found
+
+
+def test_the_first_page_is_small() -> None:
+    files = loaded_by("dashboard.html")
+
+    assert "charts.js" not in files
+    assert sum(len(_assets()[name].content) for name in files) < 90_000
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> None:
@@ -109,13 +121,15 @@ def test_no_other_file_is_served(client: TestClient, name: str) -> None:
 
 
 def test_what_the_pages_show_is_json(client: TestClient) -> None:
-    dashboard = client.get("/dashboard/data?span=day").json()
+    dashboard = client.get("/dashboard/data?word=LOG&cards=5&sort=").json()
+    operations = client.get("/dashboard/data/operations?span=day").json()
     page = client.get("/dashboard/data/features/login").json()
     known = page["status"]["updated_at"]
     same = client.get("/dashboard/data/features/login", params={"known": known}).json()
 
     assert dashboard["project"]["name"] == "shop"
-    assert dashboard["history"]["span"] == "day"
+    assert (dashboard["board"]["found"], dashboard["board"]["total"]) == (1, 1)
+    assert operations["history"]["span"] == "day"
     assert [each["operation"] for each in page["changes"]] == ["start_feature", "onboard_project"]
     assert same["changes"] is None
 
@@ -133,7 +147,7 @@ def test_an_error_leads_to_its_report(served: ServedProject, client: TestClient)
     with pytest.raises(CDEError):
         served.handle(GetTrustedAgents(names=["claude"]))
 
-    [error] = client.get("/dashboard/data").json()["errors"]
+    [error] = client.get("/dashboard/data/operations").json()["errors"]
     report = client.get(f"/dashboard/data/errors/{error['id']}").json()["report"]
 
     assert error["code"] == report["code"] == "E912"
@@ -142,7 +156,10 @@ def test_an_error_leads_to_its_report(served: ServedProject, client: TestClient)
 @pytest.mark.parametrize(
     ("address", "status", "code"),
     [
-        ("data?span=year", 400, "E305"),
+        ("data/operations?span=year", 400, "E305"),
+        ("data?sort=size", 400, "E305"),
+        ("data?by=nothing", 400, "E305"),
+        ("data?cards=0", 400, "E305"),
         ("data/features/nothing", 404, "E102"),
         ("data/errors/nothing", 404, "E322"),
     ],
@@ -169,7 +186,7 @@ def test_settings_that_are_not_valid_do_not_hide_the_project(
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_nothing_can_be_changed(client: TestClient, method: str) -> None:
-    for address in ("/dashboard", "/dashboard/data", "/dashboard/events"):
+    for address in ("/dashboard", "/dashboard/operations", "/dashboard/data", "/dashboard/events"):
         assert client.request(method, address).status_code == 405
 
 

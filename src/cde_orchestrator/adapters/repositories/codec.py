@@ -172,6 +172,14 @@ class StoredFeatures(Features):
                 self.decoded[feature_id] = decode_feature(document)
         return self.decoded[feature_id]
 
+    def goal_of(self, feature_id: str) -> str:
+        """The goal of a feature, empty where there is none; it is not decoded for it."""
+        if feature_id in self.decoded:
+            return self.decoded[feature_id].prompt
+        document = self._documents.get(feature_id)
+        with refusing_unreadable(self.loaded, f"feature {feature_id}"):
+            return "" if document is None else str(document["prompt"])
+
     def by_name(self, name: str) -> Feature | None:
         """The feature with exactly this name."""
         found = self._added.get(name) or self._index.id_of(name)

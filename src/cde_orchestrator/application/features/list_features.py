@@ -8,6 +8,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cde_orchestrator.application.features.feature_filter import (
+    OPEN,
+    FeatureFilter,
+    agent_at,
+    awaited_by,
+    opening_of,
+)
 from cde_orchestrator.application.ports.core import (
     ProjectFiles,
     ProjectRepository,
@@ -27,17 +34,12 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.text import opening_words
 from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, WAITS_FOR_PERSON
 
-PERSON, AGENT = AWAITED = ("person", "agent")
-"""For whom an open feature can wait."""
 GOAL_LIMIT = 72
 """Characters of a goal in a list."""
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 100
-OPEN = "open"
-"""Stands for every status of a feature that takes more work."""
 FILTERS = (
     OPEN,
     *CANONICAL_STATUS.values(),
@@ -84,15 +86,19 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
-        if self.waits_for not in (None, *AWAITED):
-            reason = f"it is {self.waits_for!r}, not one of {', '.join(AWAITED)}"
-            raise ValidationError.of("E305", argument="waits_for", reason=reason)
+        wanted = FeatureFilter(
+            status=self.status,
+            prefix=self.prefix,
+            word=self.word,
+            workflow=self.workflow,
+            waits_for=self.waits_for,
+            agent=self.agent,
+        )
         self._require_known_status(root, repository, workflows)
         after = _decode(self.cursor) if self.cursor is not None else None
         project = repository.get(root)
         now = clock()
-        wanted = (each for each in project.features.summaries() if self._wanted(each, project, now))
-        found = sorted(wanted, key=_position, reverse=True)
+        found = sorted(wanted.among(project, files, root, now), key=_position, reverse=True)
         rest = found if after is None else [f for f in found if _position(f) < after]
         page = rest[: min(self.limit, LARGEST_LIMIT)]
         return {
@@ -117,42 +123,11 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
             reason = f"'{self.status}' is not a status; there are: {', '.join(known)}"
             raise ValidationError.of("E305", argument="status", reason=reason)
 
-    def _wanted(self, summary: FeatureSummary, project: Project, now: datetime) -> bool:
-        """Whether it is asked for; a feature is only decoded if its goal or workflow decides."""
-        is_open = summary.status not in CLOSED_STATUSES
-        by_summary = (
-            summary.name.startswith(self.prefix),
-            is_open if self.status == OPEN else self.status in (None, summary.status),
-            self.waits_for in (None, _waits_for(summary)),
-            self.agent in (None, _agent_at(summary, now)),
-        )
-        if not all(by_summary) or self.word is self.workflow is None:
-            return all(by_summary)
-        word = (self.word or "").casefold()
-        feature = project.features.by_id(summary.id)
-        return (
-            feature is not None
-            and self.workflow in (None, feature.workflow_type)
-            and word in f"{feature.name}\n{feature.prompt}".casefold()
-        )
-
-
-def _waits_for(summary: FeatureSummary) -> str | None:
-    if summary.status in CLOSED_STATUSES:
-        return None
-    return PERSON if summary.status == WAITS_FOR_PERSON else AGENT
-
-
-def _agent_at(summary: FeatureSummary, now: datetime) -> str | None:
-    """The agent that has the phase, as long as its lease lasts."""
-    until = summary.claimed_until
-    return summary.claimed_by if until is not None and until > now else None
-
 
 def _row(
     summary: FeatureSummary, project: Project, files: ProjectFiles, root: Path, now: datetime
 ) -> FeatureRow:
-    """A feature as the list has it; only what a completed one has proven is looked at."""
+    """A feature as the list has it; files are read only for what a completed one has proven."""
     feature = project.features.by_id(summary.id)
     head = view_of(FeatureHead, summary)
     row: FeatureRow = {
@@ -161,20 +136,14 @@ def _row(
         "status": head["status"],
         "current_phase": head["current_phase"],
         "updated_at": head["updated_at"],
-        "goal": _opening(feature.prompt) if feature is not None else "",
-        "waits_for": _waits_for(summary),
-        "agent": _agent_at(summary, now),
+        "goal": opening_of(feature.prompt, GOAL_LIMIT) if feature is not None else "",
+        "waits_for": awaited_by(summary, project),
+        "agent": agent_at(summary, now),
     }
     completed = feature if summary.status == COMPLETED else None
     if completed is not None and (verdict := verdict_of(completed, files, root)) is not None:
         row["standing"], row["waived"] = verdict["verdict"], verdict["waived"]
     return row
-
-
-def _opening(goal: str) -> str:
-    """The beginning of a goal, in a line."""
-    line = " ".join(goal[: 2 * GOAL_LIMIT].split())
-    return line if len(line) <= GOAL_LIMIT else f"{opening_words(line, GOAL_LIMIT - 1)}…"
 
 
 def _position(feature: FeatureSummary) -> tuple[datetime, str]:

@@ -22,7 +22,7 @@ from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, ValidationError
 from cde_orchestrator.domain.excerpts import READ_BYTES, Section, sections_of
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.phase_record import SUMMARY_LIMIT, PhaseRecord
 from cde_orchestrator.domain.printed_tests import failing_tests_in
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.related import TEXT_LIMIT
@@ -207,9 +207,12 @@ def earlier_attempts(record: PhaseRecord) -> list[dict[str, Any]]:
     if own and own[-1].reason == last:
         own.pop()
     found += [(each.attempt, each.reason) for each in own]
-    # A verdict leaves the failures of its phase, and a summary of them.
-    shown = dict.fromkeys((attempt, _shown(reason, EARLIER_LIMIT)) for attempt, reason in found)
-    return [{"attempt": attempt, "reason": why} for attempt, why in shown][-EARLIER_SHOWN:]
+    # A verdict leaves the failures of its phase, and a summary of them, which is cut.
+    known = {(attempt, reason[:SUMMARY_LIMIT]): reason for attempt, reason in found}
+    return [
+        {"attempt": attempt, "reason": _shown(reason, EARLIER_LIMIT)}
+        for (attempt, _), reason in known.items()
+    ][-EARLIER_SHOWN:]
 
 
 def last_failure(record: PhaseRecord) -> str | None:

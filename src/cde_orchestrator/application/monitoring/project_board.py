@@ -1,33 +1,52 @@
-"""The project's features on a board, a column for each phase; small however many there are."""
+"""The project's features on a board; small however many there are."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from heapq import nlargest
-from operator import attrgetter, itemgetter
-from typing import TypedDict
+from pathlib import Path
+from typing import Any, TypedDict
 
+from cde_orchestrator.application.features.feature_filter import (
+    PERSON,
+    FeatureFilter,
+    agent_at,
+    awaited_by,
+    opening_of,
+)
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
     as_followed,
 )
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.ports.core import ProjectFiles
-from cde_orchestrator.application.proofs.verdicts import VerdictView, verdict_of
+from cde_orchestrator.application.proofs.verdicts import verdict_of
 from cde_orchestrator.application.views import ClaimView
-from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.agent_run import total
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
 
-OPEN_SHOWN = 200
-CLOSED_SHOWN = 20
-CLOSED = "closed"
-"""The id of the last column, which is no phase."""
+CARDS = 80
+"""Cards on a board where nobody asks for more, shared by its lanes."""
+LARGEST_LANE = 100
+"""Cards in a lane at the most."""
+WAITING, WORKING, READY, DONE = LANES = ("waiting", "working", "ready", "done")
+"""Lanes that fit every workflow: for a person, with an agent, for an agent, closed."""
+GOAL_LIMIT = 140
 WORDS = 160
 """Characters of what is shown of an event."""
+_ORDERS: dict[str, tuple[Callable[[FeatureSummary], Any], bool]] = {
+    "started": (lambda each: each.created_at, True),
+    "changed": (lambda each: each.updated_at, True),
+    "unchanged": (lambda each: each.updated_at, False),
+    "name": (lambda each: each.name, False),
+}
+SORTS = tuple(_ORDERS)
 
 
 class FeatureEvent(TypedDict):
@@ -39,32 +58,48 @@ class FeatureEvent(TypedDict):
     by: str | None
 
 
+class CheckView(TypedDict):
+    """How the last check of a feature ended."""
+
+    at: str
+    phase: str
+    passed: bool
+
+
 class Card(TypedDict):
     """A feature on the board; ``step`` is the place of its phase in its workflow, from 1.
 
+    ``last_attempt`` is the number of the last one that is allowed, 0 where that is not known.
+    ``goal`` is the beginning of it, ``asks`` what a person is asked for while it waits for one.
     ``standing`` is the verdict on one that is completed, None for others; ``waived`` is how many
-    of its criteria a person waived.
+    of its criteria a person waived. ``cost_usd`` is None where no agent reported any.
     """
 
     id: str
     name: str
+    goal: str
     status: str
+    lane: str
     phase: str | None
+    asks: str
     workflow: str
     step: int
     steps: int
     attempts: int
+    last_attempt: int
     created_at: str
     updated_at: str
     phase_since: str | None
     claim: ClaimView | None
+    check: CheckView | None
     standing: str | None
     waived: int
+    cost_usd: float | None
     event: FeatureEvent
 
 
-class Column(TypedDict):
-    """Features in one phase, newest first; ``count`` includes those that are not shown."""
+class Lane(TypedDict):
+    """Features that are alike; ``count`` includes those that are not shown."""
 
     id: str
     description: str
@@ -73,55 +108,140 @@ class Column(TypedDict):
 
 
 class Board(TypedDict):
-    """All columns, and the number of features by status."""
+    """All lanes, and the number of features by status.
 
-    columns: list[Column]
+    ``by`` is the workflow whose phases are the lanes, None where they fit every workflow;
+    ``found`` are those that were asked for, of ``total``; ``workflows`` and ``agents`` are those
+    that can be asked for.
+    """
+
+    by: str | None
+    lanes: list[Lane]
     counts: dict[str, int]
     total: int
     open: int
-    shown: int
+    found: int
+    workflows: list[str]
+    agents: list[str]
 
 
-def board_of(project: Project, features: ProjectFeatures, files: ProjectFiles) -> Board:
-    """The board: the open features touched last, and the last ones that were closed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardQuery:
+    """What is wanted on a board.
+
+    Attributes:
+        features: which.
+        by: the workflow whose phases are the lanes.
+        sort: the order in a lane, one of ``SORTS``; where none is wanted what was started last
+            comes first, and of what is done, what changed last.
+        cards: of each lane.
+    """
+
+    features: FeatureFilter = field(default_factory=FeatureFilter)
+    by: str | None = None
+    sort: str | None = None
+    cards: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises E305, there is no such order."""
+        if self.sort not in (None, *SORTS):
+            reason = f"it is {self.sort!r}, not one of {', '.join(SORTS)}"
+            raise ValidationError.of("E305", argument="sort", reason=reason)
+        if self.cards is not None and self.cards < 1:
+            reason = f"it is {self.cards}, and a lane has at least 1 card"
+            raise ValidationError.of("E305", argument="cards", reason=reason)
+
+    def chosen(self, lane: str, members: Sequence[FeatureSummary]) -> list[FeatureSummary]:
+        """The members of a lane in order."""
+        key, reverse = _ORDERS[self.sort or ("changed" if lane == DONE else "started")]
+        return sorted(members, key=key, reverse=reverse)
+
+
+def board_of(
+    project: Project,
+    features: ProjectFeatures,
+    files: ProjectFiles,
+    query: BoardQuery | None = None,
+) -> Board:
+    """The board, with the first features of each lane.
 
     Raises:
+        ValidationError: E305, no workflow is called so.
         CDEError: the repository's own.
     """
+    query = query or BoardQuery()
+    leases = features.leases()
     summaries = project.features.summaries()
-    counts = Counter(summary.status for summary in summaries)
-    waiting = [each for each in summaries if each.status not in CLOSED_STATUSES]
-    closed = [each for each in summaries if each.status in CLOSED_STATUSES]
-    leases, touched = features.leases(), attrgetter("updated_at")
-    cards, done = (
-        [
-            _card(*each, leases, verdict_of(each[1], files, features.root))
-            for each in _followed(project, chosen, features)
-        ]
-        for chosen in (
-            nlargest(OPEN_SHOWN, waiting, key=touched),
-            nlargest(CLOSED_SHOWN, closed, key=touched),
-        )
-    )
-    cards.sort(key=itemgetter("created_at"), reverse=True)
-    in_phase = Counter(summary.current_phase or "" for summary in waiting)
-    columns = [
-        Column(
-            id=phase,
-            description=description,
-            count=in_phase[phase],
-            cards=[card for card in cards if (card["phase"] or "") == phase],
-        )
-        for phase, description in _phases(in_phase, features).items()
-    ]
-    columns.append(Column(id=CLOSED, description="", count=len(closed), cards=done))
+    wanted = query.features
+    phases: dict[str, str] | None = None
+    if query.by is not None:
+        phases, wanted = _phases(query.by, project, features), replace(wanted, workflow=query.by)
+    found = wanted.among(project, files, features.root, leases.now)
+    titles = dict.fromkeys(LANES, "") if phases is None else {**phases, DONE: ""}
+    lanes: dict[str, list[FeatureSummary]] = {lane: [] for lane in titles}
+    for summary in found:
+        lane = _lane(summary, project, leases)
+        if phases is not None and lane != DONE:
+            lane = summary.current_phase or ""
+        lanes.setdefault(lane, []).append(summary)
+    shown = min(query.cards or max(CARDS // len(lanes), 1), LARGEST_LANE)
     return {
-        "columns": columns,
-        "counts": dict(sorted(counts.items())),
+        "by": query.by,
+        "lanes": [
+            Lane(
+                id=lane,
+                description=titles.get(lane, ""),
+                count=len(members),
+                cards=[
+                    _card(*each, project, leases, files, features.root)
+                    for each in _followed(project, query.chosen(lane, members)[:shown], features)
+                ],
+            )
+            for lane, members in lanes.items()
+        ],
+        "counts": dict(sorted(Counter(each.status for each in summaries).items())),
         "total": len(summaries),
-        "open": len(waiting),
-        "shown": len(cards),
+        "open": sum(each.status not in CLOSED_STATUSES for each in summaries),
+        "found": len(found),
+        "workflows": sorted(_workflows(summaries, project)),
+        "agents": sorted({*filter(None, (agent_at(each, leases.now) for each in summaries))}),
     }
+
+
+def _lane(summary: FeatureSummary, project: Project, leases: CallerLeases) -> str:
+    """The lane that fits; a feature is only decoded to see if whoever took it still runs."""
+    awaited = awaited_by(summary, project)
+    if awaited is None:
+        return DONE
+    if awaited == PERSON:
+        return WAITING
+    feature = project.features.by_id(summary.id) if agent_at(summary, leases.now) else None
+    return WORKING if feature is not None and leases.holder(feature) is not None else READY
+
+
+def _workflows(summaries: Sequence[FeatureSummary], project: Project) -> set[str]:
+    """The workflows that features follow, as far as that is known without decoding one."""
+    digests = {each.workflow_digest for each in summaries}
+    return {str(project.workflows[digest]["id"]) for digest in digests if digest is not None}
+
+
+def _phases(workflow_id: str, project: Project, features: ProjectFeatures) -> dict[str, str]:
+    """The phases of a workflow, with their descriptions: as the project has it, else as kept."""
+    workflow = _catalog(features).workflows.get(workflow_id)
+    if workflow is None:
+        kept = [each for each in project.workflows.values() if each["id"] == workflow_id]
+        workflow = Workflow.from_dict(kept[-1]) if kept else None
+    if workflow is None:
+        reason = f"'{workflow_id}' is no workflow of this project"
+        raise ValidationError.of("E305", argument="by", reason=reason)
+    return {phase.id: phase.description for phase in workflow.phases}
+
+
+def _catalog(features: ProjectFeatures) -> WorkflowCatalog:
+    try:
+        return features.workflows.load(features.root)
+    except CDEError:  # a broken workflow file does not keep anybody from looking
+        return features.workflows.load_packaged()
 
 
 def last_event(feature: Feature) -> FeatureEvent:
@@ -157,64 +277,73 @@ def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:
 
 def _followed(
     project: Project, summaries: Sequence[FeatureSummary], features: ProjectFeatures
-) -> Iterator[tuple[FeatureSummary, Feature, list[str]]]:
-    """The features with the phases of their workflows, as far as they are known."""
-    orders: dict[tuple[str, str | None], list[str]] = {}
+) -> Iterator[tuple[FeatureSummary, Feature, Workflow | None]]:
+    """The features with their workflows, as far as they are known."""
+    known: dict[tuple[str, str | None], Workflow | None] = {}
     for summary in summaries:
         feature = project.features.by_id(summary.id)
         if feature is None:
             continue
         key = (feature.workflow_type, feature.workflow_digest)
-        if key not in orders or not feature.phases:
+        if key not in known:
             try:
-                workflow = features.workflow_of(project, feature)
+                known[key] = features.workflow_of(project, feature)
             except CDEError:  # the file that a feature of an older release needs is broken
-                orders[key] = list(feature.phases)
-            else:
-                orders[key] = [phase.id for phase in workflow.phases]
-                feature = as_followed(feature, workflow)
-        yield summary, feature, orders[key]
+                known[key] = None
+        workflow = known[key]
+        yield summary, feature if workflow is None else as_followed(feature, workflow), workflow
 
 
 def _card(
     summary: FeatureSummary,
     feature: Feature,
-    order: list[str],
+    workflow: Workflow | None,
+    project: Project,
     leases: CallerLeases,
-    verdict: VerdictView | None,
+    files: ProjectFiles,
+    root: Path,
 ) -> Card:
     """A card; a feature of an older release stands where it was stored."""
     record = feature.phases.get(feature.current_phase or "")
+    order = [*feature.phases] if workflow is None else [phase.id for phase in workflow.phases]
     place = order.index(feature.current_phase) + 1 if feature.current_phase in order else 0
     since = record.started_at if record is not None else None
+    phase = workflow.find(feature.current_phase or "") if workflow is not None else None
+    verdict = verdict_of(feature, files, root)
+    runs = total(run.report for each in feature.phases.values() for run in each.runs)
+    lane = _lane(summary, project, leases)
     return {
         "id": feature.id,
         "name": feature.name,
+        "goal": opening_of(feature.prompt, GOAL_LIMIT),
         "status": summary.status,
+        "lane": lane,
         "phase": summary.current_phase,
+        "asks": phase.description if lane == WAITING and phase is not None else "",
         "workflow": feature.workflow_type,
         "step": place or len(order),
         "steps": len(order),
         "attempts": record.attempts if record is not None else 0,
+        "last_attempt": record.last_attempt(workflow.max_attempts) if record and workflow else 0,
         "created_at": feature.created_at.isoformat(),
         "updated_at": feature.updated_at.isoformat(),
         "phase_since": since.isoformat() if since is not None else None,
         "claim": leases.view(feature),
+        "check": _last_check(feature),
         "standing": verdict["verdict"] if verdict else None,
         "waived": verdict["waived"] if verdict else 0,
+        "cost_usd": runs.cost_usd,
         "event": last_event(feature),
     }
 
 
-def _phases(in_phase: Counter[str], features: ProjectFeatures) -> dict[str, str]:
-    """The columns: phases of the default workflow in order, then others that are in use."""
-    known: dict[str, str] = {}
-    try:
-        catalog = features.workflows.load(features.root)
-    except CDEError:
-        catalog = features.workflows.load_packaged()
-    for workflow in (catalog.get_or_default(catalog.default), *catalog.workflows.values()):
-        for phase in workflow.phases:
-            if workflow.id == catalog.default or in_phase[phase.id]:
-                known.setdefault(phase.id, phase.description)
-    return known | {phase: known.get(phase, "") for phase in sorted(+in_phase)}
+def _last_check(feature: Feature) -> CheckView | None:
+    seen = [
+        (record.evidence, phase_id)
+        for phase_id, record in feature.phases.items()
+        if record.evidence is not None
+    ]
+    if not seen:
+        return None
+    evidence, phase_id = max(seen, key=lambda each: each[0].at)
+    return {"at": evidence.at.isoformat(), "phase": phase_id, "passed": evidence.passed}

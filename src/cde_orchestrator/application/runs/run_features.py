@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TypedDict
 
-from cde_orchestrator.application.features.list_features import LARGEST_LIMIT, OPEN, ListFeatures
+from cde_orchestrator.application.features.feature_filter import OPEN
+from cde_orchestrator.application.features.list_features import LARGEST_LIMIT, ListFeatures
 from cde_orchestrator.application.runs.observer import Outcome, PhaseRun, RunReply
 from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.application.views import FeatureRow

@@ -8,14 +8,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.feature_filter import AWAITED, OPEN
 from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.features.list_features import (
-    AWAITED,
-    DEFAULT_LIMIT,
-    OPEN,
-    ListFeatures,
-)
+from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, ListFeatures
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo

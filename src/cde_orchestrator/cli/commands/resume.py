@@ -248,6 +248,6 @@ def _why(call: Call, reason: str | None) -> str:
 
 def _target(call: Call, feature: str) -> str:
     """The phase that a person chooses among those that were started."""
-    phases = call.ask(GetFeatureStatus(feature_id=feature, detail="brief"))["phases"]
+    phases = call.ask(GetFeatureStatus(feature_id=feature, prompt=False))["phases"]
     begun = [each["id"] for each in phases if each["status"] != PhaseStatus.PENDING]
     return call.asked("to_phase", f"Phase to start again ({', '.join(begun)})")

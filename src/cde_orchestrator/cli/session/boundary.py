@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
@@ -81,7 +81,11 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
         if answered is not None:
             raise answered
         if error is not None:
-            _refuse(error, MISUSED if is_misuse else REFUSED, as_json=as_json)
+            # A server is without Rich as long as nothing failed.
+            from cde_orchestrator.cli.session.errors import print_error  # noqa: PLC0415
+
+            print_error(error, as_json=as_json, is_elsewhere=starts_elsewhere(context))
+            raise SystemExit(MISUSED if is_misuse else REFUSED) from None
 
 
 def _say_what_is_only_viewed(standing: Standing, project: Path | None) -> None:
@@ -94,6 +98,11 @@ def _say_what_is_only_viewed(standing: Standing, project: Path | None) -> None:
                 lines.append(f"The project at {above.path} belongs to {above.owner}: not used.")
     for line in filter(None, lines):
         print_to_stderr(f"{clean(line)}\n")
+
+
+def starts_elsewhere(context: Any) -> bool:
+    """Whether the call has ``-C``: whoever typed it is in another folder than it works in."""
+    return context is not None and bool(context.find_root().params.get("start_in"))
 
 
 def _runs_anyway(context: Any) -> bool:
@@ -129,11 +138,3 @@ def _root(project: Path | None) -> Path:
     with suppress(OSError, RuntimeError, ValueError):
         return find_project_root(project or Path())
     return Path()
-
-
-def _refuse(error: CDEError, exit_code: int, *, as_json: bool) -> NoReturn:
-    # A server is without Rich as long as nothing failed.
-    from cde_orchestrator.cli.session.errors import print_error  # noqa: PLC0415
-
-    print_error(error, as_json=as_json)
-    raise SystemExit(exit_code) from None

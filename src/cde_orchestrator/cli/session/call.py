@@ -22,7 +22,7 @@ from cde_orchestrator.cli.session.application import (
     found_elsewhere,
     project_root,
 )
-from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.boundary import boundary, starts_elsewhere
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
@@ -128,7 +128,7 @@ class Commands(CommandGroup):
 
 def _started_in(context: typer.Context) -> Path | None:
     """The project of the folder that ``cde -C`` names, so that shown commands name it too."""
-    if not context.find_root().params.get("start_in"):
+    if not starts_elsewhere(context):
         return None
     with suppress(OSError):
         return find_project_root(Path()).absolute()

@@ -59,9 +59,10 @@ def _rows(context: typer.Context) -> list[FeatureRow]:
 def _ask(context: typer.Context, use_case: UseCase[Reply]) -> Reply | None:
     """The reply; None when it was refused, for a Tab is no place to complain."""
     setup_logging("CRITICAL")
-    project = context.params.get("project")
+    named = [*(context.find_root().params.get("start_in") or ()), context.params.get("project")]
+    folders = [each for each in named if each]
     try:
-        application = build_application(project_root(Path(project) if project else None))
+        application = build_application(project_root(Path(*folders) if folders else None))
         try:
             with calling("cli"):
                 return application.handle(use_case)

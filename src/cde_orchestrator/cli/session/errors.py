@@ -19,13 +19,17 @@ from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayloa
 from cde_orchestrator.domain.exceptions import CDEError, is_mistake
 
 
-def print_error(error: CDEError, *, as_json: bool) -> None:
-    """Print a failure: a panel on standard error, or ``{"error": ...}`` on standard output."""
+def print_error(error: CDEError, *, as_json: bool, is_elsewhere: bool) -> None:
+    """Print a failure: a panel on standard error, or ``{"error": ...}`` on standard output.
+
+    ``is_elsewhere`` is whether whoever typed the command is in another folder than it works in.
+    """
     payload = ErrorFormatter.payload(error)
     if as_json:
         say_json({"error": payload})
     else:
-        show_aside(partial(failure, _said_here(payload)), project=None)
+        shown = payload if is_elsewhere else _said_here(payload)
+        show_aside(partial(failure, shown), project=None)
 
 
 def _said_here(payload: ErrorPayload) -> ErrorPayload:

@@ -34,10 +34,10 @@ class PlainGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Understand the words after the group's name."""
-        first = args[0] if args else None
-        if self.verb and (
-            first is None or (first[0] == "-" and first not in ctx.help_option_names)
-        ):
+        first = args[0] if args else "-"
+        is_typed = not ctx.resilient_parsing  # else it is completed, and any command may follow
+        is_named = not first.startswith("-") or first in ctx.help_option_names
+        if self.verb and is_typed and not is_named:
             args = [self.verb, *args]
         return super().parse_args(ctx, args)
 

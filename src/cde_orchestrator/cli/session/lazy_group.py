@@ -50,6 +50,8 @@ class LazyGroup(PlainGroup):
         """The command that is called, whole, and what is left of the arguments."""
         word, *rest = args
         if word == "help":
+            if not rest and ctx.resilient_parsing:  # it is completed, and any command may follow
+                return None, None, rest
             if not rest:
                 typer.echo(ctx.get_help(), nl=False)
                 raise typer.Exit

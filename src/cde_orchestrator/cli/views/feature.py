@@ -12,7 +12,7 @@ from rich.text import Text
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
 from cde_orchestrator.application.checks.trial_views import TrialView, noteworthy
-from cde_orchestrator.application.features.list_features import PERSON
+from cde_orchestrator.application.features.feature_filter import PERSON
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.made_views import made_words
 from cde_orchestrator.application.proof_views import proof_remarks
@@ -167,7 +167,7 @@ def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> Ren
             "": mark(row["status"]),
             "FEATURE": Text(clean(row["name"]), style="bold"),
             "PHASE": clean(row["current_phase"] or "-"),
-            "AT": Text(clean(row["current_phase"] or _verdict(row)), style=style),
+            "AT": Text(_place(row), style=style),
             "STATUS": Text(_verdict(row), style=style),
             "WAITS FOR": _awaited(row),
             "UPDATED": moment(row["updated_at"], look),
@@ -201,6 +201,14 @@ def shown_status(status: str) -> str:
 def _verdict(row: replies.FeatureRow) -> str:
     verdict = verdict_words(row)
     return shown_status(row["status"]) + (f", {clean(verdict)}" if verdict else "")
+
+
+def _place(row: replies.FeatureRow) -> str:
+    """The phase of an open feature; how a closed one ended, and in which phase."""
+    phase = clean(row["current_phase"] or "")
+    if row["waits_for"] is not None:
+        return phase
+    return f"{_verdict(row)} in {phase}" if phase else _verdict(row)
 
 
 def _columns(look: RenderTarget) -> list[str]:

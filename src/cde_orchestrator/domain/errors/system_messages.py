@@ -86,7 +86,7 @@ SYSTEM_MESSAGES = {
         "Phase Waits For A Person",
         (
             "No agent completed the phase '{phase}' of '{feature}': {reason}. The agent's last "
-            "words were: '{last_words}'. The feature is unchanged and its prompt is ready."
+            "words were: '{last_words}'. The feature stays at the phase, and its prompt is ready."
         ),
         Suggestion("Read the prompt", *PROMPT_CALL),
         Suggestion(

@@ -1,99 +1,201 @@
-// The features, a column for each phase. Cards slide to their places; nothing is laid out anew.
-import { $, Stack, absolute, ago, attribute, command, duration, element, empty, showMoment, since, words, write } from "./base.js";
+// The features in lanes. Cards slide to their places; nothing is laid out again.
+import { $, Stack, absolute, ago, attribute, command, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
+import { code } from "./panels.js";
 
-const CARD = 96;
-const columns = new Map();
-let nothing = null;
+const CARD = 148;
+const MORE = [0, 40, 100];
+const TITLES = { waiting: "Waiting for you", working: "Agent at work", ready: "Ready for an agent", done: "Done" };
+const SHORT = { waiting: "Waiting", working: "At work", ready: "Ready", done: "Done" };
+const QUIET = { waiting: "Nothing waits for you", working: "No agent is at work", ready: "Nothing is left to do", done: "Nothing is done yet" };
+const lanes = new Map();
+let step = 0;
+let present = "";
+let notice = null;
 
-export function showBoard(board) {
-  const place = $("board");
-  if (board === null) {
-    write($("board-line"), "");
-    return;
-  }
+/** How many cards of a lane are asked for; 0: as many as the server likes. */
+export const moreCards = () => MORE[step];
+export const foldCards = () => (step = 0);
+
+export function showBoard(reply) {
+  const { board } = reply;
+  if (board === null) return showProblem(reply.problem);
   write($("board-line"), line(board));
-  const wanted = new Set(board.columns.map((each) => each.id));
-  for (const [id, each] of columns) {
-    if (wanted.has(id)) continue;
-    each.root.remove();
-    columns.delete(id);
+  const place = $("board");
+  const wanted = board.lanes.map((each) => each.id).join(" ");
+  if (present !== `${board.by} ${wanted}`) {
+    lanes.clear();
+    place.replaceChildren();
+    notice = null;
+    present = `${board.by} ${wanted}`;
+    board.lanes.forEach((lane) => {
+      lanes.set(lane.id, makeLane(lane, board.by));
+      place.append(lanes.get(lane.id).root);
+    });
+    $("jump").replaceChildren(...[...lanes.values()].map((each) => each.jump));
   }
-  board.columns.forEach((column, index) => {
-    let shown = columns.get(column.id);
-    if (!shown) columns.set(column.id, (shown = makeColumn(column)));
-    if (place.children[index] !== shown.root) place.insertBefore(shown.root, place.children[index] ?? null);
-    write(shown.count, column.count);
-    attribute(shown.root, "data-empty", column.count === 0 ? "" : null);
-    const hidden = column.count - column.cards.length;
-    write(shown.rest, hidden > 0 ? `and ${hidden} more: cde list` : "");
-    shown.stack.show(column.cards, (card) => card.id);
-  });
-  if (board.total === 0 && !nothing) place.append((nothing = newcomer()));
-  if (board.total > 0 && nothing) {
-    nothing.remove();
-    nothing = null;
-  }
+  const searched = board.found !== board.total;
+  for (const lane of board.lanes) fillLane(lanes.get(lane.id), lane, searched);
+  if (board.found > 0) say("", null);
+  else if (board.total > 0) say("nothing", () => empty("No feature matches", element("p", {}, `There are ${figure(board.total)} in all.`)));
+  else if (reply.project?.read_only) say("damaged", () => empty("No features can be shown", element("p", {}, "The project is read-only because its state is damaged: there may be features that cannot be read."), command("cde doctor")));
+  else say("newcomer", newcomer);
+}
+
+/** What there is to say in place of features; the lanes stay behind it. */
+function say(name, make) {
+  if (notice?.name === name || (!notice && !make)) return;
+  notice?.made.remove();
+  notice = make && { name, made: make() };
+  if (!notice) return;
+  notice.made.classList.add("over");
+  $("board").append(notice.made);
+}
+
+function clear() {
+  lanes.clear();
+  present = "";
+  notice = null;
+  write($("board-line"), "");
+  $("board").replaceChildren();
+  $("jump").replaceChildren();
+}
+
+let explained = "";
+
+function explain(problem, title, text) {
+  const same = JSON.stringify([problem.code, problem.message, title]);
+  if (notice?.name === "problem" && explained === same) return;
+  clear();
+  explained = same;
+  say("problem", () => empty(title, element("p", {}, text, " ", code(problem.code)),
+    ...problem.suggestions.slice(0, 2).map((each) => element("p", {}, each)),
+    ...problem.fixes.slice(0, 2).map((each) => command(each.command))));
+}
+
+function showProblem(problem) {
+  if (problem.code === "E004") explain(problem, "No project here yet", "CDE is not set up in this folder.");
+  else explain(problem, "The project cannot be read", problem.message);
+}
+
+/** The address asks for something that there is not. */
+export function showRefusal(problem) {
+  explain({ ...problem, fixes: [], suggestions: [] }, problem.title, problem.message);
+  $("clear").hidden = false;
 }
 
 function line(board) {
+  if (board.found !== board.total) return `${figure(board.found)} of ${figure(board.total)} features`;
   const closed = ["completed", "failed", "cancelled"].filter((each) => board.counts[each]);
-  return [`${board.open} open`, ...closed.map((each) => `${board.counts[each]} ${each}`)].join(" · ");
+  return [`${figure(board.open)} open`, ...closed.map((each) => `${figure(board.counts[each])} ${each}`)].join(" · ");
 }
 
 function newcomer() {
-  const hint = empty(
+  return empty(
     "No features yet",
     element("p", {}, "Start one here:"),
     command("cde start 'Add a login page with password reset'"),
     element("p", {}, "or ask your agent: “Start a CDE feature and follow its phases.”"),
   );
-  hint.classList.add("over");
-  return hint;
 }
 
-function makeColumn(column) {
-  const list = element("ul", { "aria-label": `Features in ${words(column.id)}` });
+// ---- lanes ----
+
+function makeLane(lane, by) {
+  const title = by === null || lane.id === "done" ? TITLES[lane.id] ?? words(lane.id) : words(lane.id);
+  const id = `lane-${[...lanes.keys()].length}`;
+  const list = element("ul", { "aria-labelledby": id });
   const count = element("span", { class: "count" });
-  const rest = element("p", { class: "rest muted" });
-  const root = element(
-    "section",
-    { class: "column", "aria-label": words(column.id), "data-closed": column.id === "closed" },
-    element("h3", { title: column.description || null }, element("span", {}, words(column.id)), count),
-    element("div", { class: "cards" }, list, rest),
-  );
-  return { root, count, rest, stack: new Stack(list, CARD, makeCard, fillCard) };
+  const quiet = element("p", { class: "quiet muted" }, (by === null && QUIET[lane.id]) || "Nothing here");
+  const more = element("button", { class: "plain more", type: "button", hidden: true });
+  more.addEventListener("click", () => {
+    step = Math.min(step + 1, MORE.length - 1);
+    $("board").dispatchEvent(new CustomEvent("more"));
+  });
+  const rest = element("p", { class: "rest muted", hidden: true });
+  const root = element("section", { class: "lane", "aria-labelledby": id, "data-lane": lane.id },
+    element("h2", { title: lane.description || null }, element("span", { id }, title), " ", count),
+    element("div", { class: "cards" }, list, quiet, more, rest));
+  const tally = element("span", { class: "count" });
+  const jump = element("button", { class: "plain", type: "button" }, (by === null && SHORT[lane.id]) || title, " ", tally);
+  jump.addEventListener("click", () => root.scrollIntoView({ block: "nearest", inline: "start" }));
+  return { root, count, tally, jump, quiet, more, rest, stack: new Stack(list, CARD, makeCard, fillCard) };
 }
+
+function fillLane(shown, lane, searched) {
+  write(shown.count, figure(lane.count));
+  write(shown.tally, figure(lane.count));
+  attribute(shown.root, "data-empty", lane.count === 0 ? "" : null);
+  shown.quiet.hidden = lane.count > 0 || searched;
+  const hidden = lane.count - lane.cards.length;
+  shown.more.hidden = hidden === 0 || step === MORE.length - 1;
+  write(shown.more, `${figure(hidden)} more`);
+  shown.rest.hidden = hidden === 0 || !shown.more.hidden;
+  write(shown.rest, `and ${figure(hidden)} more: search or filter`);
+  shown.stack.show(lane.cards, (card) => card.id);
+}
+
+// ---- cards ----
 
 function makeCard(card) {
-  const parts = {
-    name: element("span", { class: "feature-name" }),
-    badge: element("span", { class: "badge" }),
-    event: element("span", { class: "event" }),
-    age: element("span", { class: "age" }),
-    holder: element("span", { class: "holder" }),
-    bar: element("span", { class: "bar", "aria-hidden": "true" }, element("span")),
-  };
+  const names = ["goal-line", "feature-name", "flow", "event", "who", "age", "phase-of", "badges"];
+  const parts = Object.fromEntries(names.map((name) => [name, element("span", { class: name })]));
+  const bar = element("span", { class: "bar", "aria-hidden": "true" }, element("span"));
   const link = element("a", { class: "feature-card", href: `/dashboard/features/${encodeURIComponent(card.id)}` },
-    parts.name, parts.event, element("span", { class: "row" }, parts.age, parts.holder, parts.badge), parts.bar);
-  const member = element("li", {}, link);
-  Object.assign(member, { parts, link });
-  return member;
+    parts["goal-line"], element("span", { class: "row name-row" }, parts["feature-name"], parts.flow), parts.event,
+    element("span", { class: "row" }, parts.who, parts.age),
+    element("span", { class: "row" }, parts["phase-of"], parts.badges), bar);
+  return Object.assign(element("li", {}, link), { parts, link, bar: bar.firstChild });
 }
+
+const CLOSED = ["completed", "failed", "cancelled"];
 
 function fillCard(member, card) {
   const { parts, link } = member;
-  const open = card.phase !== null && !["completed", "failed", "cancelled"].includes(card.status);
-  write(parts.name, card.name);
-  attribute(link, "title", `${card.name}: ${card.event.text}`.slice(0, 300));
-  attribute(link, "data-kind", open ? card.event.kind : card.status);
-  const badge = card.status === "waits_for_person" ? "waits for a person" : open ? (card.attempts > 1 ? `attempt ${card.attempts}` : "") : card.standing ? `${card.status}, ${card.standing}${card.waived ? `, ${card.waived} waived` : ""}` : card.status;
-  write(parts.badge, badge);
-  attribute(parts.badge, "data-tone", { stale: "warning", broken: "critical" }[card.standing] ?? { completed: "ok", failed: "critical", cancelled: "muted" }[card.status] ?? "warning");
-  write(parts.event, card.event.text);
+  const open = !CLOSED.includes(card.status);
+  const waits = card.lane === "waiting";
+  write(parts["goal-line"], card.goal || card.name);
+  write(parts["feature-name"], card.name);
+  write(parts.flow, words(card.workflow));
+  attribute(link, "title", `${card.goal}\n${card.event.text}`.slice(0, 400));
+  attribute(link, "data-kind", !open ? card.status : waits ? "waiting" : card.event.kind);
+  write(parts.event, waits && card.asks ? card.asks : card.event.text);
   attribute(parts.event, "title", `${card.event.by ? `${card.event.by}, ` : ""}${absolute(card.event.at)}`);
+  write(parts.who, card.claim ? card.claim.agent : waits ? "waits for you" : "");
+  attribute(parts.who, "data-who", card.claim ? "agent" : waits ? "person" : null);
   const start = open ? card.phase_since ?? card.created_at : card.updated_at;
-  showMoment(parts.age, start, (at) => (open ? `${duration(since(at))}${card.claim || badge ? "" : " in phase"}` : ago(at)));
-  write(parts.holder, card.claim ? card.claim.agent : "");
-  attribute(parts.holder, "title", card.claim ? `${card.claim.agent} is working` : null);
-  parts.bar.firstChild.style.transform = `scaleX(${open ? (card.step - 1) / Math.max(card.steps, 1) : card.status === "completed" ? 1 : 0})`;
+  showMoment(parts.age, start, (at) => (open ? `for ${duration(since(at))}` : ago(at)));
+  write(parts["phase-of"], open && card.phase ? `${words(card.phase)} · ${card.step} of ${card.steps}` : words(card.status));
+  const wanted = JSON.stringify(badges(card, open));
+  if (member.wanted !== wanted) {
+    member.wanted = wanted;
+    parts.badges.replaceChildren(...badges(card, open).map(([text, tone, title]) => element("span", { class: "badge", "data-tone": tone, title }, text)));
+  }
+  member.bar.style.transform = `scaleX(${open ? (card.step - 1) / Math.max(card.steps, 1) : card.status === "completed" ? 1 : 0})`;
 }
+
+const VERDICTS = { proven: "ok", stale: "warning", broken: "critical", unproven: "muted" };
+
+/** Attempt, check, verdict and cost: only what says something. */
+function badges(card, open) {
+  const found = [];
+  if (open && card.attempts > 1) found.push([card.last_attempt ? `attempt ${card.attempts} of ${card.last_attempt}` : `attempt ${card.attempts}`, "warning", null]);
+  if (open && card.check) found.push([card.check.passed ? "✓ check" : "✕ check", card.check.passed ? "ok" : "critical", `The check of ${words(card.check.phase)} ${card.check.passed ? "passed" : "did not pass"}, ${absolute(card.check.at)}`]);
+  if (card.standing) found.push([`${card.standing}${card.waived ? `, ${card.waived} waived` : ""}`, VERDICTS[card.standing], null]);
+  if (card.cost_usd !== null) found.push([`$${card.cost_usd.toFixed(2)}`, "muted", "What agents reported to have cost"]);
+  return found;
+}
+
+// ---- keys: arrows go from card to card ----
+
+$("board").addEventListener("keydown", (event) => {
+  const card = event.target.closest?.(".feature-card");
+  if (!card || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const columns = [...lanes.values()].map((each) => [...each.root.querySelectorAll(".feature-card")]).filter((each) => each.length);
+  const x = columns.findIndex((each) => each.includes(card));
+  const y = columns[x].indexOf(card);
+  const near = (column) => column?.[Math.min(y, column.length - 1)];
+  const next = { ArrowDown: columns[x][y + 1], ArrowUp: columns[x][y - 1], ArrowRight: near(columns[x + 1]), ArrowLeft: near(columns[x - 1]), Home: columns[x][0], End: columns[x].at(-1) };
+  if (!(event.key in next)) return;
+  event.preventDefault();
+  next[event.key]?.focus();
+});

@@ -1,45 +1,46 @@
-import { $, Connection, load, serverTime, setUpTheme, write } from "./base.js";
-import { showBoard } from "./board.js";
-import { showCharts } from "./charts.js";
-import { showAlerts, showBreakers, showErrors, showFigures, showHealth, showSlowest } from "./panels.js";
+import { $, Connection, load, setUpTheme } from "./base.js";
+import { foldCards, moreCards, showBoard, showRefusal } from "./board.js";
+import { setUpFilters, showFilters } from "./filters.js";
+import { showFrame, showHealth } from "./panels.js";
 
-const spans = ["hour", "day", "week"];
-const asked = new URLSearchParams(location.search).get("span");
-let span = spans.includes(asked) ? asked : "hour";
-let version = null;
-
+/** What the page shows is what its address asks for. */
 async function refresh() {
-  const wanted = span;
-  const reply = await load(`/dashboard/data?span=${wanted}`);
-  if (wanted !== span) return refresh();
-  if (version !== null && reply.health.version !== version) location.reload(); // the server is a newer one
-  version = reply.health.version;
-  serverTime(reply.at);
-  const name = reply.project?.name ?? "CDE";
-  const isTrusted = (reply.project?.trust ?? "trusted") === "trusted";
-  write($("project"), isTrusted ? name : `${name} (not trusted: only viewed)`);
-  write($("root"), reply.root);
-  $("root").title = reply.root;
-  document.title = `${reply.health.status === "healthy" && !reply.problem ? "" : "⚠ "}${name} · CDE dashboard`;
-  write($("version"), version ? `CDE Orchestrator ${version}` : "CDE Orchestrator");
+  const asked = new URLSearchParams(location.search);
+  const wanted = location.search;
+  if (moreCards()) asked.set("cards", moreCards());
+  let reply;
+  try {
+    reply = await load(`/dashboard/data?${asked}`);
+  } catch (error) {
+    if (!error.told) throw error;
+    showRefusal(error.told);
+    document.body.classList.add("ready");
+    return;
+  }
+  if (wanted !== location.search) return refresh();
+  showFrame(reply);
   showHealth(reply);
-  showFigures(reply);
-  showBoard(reply.board);
-  showCharts(reply.history);
-  showAlerts(reply);
-  showErrors(reply);
-  showSlowest(reply);
-  showBreakers(reply);
+  showFilters(reply.board);
+  showBoard(reply);
   document.body.classList.add("ready");
 }
 
 setUpTheme();
 const connection = new Connection(refresh);
-for (const input of document.querySelectorAll("input[name=span]")) {
-  input.checked = input.value === span;
-  input.addEventListener("change", () => {
-    span = input.value;
-    history.replaceState(null, "", span === "hour" ? location.pathname : `?span=${span}`);
-    connection.update();
-  });
-}
+const again = () => connection.update();
+$("board").addEventListener("more", again);
+setUpFilters(() => {
+  foldCards();
+  again();
+});
+
+// Whoever opens what is wrong can leave it as a menu.
+const health = $("health");
+health.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !health.open) return;
+  health.open = false;
+  health.querySelector("summary").focus();
+});
+document.addEventListener("pointerdown", (event) => {
+  if (health.open && !health.contains(event.target)) health.open = false;
+});

@@ -1,5 +1,25 @@
-// Health, alerts, errors, operations and breakers.
-import { $, Stack, absolute, ago, announce, attribute, command, duration, element, empty, figure, load, megabytes, milliseconds, percent, showMoment, words, write } from "./base.js";
+// What both pages of the project show above all else; and the panels of operations.
+import { $, Stack, absolute, ago, announce, attribute, command, duration, element, empty, figure, load, megabytes, milliseconds, percent, serverTime, showMoment, words, write } from "./base.js";
+
+// ---- the frame ----
+
+let version = null;
+
+/** Which project, as of when, and by which release. */
+export function showFrame(reply, page) {
+  if (version !== null && reply.health.version !== version) location.reload(); // the server is a newer one
+  version = reply.health.version;
+  serverTime(reply.at);
+  const name = reply.project?.name ?? "CDE";
+  const isTrusted = (reply.project?.trust ?? "trusted") === "trusted";
+  write($("project"), isTrusted ? name : `${name} (not trusted: only viewed)`);
+  write($("root"), reply.root);
+  $("root").title = reply.root;
+  const waiting = reply.board?.lanes.find((each) => each.id === "waiting")?.count;
+  const sign = reply.health.status === "healthy" && !reply.problem ? "" : "⚠ ";
+  document.title = `${sign}${waiting ? `(${waiting}) ` : ""}${page ? `${page} · ` : ""}${name} · CDE dashboard`;
+  write($("version"), version ? `CDE Orchestrator ${version}` : "CDE Orchestrator");
+}
 
 // ---- health ----
 
@@ -15,7 +35,8 @@ export function showHealth(reply) {
   write($("health-title"), problem?.code === "E004" ? "Not set up yet" : TITLES[status]);
   const checks = Object.keys(health.checks).length;
   const line = findings.length
-    ? `${findings.length === 1 ? "One thing needs" : `${findings.length} things need`} attention`
+    ? $("health").tagName === "DETAILS" ? `${findings[0].message}${findings.length > 1 ? ` (and ${findings.length - 1} more)` : ""}`
+      : `${findings.length === 1 ? "One thing needs" : `${findings.length} things need`} attention`
     : checks ? `All ${checks} checks passed` : "No known problems";
   showMoment($("health-line"), health.checked_at || reply.at, (at) => `${line} · checked ${ago(at)}`);
   if (lastStatus !== null && lastStatus !== status) announce(`The project is ${status}. ${findings.map((each) => each.message).join(" ")}`);
@@ -64,9 +85,9 @@ function passed(health) {
 
 const FIGURES = [
   ["Operations", (m, c, { lately }) => `${figure(lately.operations_per_second)}/s`, () => "last 5 minutes"],
-  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c, { lately }) => [limit(c.high_error_rate), `${percent(lately.refusal_rate)} refused`, ...Object.keys(m.refusals_by_phase ?? {}).slice(0, 1).map((phase) => `most at ${phase}`)].filter(Boolean).join(" · ")],
+  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c) => limit(c.high_error_rate)],
+  ["Refused", (m, c, { lately }) => percent(lately.refusal_rate), (m) => Object.keys(m.refusals_by_phase ?? {}).slice(0, 1).map((phase) => `most at ${phase}`).join("")],
   ["Latency p95", (m, c, { lately }) => milliseconds(lately.p95_ms), (m, c, { lately }) => `p50 ${milliseconds(lately.p50_ms)} · p99 ${milliseconds(lately.p99_ms)}`],
-  ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in total`],
   ["Memory in use", (m) => `${figure(m.memory_percent)} %`, (m) => `server ${megabytes(m.memory_mb)}`],
   ["Disk free", (m) => megabytes(m.disk_free_mb), (m) => `.cde uses ${megabytes(m.disk_mb)}`],
 ];
@@ -153,7 +174,7 @@ export function showErrors({ errors }) {
     write(parts.sub, `${each.count > 1 ? `${figure(each.count)} times · ` : ""}${words(each.operation)}: ${each.message}`);
     attribute(parts.sub, "title", each.message);
     showMoment(parts.when, each.at, ago);
-  }, () => empty("No errors recorded", element("p", {}, "Each refused or failed call leaves a report, which is listed here.")));
+  }, () => empty("No errors recorded", element("p", {}, "Each call that fails leaves a report, which is listed here.")));
 }
 
 async function openReport(summary) {

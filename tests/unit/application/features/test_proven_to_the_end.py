@@ -292,10 +292,10 @@ def test_the_board_says_it_of_what_is_closed(proven: World) -> None:
     review(proven)
     board = board_of(proven.project, proven.features, proven.files)
 
-    assert [card["standing"] for card in board["columns"][-1]["cards"]] == ["stale"]
+    assert [card["standing"] for card in board["lanes"][-1]["cards"]] == ["stale"]
     look(proven)
     board = board_of(proven.project, proven.features, proven.files)
-    assert [card["standing"] for card in board["columns"][-1]["cards"]] == ["proven"]
+    assert [card["standing"] for card in board["lanes"][-1]["cards"]] == ["proven"]
     proven.run(StartFeature(prompt="Sell more", name="more"))
     board = board_of(proven.project, proven.features, proven.files)
-    assert [card["standing"] for card in board["columns"][0]["cards"]] == [None]
+    assert [card["standing"] for card in board["lanes"][1]["cards"]] == [None]

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.prompt_facts import EARLIER_LIMIT
 from cde_orchestrator.application.features.send_back import FINDINGS_LIMIT
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 from tests.fakes import World, catalog
 
@@ -87,28 +89,31 @@ def test_a_call_that_comes_twice_sends_back_once(judged: World) -> None:
     assert caught.value.code == "E106"
 
 
-def test_the_phase_that_decided_is_given_its_reason_once(world: World) -> None:
+@pytest.mark.parametrize("lock", ["No lock", "No lock. " * 200], ids=["short", "long"])
+def test_the_phase_that_decided_is_given_its_reason_once(world: World, lock: str) -> None:
     phases = tuple(replace(each, prompt=f"{each.id}.md") for each in judging().phases)
     workflow = replace(judging(), max_attempts=5, phases=phases)
     world.workflows.own = catalog(workflow, packaged=False)
     world.run(StartFeature(prompt="Sell", name="shop"))
     at_review(world)
-    given = FailPhase(feature_id="shop", phase_id="review", reason="No lock")
+    given = FailPhase(feature_id="shop", phase_id="review", reason=lock)
     world.run(given)
+    world.clock.advance(60)
+    earlier = [{"attempt": 1, "reason": shortened(lock.strip(), EARLIER_LIMIT)}]
     reason = review(world)["sent_back"]["reason"]
     at_review(world)
 
     variables = world.prompts.variables
     assert (variables["returned"]["reason"], variables["returned"]["to"]) == (reason, "build")
     assert variables["last_failure"] == variables["returned"]["summary"]
-    assert variables["earlier_attempts"] == [{"attempt": 1, "reason": "No lock"}]
+    assert variables["earlier_attempts"] == earlier
     # The verdict used up an attempt, the way back to build none.
     assert variables["attempt"] == {"number": 3, "limit": 5}
     world.clock.advance(60)
     world.run(replace(given, reason="No key"))
     variables = world.prompts.variables
     assert variables["last_failure"] == "No key"
-    assert variables["earlier_attempts"] == [{"attempt": 1, "reason": "No lock"}]
+    assert variables["earlier_attempts"] == earlier
     assert variables["attempt"] == {"number": 4, "limit": 5}
     numbers = [each.attempt for each in world.project.feature("shop").phases["review"].failures]
     assert numbers == [1, 2, 3]

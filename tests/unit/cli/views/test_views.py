@@ -218,6 +218,23 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
     assert file.splitlines()[3].endswith("  fedcba98  Something [b]old[/b]\\x1b")
 
 
+def test_a_list_says_how_a_closed_feature_ended_and_where() -> None:
+    failed: FeatureRow = {
+        "id": "0123456789abcdef",
+        "name": "login",
+        "status": "failed",
+        "current_phase": "define",
+        "updated_at": ago(minutes=2),
+        "goal": "",
+        "waits_for": None,
+        "agent": None,
+    }
+
+    shown = seen(feature.feature_table([failed], RenderTarget(terminal=True, now=NOON)), 120)
+
+    assert "failed in define" in shown
+
+
 RUNNING: RunningView = {"phase": "review", "since": "2026-01-01", "by": "mcp:one", "line": ""}
 TASKS: list[TaskView] = [
     {"id": "T1", "text": "pay", "files": ["a.py"], "criteria": ["AC1"], "done": True},

@@ -8,6 +8,8 @@ import threading
 from contextlib import suppress
 from typing import IO
 
+CLOSE_SECONDS = 1.0
+
 
 class MessagePipe:
     """A pipe that a thread of its own fills, so that nobody waits for a program to read.
@@ -32,10 +34,14 @@ class MessagePipe:
         self._waiting.put(None)
 
     def close(self) -> None:
-        """Close both sides, once the program is gone."""
+        """Close both sides, once the program is gone.
+
+        What still waits to be written has no reader then. Where the program left one that reads
+        nothing, nobody waits for it.
+        """
         self.end()
-        self.stdin.close()  # what still waits to be written has no reader then
-        self._thread.join()
+        self.stdin.close()
+        self._thread.join(CLOSE_SECONDS)
 
     def _write(self) -> None:
         with suppress(OSError), os.fdopen(self._sink, "wb", buffering=0) as sink:

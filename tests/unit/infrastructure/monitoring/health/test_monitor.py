@@ -11,7 +11,7 @@ import pytest
 
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.monitoring.get_health import GetHealth
-from cde_orchestrator.application.monitoring.show_dashboard import ShowDashboard
+from cde_orchestrator.application.monitoring.show_operations import ShowOperations
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.clock import utc_now
@@ -144,7 +144,7 @@ def test_what_a_process_did_is_known_to_the_next_one(tmp_path: Path) -> None:
     first.handle(ListFeatures())
     first.close()
 
-    page = build_application(tmp_path).handle(ShowDashboard())
+    page = build_application(tmp_path).handle(ShowOperations())
 
     counted = {each["operation"]: each["calls"] for each in page["slowest"]}
     assert counted == {"onboard_project": 1, "list_features": 1}

@@ -1,0 +1,33 @@
+import { Connection, load, setUpTheme } from "./base.js";
+import { showCharts } from "./charts.js";
+import { showAlerts, showBreakers, showErrors, showFigures, showFrame, showHealth, showSlowest } from "./panels.js";
+
+const spans = ["hour", "day", "week"];
+const asked = new URLSearchParams(location.search).get("span");
+let span = spans.includes(asked) ? asked : "hour";
+
+async function refresh() {
+  const wanted = span;
+  const reply = await load(`/dashboard/data/operations?span=${wanted}`);
+  if (wanted !== span) return refresh();
+  showFrame(reply, "Operations");
+  showHealth(reply);
+  showFigures(reply);
+  showCharts(reply.history);
+  showAlerts(reply);
+  showErrors(reply);
+  showSlowest(reply);
+  showBreakers(reply);
+  document.body.classList.add("ready");
+}
+
+setUpTheme();
+const connection = new Connection(refresh);
+for (const input of document.querySelectorAll("input[name=span]")) {
+  input.checked = input.value === span;
+  input.addEventListener("change", () => {
+    span = input.value;
+    history.replaceState(null, "", span === "hour" ? location.pathname : `?span=${span}`);
+    connection.update();
+  });
+}
