@@ -16,6 +16,7 @@ from cde_orchestrator.application.views import ArtifactView, phase_record_view
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError, is_mistake
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.reports.store import reports_of
@@ -29,12 +30,20 @@ from cde_orchestrator.project_ports import ProjectPorts
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.agents import Agents
     from cde_orchestrator.application.ports.core import KeptState
+    from cde_orchestrator.infrastructure.monitoring.alerts.personal import PersonalNotices
 
 Reply = TypeVar("Reply")
 
 _ONBOARDING = "onboard_project"
 _ABOUT_TRUST = frozenset({"show_checks", "trust_checks", "revoke_trust"})
 """Use cases that answer a person about a folder of another owner."""
+_MAY_BEGIN_A_WAIT = frozenset(
+    {"start_feature", "submit_work", "approve_phase", "send_back", "rollback_feature"}
+    | {"grow_feature", "resume_feature"}
+)
+"""Use cases after which a feature may wait for a person."""
+NOTICE_SECONDS = 5.0
+"""How long the end of a process waits for notices that are on their way."""
 
 
 class Application:
@@ -68,6 +77,7 @@ class Application:
         self._settings: Settings | None = None
         self._trust = FolderTrust(place=_place(root))
         self._standing: Standing | None = None
+        self._personal: PersonalNotices | None = None
 
     @property
     def standing(self) -> Standing:
@@ -168,9 +178,27 @@ class Application:
                     raise self.standing.refusal() from error  # not trusted any more since it began
                 raise
             note_own_writes()
+            if standing.acts and use_case.operation in _MAY_BEGIN_A_WAIT:
+                self._notify_of_wait(ports, reply)
             return reply
 
         return self.operation(use_case.operation, use_case.arguments(), use_case.routine).run(work)
+
+    def _notify_of_wait(self, ports: ProjectPorts, reply: Any) -> None:
+        """Notify the person, as they chose, where the feature that was worked on waits for them."""
+        if reply["feature"]["status"] != WAITS_FOR_PERSON:
+            return
+        from cde_orchestrator.infrastructure.monitoring.alerts.personal import PersonalNotices
+
+        with suppress(CDEError):
+            _, feature, _ = ports.features.read(reply["feature"]["id"])
+            record = feature.phases.get(feature.current_phase or "")
+            if record is None or record.started_at is None:
+                return
+            if self._personal is None:
+                self._personal = PersonalNotices(self.root, ports.breakers)
+            since = record.started_at.isoformat()
+            self._personal.notify(feature.id, feature.name, record.id, since)
 
     def operation(
         self,
@@ -282,6 +310,8 @@ class Application:
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
+        if self._personal is not None:
+            self._personal.close(NOTICE_SECONDS)
         for ports in (self._ports, self._fallback_ports):
             if ports is not None:
                 ports.close()

@@ -212,7 +212,7 @@ def test_a_features_page_shows_what_happened(site: Site, visit: Visit) -> None:
     cde(site.root, "save", "login", "half of it")
 
     expect(page.locator("#changes li").first).to_contain_text("save progress")
-    expect(page.locator("#changes li").first).to_contain_text("saved progress in define")
+    expect(page.locator("#changes li").first).to_contain_text("Notes saved in define")
     expect(page.locator("#parts")).to_contain_text("half of it")
     page.get_by_text("The prompt").click()
     expect(page.locator("details[data-name=prompt] pre")).to_contain_text("Add login")

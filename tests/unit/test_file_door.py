@@ -63,6 +63,7 @@ ALLOWED = {
         "infrastructure/system/project_path.py: resolved.mkdir",
     },
     "the user's own folders": {
+        "infrastructure/monitoring/alerts/personal.py: folder.mkdir",
         "adapters/git/source_trees.py: files.index.unlink",
         "adapters/git/view.py: (made / 'attributes').write_text",
         "adapters/git/view.py: (made / name).symlink_to",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.errors.installing import remedy_of
+from cde_orchestrator.domain.exceptions import FeatureError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +26,9 @@ class Check:
     def command_line(self) -> CommandLine:
         """What has to be trusted before it is run; how long it may take is not part of it."""
         return CommandLine(kind="check", words=self.command, directory=self.directory)
+
+
+def check_cannot_run(command: Sequence[str], reason: str) -> FeatureError:
+    """E121: a check that cannot be run for this reason, with what is to be done about it."""
+    words = " ".join(command)
+    return FeatureError.of("E121", command=words, reason=reason, remedy=remedy_of(reason))

@@ -13,7 +13,8 @@ class HistoryEntry:
     Attributes:
         at: ISO 8601, UTC.
         feature: name of the feature that it is about; None where it is the project.
-        summary: what changed, in a few words.
+        summary: the fields that changed, in a few words.
+        event: what happened, as a sentence; the summary where there are no words for it.
     """
 
     sequence: int
@@ -23,6 +24,7 @@ class HistoryEntry:
     correlation_id: str
     feature: str | None
     summary: str
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)

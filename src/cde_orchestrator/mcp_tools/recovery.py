@@ -96,7 +96,7 @@ def _history(service: Service, limit: int, feature: str | None) -> CallToolResul
 def _history_text(past: HistoryReply) -> str:
     lines = [
         f"{change['sequence']} {change['at'][:19]} {change['operation']}"
-        f" {change['feature'] or ''}: {change['summary']}"
+        f" {change['feature'] or ''}: {change['event']}"
         for change in past["changes"]
     ]
     return "\n".join(lines) or "No changes yet."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Iterable, KeysView
 from typing import Any
 
+from cde_orchestrator.domain.change_sentences import Changed, Member, sentence
 from cde_orchestrator.domain.history import HistoryEntry
-from cde_orchestrator.storage.format.journal import Record
+from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 
 _FIELDS_SHOWN = 6
@@ -19,15 +20,19 @@ def history_entries(
 
     There are ``limit`` at the most; ``document``, the present state, has the features' names.
     """
-    found: list[HistoryEntry] = []
+    found: list[tuple[Record, KeysView[str] | None]] = []
     names = {key: feature["name"] for key, feature in document.get("features", {}).items()}
     for record in records:
         touched = touched_features(record.change.changes)
         if feature_id is None or touched is None or feature_id in touched:
-            found.append(_entry(record, touched, names, feature_id))
+            found.append((record, touched))
         if len(found) >= limit:
             break
-    return found
+    entries, attempts = [], _Attempts()
+    for record, touched in reversed(found):  # oldest first: attempts are counted on the way
+        attempts.follow(record.change.changes)
+        entries.append(_entry(record, touched, names, feature_id, attempts))
+    return entries[::-1]
 
 
 def touched_features(changes: Patch) -> KeysView[str] | None:
@@ -42,19 +47,58 @@ def touched_features(changes: Patch) -> KeysView[str] | None:
     return touched.keys()
 
 
+class _Attempts:
+    """How many attempts at each phase count, as far as the changes that were followed say."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, dict[str, int]] = {}
+        self._before: dict[str, dict[str, int]] = {}
+
+    def follow(self, changes: Patch) -> None:
+        """Take over what a change says of attempts, in the order of the changes."""
+        for operation in changes:
+            value = operation.get("value")
+            match keys_of(operation["path"]):
+                case ["features", feature]:
+                    self._made[feature], self._before[feature] = {}, {}
+                    phases = value.get("phases", {}) if isinstance(value, dict) else {}
+                    for phase, record in phases.items():
+                        self._begin(feature, phase, record)
+                case ["features", feature, "phases", phase]:
+                    self._begin(feature, phase, value)
+                case ["features", feature, "phases", phase, "attempts"]:
+                    self._made.setdefault(feature, {})[phase] = value or 0
+                case ["features", feature, "phases", phase, "work", "attempts_before"]:
+                    self._before.setdefault(feature, {})[phase] = value or 0
+
+    def _begin(self, feature: str, phase: str, record: Any) -> None:
+        known = record if isinstance(record, dict) else {}
+        self._made.setdefault(feature, {})[phase] = known.get("attempts", 0)
+        before = (known.get("work") or {}).get("attempts_before", 0)
+        self._before.setdefault(feature, {})[phase] = before
+
+    def of(self, feature: str) -> dict[str, int]:
+        """The attempts by phase; without those of which it is not known how many count."""
+        before = self._before.get(feature, {})
+        made = self._made.get(feature, {}).items()
+        return {phase: number - before[phase] for phase, number in made if phase in before}
+
+
 def _entry(
-    record: Record, touched: KeysView[str] | None, names: Mapping[str, str], wanted: str | None
+    record: Record,
+    touched: KeysView[str] | None,
+    names: dict[str, str],
+    wanted: str | None,
+    attempts: _Attempts,
 ) -> HistoryEntry:
-    added = {
-        keys[1]: str(operation["value"].get("name", ""))
-        for operation in record.change.changes
-        if len(keys := keys_of(operation["path"])) == 2
-        and operation["op"] == "add"
-        and isinstance(operation["value"], dict)
-    }
-    named = sorted(names.get(key) or added.get(key, key) for key in touched or ())
+    for operation in record.change.changes:
+        keys, value = keys_of(operation["path"]), operation.get("value")
+        if keys[:1] == ["features"] and len(keys) == 2 and isinstance(value, dict):
+            names.setdefault(keys[1], str(value.get("name", "")))  # it may be gone by now
+    named = sorted(names.get(key) or key for key in touched or ())
     own = names.get(wanted, wanted) if wanted else None
     change = record.change
+    summary = _summary(change.changes)
     return HistoryEntry(
         sequence=record.sequence,
         at=change.at,
@@ -62,8 +106,24 @@ def _entry(
         actor=change.actor,
         correlation_id=change.correlation_id,
         feature=own or (", ".join(named[:3]) or None),
-        summary=_summary(change.changes),
+        summary=summary,
+        event=_event(record.change, touched, named, attempts) or summary,
     )
+
+
+def _event(
+    change: Change, touched: KeysView[str] | None, named: list[str], attempts: _Attempts
+) -> str | None:
+    """What a change was, as a sentence; None where there are no words for it."""
+    paths = [(keys_of(each["path"]), each.get("value")) for each in change.changes]
+    if not touched:
+        own = [Member(tuple(keys), value) for keys, value in paths if keys[:1] != ["features"]]
+        return sentence(Changed(change.operation, own))
+    if len(touched) > 1:
+        return sentence(Changed(change.operation, ()))
+    own = [Member(tuple(keys[2:]), value) for keys, value in paths if keys[:1] == ["features"]]
+    counts = attempts.of(next(iter(touched)))
+    return sentence(Changed(change.operation, own, named[0], counts))
 
 
 def _summary(changes: list[dict[str, Any]]) -> str:

@@ -75,8 +75,8 @@ def test_what_helps_names_the_project_of_a_folder_that_was_entered(
 ) -> None:
     words = ["submit", "login", "design"]
     entered = cde("-C", str(started), *words, cwd=tmp_path)
-    assert f"$ cde status login --project {started}\n" in entered.stderr
-    assert "$ cde status login\n" in cde(*words, cwd=started).stderr
+    assert f"$ cde status login --prompt --project {started}\n" in entered.stderr
+    assert "$ cde status login --prompt\n" in cde(*words, cwd=started).stderr
 
 
 def test_an_empty_word_is_no_command_of_a_group(started: Path) -> None:

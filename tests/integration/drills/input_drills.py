@@ -22,6 +22,7 @@ async def a_prompt_without_words(stage: Stage) -> None:
     await stage.prove(
         lambda: started(stage, prompt=" \n"),
         names="Describe in a sentence",
+        shows="cde [OPTIONS] COMMAND",
         corrected=lambda: started(stage),
     )
 
@@ -31,6 +32,7 @@ async def a_prompt_that_is_too_long(stage: Stage) -> None:
     await stage.prove(
         lambda: started(stage, prompt="x" * 1_000_000),
         names="Shorten it",
+        shows="cde [OPTIONS] COMMAND",
         corrected=lambda: started(stage),
     )
 
@@ -40,6 +42,7 @@ async def a_prompt_with_a_nul(stage: Stage) -> None:
     await stage.prove(
         lambda: started(stage, prompt="a\x00b"),
         names="Remove the characters",
+        shows="cde [OPTIONS] COMMAND",
         corrected=lambda: started(stage, prompt="ab"),
     )
 
@@ -58,6 +61,7 @@ async def an_argument_that_the_tool_does_not_take(stage: Stage) -> None:
     await stage.prove(
         lambda: started(stage, feature="search"),
         names="See what is accepted",
+        shows="cde [OPTIONS] COMMAND",
         corrected=lambda: started(stage),
     )
 
@@ -77,6 +81,7 @@ async def results_that_are_no_json(stage: Stage) -> None:
     await stage.prove(
         lambda: stage.json_command(*words, "{note: Words}"),
         names="double quotes",
+        shows="--results",
         corrected=lambda: stage.json_command(*words, json.dumps({"note": "Words"})),
     )
 
@@ -94,6 +99,7 @@ async def a_tool_that_does_not_exist(stage: Stage) -> None:
     await stage.prove(
         lambda: stage.tool("cde_listfeatures"),
         names="upper and lower case",
+        shows="claude",
         corrected=lambda: stage.tool("cde_listFeatures"),
     )
 
@@ -175,6 +181,7 @@ async def an_output_of_many_megabytes(stage: Stage) -> None:
     await stage.prove(
         submitted,
         names="Shorten the text or the file",
+        shows="cde [OPTIONS] COMMAND",
         by_hand=lambda: output.write_text("Words.\n"),
     )
 

@@ -185,6 +185,7 @@ class Stage:
         operation: Operation,
         *,
         names: str | None = None,
+        shows: str | None = None,
         by_hand: Callable[[], object] | None = None,
         corrected: Operation | None = None,
         follow: Callable[[str], Awaitable[Outcome]] | None = None,
@@ -194,6 +195,7 @@ class Stage:
         Args:
             operation: what is refused with the drill's code.
             names: what the fix must say, where no program can mend the cause.
+            shows: what its command must say, where that is not what its tool says.
             by_hand: what a person then does.
             corrected: what the caller asks for instead, where the operation was wrong.
             follow: runs a command that does not end by itself.
@@ -206,11 +208,11 @@ class Stage:
         outcomes = [await (follow or self._follow)(fix["command"])]
         if fix["tool"] is not None:
             outcomes.append(await self.call(fix["tool"], fix["arguments"]))
-        for outcome in outcomes:
-            if names is None:
+        for outcome, said in zip(outcomes, (shows or names, names), strict=False):
+            if said is None:
                 assert outcome.error is None, f"the fix was refused: {outcome.text}"
             else:
-                assert names in outcome.text, outcome.text
+                assert said in outcome.text, outcome.text
         if by_hand is not None:
             by_hand()
         again = await (corrected or operation)()

@@ -253,7 +253,7 @@ async def a_token_that_anybody_could_guess(stage: Stage) -> None:
     words = ["--port", "0", "--project", str(stage.root), "--token-file", str(file)]
     await stage.prove(
         lambda: served(stage, *words),
-        names="openssl rand",
+        names="--token-file",
         by_hand=lambda: file.write_text(TOKEN + "\n"),
     )
 

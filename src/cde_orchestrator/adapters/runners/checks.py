@@ -11,7 +11,7 @@ from pathlib import Path
 from cde_orchestrator.adapters.runners.running_check import noted, running_by
 from cde_orchestrator.application.checks.running import RunningView, course_words
 from cde_orchestrator.application.ports.checks import Watch
-from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.check import Check, check_cannot_run
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
@@ -98,7 +98,7 @@ class SubprocessCheckRunner:
         try:
             ending = retrying(once, "start_check", supervised.may_start_later)
         except supervised.NotStartedError as error:
-            raise _cannot_run(check, error_words(error)) from error
+            raise check_cannot_run(check.command, error_words(error)) from error
         evidence = Evidence(
             at=at,
             command=check.command,
@@ -126,9 +126,11 @@ def _folder(root: Path, check: Check) -> Path:
     real_root = Path(os.path.realpath(root))
     folder = Path(os.path.realpath(real_root / check.directory))
     if not folder.is_relative_to(real_root):
-        raise _cannot_run(check, f"its folder {check.directory} leads out of the project")
+        raise check_cannot_run(
+            check.command, f"its folder {check.directory} leads out of the project"
+        )
     if not folder.is_dir():
-        raise _cannot_run(check, f"there is no folder {check.directory}")
+        raise check_cannot_run(check.command, f"there is no folder {check.directory}")
     return folder
 
 
@@ -141,16 +143,12 @@ def _program(check: Check, folder: Path, root: Path) -> str:
     name = check.command[0]
     if not os.path.dirname(name):  # noqa: PTH120 - as the system distinguishes names from paths
         if programs.found(name) is None:
-            raise _cannot_run(check, f"there is no program {name} on PATH")
+            raise check_cannot_run(check.command, f"there is no program {name} on PATH")
         return name
     own = Path(os.path.realpath(root)) / check.directory / name
     for path, word in ((folder / name, name), (own, str(own))):
         if os.access(path, os.X_OK):
             return word
     if os.path.lexists(folder / name):
-        raise _cannot_run(check, f"{name} may not be executed")
-    raise _cannot_run(check, f"there is no program {name} in the project")
-
-
-def _cannot_run(check: Check, reason: str) -> FeatureError:
-    return FeatureError.of("E121", command=" ".join(check.command), reason=reason)
+        raise check_cannot_run(check.command, f"{name} may not be executed")
+    raise check_cannot_run(check.command, f"there is no program {name} in the project")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cde_orchestrator.application.checks.baselines import Baselines, Subject
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.domain.check import check_cannot_run
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.phase_record import PhaseStatus
@@ -26,7 +27,7 @@ def unready(
     default = features.workflows.load(features.root).get()
     for subject in baselines.subjects(default):
         if problem := baselines.problem(subject):
-            yield _cannot_run(subject.command.words, problem)
+            yield check_cannot_run(subject.command.words, problem)
     refused: dict[str | None, list[tuple[Subject, str]]] = {}
     for summary in project.features.summaries():
         found = refused.get(summary.workflow_digest)
@@ -48,7 +49,7 @@ def unready(
             ]
             words = subject.command.words
             if due and problem:
-                yield _cannot_run(words, problem)
+                yield check_cannot_run(words, problem)
             elif due:
                 facts = {"feature": feature.name, "phase": due[0]}
                 yield FeatureError.of("E120", **facts, command=" ".join(words))
@@ -62,7 +63,3 @@ def _refused(baselines: Baselines, workflow: Workflow) -> list[tuple[Subject, st
         if problem or not baselines.trusts(subject):
             found.append((subject, problem))
     return found
-
-
-def _cannot_run(words: tuple[str, ...], problem: str) -> FeatureError:
-    return FeatureError.of("E121", command=" ".join(words), reason=problem)

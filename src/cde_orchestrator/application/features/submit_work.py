@@ -47,7 +47,7 @@ from cde_orchestrator.application.views import (
     work_view,
 )
 from cde_orchestrator.domain.briefings import keep_given
-from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.check import Check, check_cannot_run
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import Feature
@@ -384,7 +384,7 @@ def _require_passed(examined: Examined, check: Check, evidence: Evidence) -> Non
     if evidence.passed:
         return
     if reason := reason_not_run(evidence):
-        raise FeatureError.of("E121", command=" ".join(check.command), reason=reason)
+        raise check_cannot_run(check.command, reason)
     facts = {**_facts(examined), "command": " ".join(check.command)}
     tail = evidence.tail[-2_000:].strip().splitlines()[-_LINES:]
     if evidence.exit_code is None:

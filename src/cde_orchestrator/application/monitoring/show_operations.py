@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.logs.error_reports import ListErrorReports
+from cde_orchestrator.application.monitoring.alert_episodes import AlertEpisode, episodes
 from cde_orchestrator.application.monitoring.glance import Glance, glance_at
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
 from cde_orchestrator.application.ports.core import ErrorReports
@@ -49,6 +50,7 @@ class OperationsReply(Glance):
     history: HistoryReply
     slowest: list[OperationFigures]
     breakers: list[BreakerView]
+    episodes: list[AlertEpisode]
     errors: list[dict[str, Any]]
 
 
@@ -82,6 +84,7 @@ class ShowOperations(
             "history": {**history, "operations": []},
             "slowest": slowest(history["operations"], SLOWEST),
             "breakers": [*breakers.views()],
+            "episodes": episodes(glance["alerts"]["history"]),
             "errors": _errors(features.root, reports),
         }
 

@@ -17,6 +17,8 @@ from cde_orchestrator.cli.console.wording import RenderTarget, clean
 
 PANEL_WIDTH = 100
 """Columns of a panel at most: longer lines read badly."""
+FILES_NAMED = 3
+"""Files that a line before fixes names."""
 
 _MARKS = {
     "completed": ("✓", "green"),
@@ -127,8 +129,29 @@ def advised(
     style = {"INFO": "blue", "WARNING": "yellow"}.get(known["severity"], "red")
     title = Text.assemble((sign + known["title"], f"bold {style}"), "  ", (known["code"], "dim"))
     body = spaced(Text(text), bullets(known["suggestions"], style), more)
-    fixes = [to_type(fix["command"]) for fix in known["fixes"]]
-    return Group(section(title, body, look, style), Text("To fix it", style="dim"), *fixes)
+    panel = section(title, body, look, style)
+    fixes = [fix["command"] for fix in known["fixes"] if not is_explanation(fix["command"], known)]
+    if not fixes:
+        return Group(panel)
+    return Group(panel, Text(before_fixes(known), style="dim"), *map(to_type, fixes))
+
+
+def is_explanation(command: str, known: Mapping[str, Any]) -> bool:
+    """Whether a fix is the explanation of its own code: it leads to what is read already."""
+    return command == f"cde explain {known['code']}"
+
+
+def before_fixes(known: Mapping[str, Any]) -> str:
+    """What leads to the fixes: the files to edit first, where outputs are then submitted again."""
+    first = known["fixes"][0]
+    is_submission = first["tool"] == "cde_submitWork" and "restore" not in first["arguments"]
+    rows = (known.get("context", {}).get("outputs") or ()) if is_submission else ()
+    paths = [each["path"] for each in rows if isinstance(each, Mapping) and each.get("path")]
+    names = [clean(path) for path in dict.fromkeys(paths)]
+    if not names:
+        return "To fix it"
+    more = f" and {len(names) - FILES_NAMED} more" if len(names) > FILES_NAMED else ""
+    return f"To fix it, edit {', '.join(names[:FILES_NAMED])}{more}, then"
 
 
 def next_steps(steps: Sequence[tuple[str, str]]) -> RenderableType:

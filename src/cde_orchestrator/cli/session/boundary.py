@@ -84,7 +84,7 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
             # A server is without Rich as long as nothing failed.
             from cde_orchestrator.cli.session.errors import print_error  # noqa: PLC0415
 
-            print_error(error, as_json=as_json, is_elsewhere=starts_elsewhere(context))
+            print_error(error, name, as_json=as_json, is_elsewhere=starts_elsewhere(context))
             raise SystemExit(MISUSED if is_misuse else REFUSED) from None
 
 

@@ -19,12 +19,15 @@ from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayloa
 from cde_orchestrator.domain.exceptions import CDEError, is_mistake
 
 
-def print_error(error: CDEError, *, as_json: bool, is_elsewhere: bool) -> None:
+def print_error(
+    error: CDEError, command: str = "cde", *, as_json: bool, is_elsewhere: bool = False
+) -> None:
     """Print a failure: a panel on standard error, or ``{"error": ...}`` on standard output.
 
-    ``is_elsewhere`` is whether whoever typed the command is in another folder than it works in.
+    ``command`` is the one that failed, by its whole name; ``is_elsewhere`` is whether whoever
+    typed it is in another folder than it works in.
     """
-    payload = ErrorFormatter.payload(error)
+    payload = ErrorFormatter.payload(error, subcommand=command.split()[1:])
     if as_json:
         say_json({"error": payload})
     else:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cde_orchestrator.application.monitoring.alert_episodes import episodes
 from cde_orchestrator.application.ports import health
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, table
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment, took
@@ -191,12 +192,13 @@ def alert_list(reply: health.AlertsReply, look: RenderTarget) -> RenderableType:
 
 
 def alert_history(reply: health.AlertsReply, look: RenderTarget) -> RenderableType:
-    """What happened to the alerts, one event a line."""
+    """What happened to the alerts, one line for each from its beginning to its end."""
     if not reply["history"]:
         return note("No alert has fired yet.")
-    rows = table("AT", "ALERT", "STATE", "WHAT")
-    for each in reply["history"]:
+    rows = table("BEGAN", "LAST", "ALERT", "STATE", "WHAT")
+    for each in episodes(reply["history"]):
         rows.add_row(
+            Text(moment(each["began"], look), style="dim"),
             Text(moment(each["at"], look), style="dim"),
             Text(clean(each["name"]), style="bold"),
             Text(each["state"], style=_ALERT_STYLES[each["state"]]),
@@ -212,6 +214,9 @@ def alert_tried(reply: health.AlertTestReply, look: RenderTarget) -> RenderableT
     lines += [Text(f"  sent to: {clean(name)}", style="dim") for name in names]
     if names in ([], ["log"]):
         lines.append(
-            note("Nothing is sent to the outside: set alert_webhook_url in .cde/config.toml.")
+            note(
+                "Nothing is sent to the outside: set alert_webhook_url in .cde/config.toml, or "
+                "choose how you are notified (docs/alerts.md)."
+            )
         )
     return Group(*lines)

@@ -51,10 +51,11 @@ def changes(reply: replies.HistoryReply, look: RenderTarget) -> RenderableType:
     for change in reply["changes"]:
         cells = [str(change["sequence"]), moment(change["at"], look)]
         cells += [clean(change["operation"]), clean(change["actor"])]
-        changes.append((cells, clean(change["feature"] or ""), clean(change["summary"])))
+        changes.append((cells, clean(change["feature"] or ""), clean(change["event"])))
     if look.terminal:
         beneath = [
-            (cells, f"{feature}: {what}" if feature else what) for cells, feature, what in changes
+            (cells, what if not feature or feature in what else f"{feature}: {what}")
+            for cells, feature, what in changes
         ]
         return remarked(titles, beneath)
     rows = table(*titles, "FEATURE", "WHAT")

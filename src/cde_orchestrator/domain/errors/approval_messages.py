@@ -29,8 +29,10 @@ APPROVAL_MESSAGES = {
         "Phase '{phase}' of '{feature}' is answered by a person, not by this call: {reason}.",
         "Ask a person to run this in a terminal of their own: cde approve {feature}",
         _PAGE,
-        "An MCP client that offers elicitation is asked when the phase is submitted, where the "
-        "settings allow it",
+        Suggestion(
+            "A client that offers elicitation is asked, where the settings allow it",
+            tool="cde_submitWork()",
+        ),
         "Do other work meanwhile: the feature waits, and nothing is lost",
         fixes=(SHOW_STATUS, _APPROVE),
     ),

@@ -10,8 +10,10 @@ from cde_orchestrator.domain.errors.fixes import (
     LIST_WORKFLOWS,
     PROMPT_CALL,
     SHOW_CHECKS,
+    SHOW_PROMPT,
     SHOW_STATUS,
     STATUS_CALL,
+    SUBMIT,
     TRUST,
     fix,
     here,
@@ -97,7 +99,7 @@ FEATURE_MESSAGES = {
         Suggestion("Read what the current phase asks for", *PROMPT_CALL),
         "Submit the phase '{current_phase}' first",
         "If the phase was completed already, its outputs are accepted: do not submit them again",
-        fixes=(SHOW_STATUS,),
+        fixes=(SHOW_PROMPT,),
     ),
     "E107": message(
         "Unknown Phase",
@@ -125,7 +127,7 @@ FEATURE_MESSAGES = {
             "results of cde_submitWork()",
         ),
         "Check upper and lower case in the paths, and that the files are in this project's folder",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E111": message(
         "Required Output Empty",
@@ -133,7 +135,7 @@ FEATURE_MESSAGES = {
         "Write the content that the phase's prompt asks for",
         _READ_PROMPT,
         "If there is nothing to report, write None and why",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E112": message(
         "Output Outside the Project",
@@ -157,7 +159,7 @@ FEATURE_MESSAGES = {
         "Write what the phase's prompt asks for, in full",
         _READ_PROMPT,
         "Say what was done, decided and left open; headings alone do not count",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E115": message(
         "Required Content Missing",
@@ -169,7 +171,7 @@ FEATURE_MESSAGES = {
             "cde status {feature} --json",
             "cde_getFeatureStatus()",
         ),
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E116": message(
         "Output Has the Wrong Type",
@@ -177,7 +179,7 @@ FEATURE_MESSAGES = {
         "Write each file in the type that the output declares, in UTF-8",
         "Parse the file with a parser of that format before you submit again",
         "Remove what surrounds the content, such as a code fence or an explanation",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E117": message(
         "Output Is an Unfilled Template",
@@ -185,7 +187,7 @@ FEATURE_MESSAGES = {
         "Replace each placeholder with real content; if there is none, write None and why",
         "Do the work that the phase's prompt describes, then write its result",
         "Delete the instructions of the template that you followed",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E118": message(
         "Check Failed",
@@ -194,7 +196,7 @@ FEATURE_MESSAGES = {
         "Run the check yourself in the project before you submit",
         "If the check itself is wrong, a person corrects it, for features under way too: "
         "cde check set",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E119": message(
         "Check Took Too Long",
@@ -203,7 +205,7 @@ FEATURE_MESSAGES = {
         "A person raises check_timeout_seconds in .cde/workflow.yml and runs cde trust; features "
         "whose workflow differs in nothing else follow",
         "Let it run fewer or faster tests; run it yourself to see how long it takes",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E120": message(
         "Check Not Trusted",
@@ -219,7 +221,7 @@ FEATURE_MESSAGES = {
     "E121": message(
         "Check Cannot Run",
         "The check '{command}' cannot be run: {reason}.",
-        "Install the program and make sure that it is on the server's PATH",
+        "{remedy}",
         "A person corrects it, for features under way too: cde check set -- COMMAND",
         "Run the command in the project's folder yourself, with the server's PATH",
         fixes=(SHOW_CHECKS,),
@@ -335,7 +337,7 @@ FEATURE_MESSAGES = {
             "cde close {feature} cancelled --reason REASON",
             "cde_closeFeature()",
         ),
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E131": message(
         "Verdict Missing or Unclear",
@@ -349,7 +351,7 @@ FEATURE_MESSAGES = {
         ),
         "Write exactly one line that begins with Verdict: and holds only the verdict",
         fixes=(
-            SHOW_STATUS,
+            SUBMIT,
             here(
                 "rollback {feature} {back_to} --reason {problems}",
                 "cde_rollbackFeature",

@@ -18,8 +18,13 @@ def here(command: str, tool: str | None = None, **arguments: Any) -> Fix:
 
 
 def explaining(code: str) -> Fix:
-    """The fix where only the caller knows what to change: the explanation of the code."""
+    """What is left where no command is the remedy: the explanation of the code."""
     return fix(f"explain {code}", "cde_explainError", code=code)
+
+
+def usage(code: str) -> Fix:
+    """The fix where the call itself has to change: how the command that was typed is used."""
+    return fix("{subcommand} --help", "cde_explainError", code=code)
 
 
 def restore_at(sequence: int) -> Fix:
@@ -48,9 +53,14 @@ PROJECT_INFO_AT = fix("project info --project {path}", "cde_getProjectInfo")
 SALVAGE = here("state salvage")
 SERVE_LOCALLY = here("serve --transport http --port 0")
 SHOW_SETTINGS = here("project settings")
+SHOW_PROMPT = here("status {feature} --prompt", "cde_getFeatureStatus", feature_id="{feature}")
 SHOW_STATUS = here("status {feature}", "cde_getFeatureStatus", feature_id="{feature}")
+SUBMIT = here(
+    "submit {feature} {phase}", "cde_submitWork", feature_id="{feature}", phase_id="{phase}"
+)
 TRUST = here("trust")
 UPGRADE = fix("--version")
+VERIFY = here("verify")
 VALIDATE_WORKFLOWS = here("workflow validate")
 SHOW_CHECKS = here("check")
 

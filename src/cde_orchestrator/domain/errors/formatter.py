@@ -112,15 +112,22 @@ class ErrorFormatter:
 
     @staticmethod
     def payload(
-        error: CDEError, reader: Reader = Reader.TERMINAL, tools: Container[str] | None = None
+        error: CDEError,
+        reader: Reader = Reader.TERMINAL,
+        tools: Container[str] | None = None,
+        subcommand: Sequence[str] = (),
     ) -> ErrorPayload:
         """The error as structured content; its texts are harmless, and without secrets.
 
-        ``tools`` is as of ``format``.
+        Args:
+            error: the failure.
+            reader: who reads it.
+            tools: as of ``format``.
+            subcommand: the command that was typed, without ``cde``; fixes may name its help.
         """
         entry = ERROR_MESSAGES.get(error.code)
         known = entry or ErrorMessage("Error", "", (), ())
-        facts = _facts(error)
+        facts = {"subcommand": list(subcommand), **_facts(error)}
         described = fill(known.description, facts) if entry else plain(error, 2_000)
         payload: ErrorPayload = {
             "code": error.code,

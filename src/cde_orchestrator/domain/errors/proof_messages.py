@@ -8,8 +8,8 @@ from cde_orchestrator.domain.errors.fixes import (
     LIST_FEATURES,
     PROMPT_CALL,
     SHOW_CHECKS,
-    SHOW_STATUS,
-    explaining,
+    SUBMIT,
+    VERIFY,
 )
 
 PROOF_MESSAGES = {
@@ -19,7 +19,7 @@ PROOF_MESSAGES = {
         "Write a line for each criterion, as AC1: {form}",
         Suggestion("Read in the phase's prompt what may be written", *PROMPT_CALL),
         "Name tests as the project's runner does, by files within the project",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E135": message(
         "Criteria Not Proven",
@@ -28,7 +28,7 @@ PROOF_MESSAGES = {
         "Let a test call the changed code itself and assert what is new in its result",
         "A criterion that no test can show is waived by a person, never by an agent",
         "Let no test depend on chance, the clock or an earlier run: that uses up an attempt",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E136": message(
         "Nothing To Compare With",
@@ -57,7 +57,7 @@ PROOF_MESSAGES = {
         "Build what is tested as a part of the tests, not before them",
         "Install the project as a link into its own folder: pip install -e, npm link",
         "Where the test does not use what changed, let it call that and assert what is new",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E139": message(
         "Command of a Proof Cannot Run",
@@ -66,7 +66,7 @@ PROOF_MESSAGES = {
         "Correct the command in {path}, if it was meant otherwise; no attempt was used up",
         "Install the program where the server's PATH has it",
         "Name a program of the project by its path, with a slash in it",
-        fixes=(SHOW_STATUS,),
+        fixes=(SUBMIT,),
     ),
     "E143": message(
         "Nothing To Verify",
@@ -83,6 +83,6 @@ PROOF_MESSAGES = {
         "Give a branch, a tag or a commit: git log --oneline",
         "In a clone without its whole history, fetch it first: git fetch --unshallow",
         "Omit --at to verify what is committed last; the repository needs a commit for that",
-        fixes=(explaining("E144"),),
+        fixes=(VERIFY,),
     ),
 }

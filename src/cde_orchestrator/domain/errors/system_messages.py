@@ -174,7 +174,7 @@ SYSTEM_MESSAGES = {
         "Create one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
         "Name the file with --token-file, or set the token in CDE_HTTP_TOKEN",
         "Keep it on one line, in a file that its owner alone can read: chmod 600 FILE",
-        fixes=(explaining("E924"),),
+        fixes=(fix("serve --help"),),
     ),
     "E925": message(
         "Many Operations Fail",

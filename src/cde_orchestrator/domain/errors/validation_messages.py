@@ -14,6 +14,7 @@ from cde_orchestrator.domain.errors.fixes import (
     VALIDATE_WORKFLOWS,
     explaining,
     fix,
+    usage,
 )
 
 VALIDATION_MESSAGES = {
@@ -23,7 +24,7 @@ VALIDATION_MESSAGES = {
         "Describe in a sentence or two what the feature should do",
         'For example: "Add a login page with password reset"',
         "If it is in a file, pass the content of the file",
-        fixes=(explaining("E301"),),
+        fixes=(usage("E301"),),
     ),
     "E302": message(
         "Text Too Long",
@@ -31,7 +32,7 @@ VALIDATION_MESSAGES = {
         "Shorten it to what matters",
         "Put the details into a file of the project, and name that file",
         "Or divide it into several features, each with its own goal",
-        fixes=(explaining("E302"),),
+        fixes=(usage("E302"),),
     ),
     "E303": message(
         "Text Has Unusable Characters",
@@ -39,7 +40,7 @@ VALIDATION_MESSAGES = {
         "Remove the characters and send the text again",
         "Send text as UTF-8, not the bytes of a file",
         "Save the file as UTF-8 without control characters before you send it",
-        fixes=(explaining("E303"),),
+        fixes=(usage("E303"),),
     ),
     "E304": message(
         "Name Not Usable",
@@ -60,7 +61,7 @@ VALIDATION_MESSAGES = {
         ),
         "Omit optional arguments to use their defaults",
         "Correct the argument named above, and leave the others as they are",
-        fixes=(explaining("E305"),),
+        fixes=(usage("E305"),),
     ),
     "E306": message(
         "Unknown Workflow",
@@ -76,7 +77,7 @@ VALIDATION_MESSAGES = {
         "Give an object that maps output ids to text, in double quotes",
         "Or write the files yourself and submit without results",
         "Let a program write the JSON, so that quotes and line breaks are escaped",
-        fixes=(explaining("E307"),),
+        fixes=(usage("E307"),),
     ),
     "E308": message(
         "Cursor Not Valid",
@@ -89,10 +90,10 @@ VALIDATION_MESSAGES = {
     "E309": message(
         "Unknown Tool",
         "There is no tool '{tool}'.",
-        "List the tools again: tools/list",
-        "Check upper and lower case: names look like cde_startFeature",
+        Suggestion("See which clients start this server", "cde connect", "tools/list"),
+        "Check upper and lower case: names are compared exactly",
         "Check that the client talks to this server: its name is cde-orchestrator",
-        fixes=(explaining("E309"),),
+        fixes=(fix("connect", "cde_explainError", code="E309"),),
     ),
     "E310": message(
         "Workflow File Is Not YAML",
@@ -140,7 +141,7 @@ VALIDATION_MESSAGES = {
         "Leave generated data out, and say in a sentence where it is",
         "Shorten the text or the file above to the limit",
         "Or write the file in the project yourself, and name it",
-        fixes=(explaining("E315"),),
+        fixes=(usage("E315"),),
     ),
     "E316": message(
         "Unknown Call",

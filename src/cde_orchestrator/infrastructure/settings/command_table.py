@@ -58,6 +58,13 @@ class CommandTable:
             self.refuse(key, f"it has the character {hidden}, which is not seen")
         return tuple(value)
 
+    def flag(self, key: str) -> bool:
+        """Whether it is switched on; off where it is not named."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            self.refuse(key, "it must be true or false")
+        return value
+
     def seconds(self, key: str, most: float, default: float = 0.0) -> float:
         """A time above 0 that is at most ``most``."""
         value = self.values.get(key, default)

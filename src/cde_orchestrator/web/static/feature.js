@@ -229,26 +229,13 @@ function evidence(found) {
 
 let timeline = null;
 
-/** What a change was about, for people; the journal's own words are in the title. */
-function gist(summary) {
-  const parts = summary.split(", ");
-  const value = (name) => parts.find((each) => each.startsWith(`${name}: `))?.slice(name.length + 2);
-  if (value("current_phase") && value("current_phase") !== "None") return `now in ${words(value("current_phase"))}`;
-  if (value("status")) return words(value("status"));
-  if (parts.every((each) => each.startsWith("work.claim"))) return "took up the work";
-  const ticked = parts.map((each) => /^phases\.([^.]+)\.work\.ticks/.exec(each)).find(Boolean);
-  if (ticked) return `ticked tasks in ${words(ticked[1])}`;
-  const saved = parts.map((each) => /^phases\.([^.]+)\.work\.progress/.exec(each)).find(Boolean);
-  return saved ? `saved progress in ${words(saved[1])}` : summary;
-}
-
 function showTimeline(changes) {
   timeline ??= new Stack($("changes"), 64, () => {
     const shown = { what: element("span", { class: "strong" }), sub: element("span", { class: "sub" }), when: element("span", { class: "when" }) };
     return Object.assign(element("li", {}, element("div", { class: "moment" }, shown.what, shown.when, shown.sub)), { shown });
   }, ({ shown }, each) => {
-    write(shown.what, words(each.operation));
-    write(shown.sub, `${each.actor.replace(/^mcp:/, "")} · ${gist(each.summary)}`);
+    write(shown.what, each.event.slice(0, 1).toUpperCase() + each.event.slice(1));
+    write(shown.sub, `${each.actor.replace(/^mcp:/, "")} · ${words(each.operation)}`);
     attribute(shown.sub, "title", `${each.summary}\nchange ${each.sequence}, correlation id ${each.correlation_id}`);
     showMoment(shown.when, each.at, ago);
   });

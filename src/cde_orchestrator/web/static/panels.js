@@ -138,13 +138,13 @@ function row(tag, ...names) {
 
 const TONES = { firing: "critical", pending: "warning", resolved: "ok", inactive: "muted" };
 
-export function showAlerts({ alerts }) {
+export function showAlerts({ alerts, episodes }) {
   const present = alerts.alerts.filter((each) => each.state === "firing" || each.state === "pending");
   const firing = present.filter((each) => each.state === "firing").length;
   write($("alerts-line"), present.length ? `${firing} firing, ${present.length - firing} pending` : `${alerts.alerts.length} watched, all quiet`);
   const items = [
     ...present.map((each) => ({ ...each, at: each.since, key: `now ${each.name}`, present: true })),
-    ...alerts.history.map((each) => ({ ...each, key: `${each.at} ${each.name} ${each.state}` })),
+    ...episodes.filter((each) => each.state !== "firing" && each.state !== "pending").map((each) => ({ ...each, key: `${each.began} ${each.name}` })),
   ];
   show("alerts", items, (each) => each.key, 52, () => row("div", "badge", "main", "sub", "when"), (member, each) => {
     const { parts } = member;

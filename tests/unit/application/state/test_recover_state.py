@@ -185,6 +185,7 @@ def test_changes_are_told_with_who_made_them(recovery: InMemoryRecovery) -> None
             "correlation_id": "c",
             "feature": "logout",
             "summary": "started",
+            "event": "",
         }
     ]
 

@@ -14,7 +14,10 @@ from cde_orchestrator.cli.views.state import changes
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.unit.cli.conftest import Terminal
 
-CHANGE_KEYS = {"sequence", "at", "operation", "actor", "correlation_id", "feature", "summary"}
+CHANGE_KEYS = {"sequence", "at", "operation", "actor", "correlation_id", "feature"} | {
+    "summary",
+    "event",
+}
 
 
 @pytest.fixture
@@ -160,8 +163,8 @@ def test_an_export_that_fails_writes_nothing_into_the_file_it_is_sent_to(shop: T
 def test_on_a_terminal_a_history_fits_its_width_and_what_changed_stands_beneath() -> None:
     at = "2025-11-10T12:00:00+00:00"
     change = {"sequence": 12, "at": at, "operation": "submit_work", "actor": "cli"}
-    long = {**change, "feature": "a-" * 20, "summary": "status: designing, " * 9}
-    own = {**change, "feature": None, "summary": "name: shop"}
+    long = {**change, "feature": "a-" * 20, "event": "status: designing, " * 9}
+    own = {**change, "feature": None, "event": "name: shop"}
     look = RenderTarget(terminal=True, width=80, now=datetime.fromisoformat(at))
     shown = StringIO()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,8 +28,15 @@ from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session.errors import failure
 from cde_orchestrator.cli.views import feature, project, resume, status, workflow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    FeatureError,
+    ValidationError,
+    is_mistake,
+)
 from cde_orchestrator.mcp_tools import _texts
+from tests.catalogue import wishes
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
 SCREEN = RenderTarget(terminal=True, now=NOON)
@@ -624,6 +632,45 @@ def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:
     assert "'[red]x[/red]\\x1b'" in text
     assert f"--project /{'long' * 30}\n" in text
     assert text.endswith("Learn more: cde explain E105\n")
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_a_failure_in_the_terminal_speaks_of_commands_alone(code: str) -> None:
+    error = CDEError.of(code, **dict.fromkeys(wishes(ERROR_MESSAGES[code]), "x"))
+
+    text = seen(failure(ErrorFormatter.payload(error), SCREEN), 200)
+
+    assert not re.search(r"\bcde_|\w\(", text)
+    *before, last = text.splitlines()
+    assert f"cde explain {code}" not in "\n".join(before), "what leads back to itself"
+    assert last.endswith(f"cde explain {code}") is not is_mistake(code)
+
+
+def test_a_refused_output_is_named_as_what_to_edit_before_it_is_submitted() -> None:
+    row = {"path": "specs/x/spec.md", "fix": "Write the line ## Goal", "line": 3}
+    facts = {"feature": "x", "phase": "define", "problems": "no goal", "project_path": "/p"}
+    payload = ErrorFormatter.payload(FeatureError.of("E115", **facts, outputs=[row, row]))
+
+    text = seen(failure(payload, SCREEN), 200)
+
+    assert "specs/x/spec.md:3: Write the line ## Goal" in text
+    assert "To fix it, edit specs/x/spec.md, then\n  $ cde submit x define --project /p\n" in text
+
+
+def test_many_refused_outputs_are_counted_where_they_are_named() -> None:
+    rows = [{"path": f"{name}.md", "fix": "Write it"} for name in "abcde"]
+    facts = {"feature": "x", "phase": "define", "problems": "all", "project_path": "/p"}
+    payload = ErrorFormatter.payload(FeatureError.of("E110", **facts, outputs=rows))
+
+    assert "edit a.md, b.md, c.md and 2 more, then\n" in seen(failure(payload, SCREEN), 200)
+
+
+def test_a_mistake_leads_to_the_help_of_the_command_that_was_typed() -> None:
+    error = ValidationError.of("E305", argument="limit", reason="it is 0")
+
+    for typed, command in ((("state", "history"), "cde state history --help"), ((), "cde --help")):
+        payload = ErrorFormatter.payload(error, subcommand=typed)
+        assert seen(failure(payload, SCREEN), 100).splitlines()[-1] == f"  $ {command}"
 
 
 def test_a_mistake_takes_a_line_and_what_to_type() -> None:

@@ -22,7 +22,7 @@ from tests.whole_command import whole_command
 
 REPOSITORY = Path(__file__).parents[4]
 PACKAGE = Path(cde_orchestrator.__file__).parent
-COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id", "report_id"}
+COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id", "report_id", "subcommand"}
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,24 @@ def test_a_fix_names_a_tool_that_exists_with_arguments_that_it_takes(code: str, 
     assert tool.required <= set(fix.arguments)
 
 
-@pytest.mark.parametrize("code", sorted(set(ERROR_MESSAGES) - {"E309"}))
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
 def test_a_terminal_shows_neither_a_tool_nor_a_call_in_python(code: str) -> None:
-    for text in ERROR_MESSAGES[code].suggestions_for(Reader.TERMINAL):
-        assert not re.search(r"\bcde_|\(", text)
+    entry = ERROR_MESSAGES[code]
+    for text in (entry.description, *entry.suggestions_for(Reader.TERMINAL)):
+        assert not re.search(r"\bcde_|\w\(|\btools?/", text)
+
+
+NO_COMMAND_HELPS = {"E001", "E008", "E324", "E902", "E937", "E938"}
+"""What no command of the product puts right, as a folder or a page that does not exist.
+
+A terminal shows their suggestions, and no fix.
+"""
+
+
+@pytest.mark.parametrize("code", sorted(set(ERROR_MESSAGES) - NO_COMMAND_HELPS))
+def test_no_fix_leads_back_to_what_was_read_already(code: str) -> None:
+    for fix in ERROR_MESSAGES[code].fixes:
+        assert fix.command != ("cde", "explain", code)
 
 
 @pytest.mark.parametrize("code", ERROR_MESSAGES)

@@ -12,6 +12,8 @@ import orjson
 
 from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.health import AlertEvent, Notice
+from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
@@ -35,7 +37,10 @@ class AlertDispatcher:
 
     def send(self, event: AlertEvent, error_code: str | None = None) -> None:
         """Send it to everybody, some time soon."""
-        payload = self._payload(event, error_code)
+        self.put(self._payload(event, error_code))
+
+    def put(self, payload: bytes) -> None:
+        """Send what is a payload already."""
         with self._changed:
             if len(self._waiting) == WAITING_MOST:
                 log.warning("alert_not_sent", notifier="all", reason="too many alerts are waiting")
@@ -53,10 +58,16 @@ class AlertDispatcher:
             CDEError: as the notifiers' settings are not valid.
         """
         payloads = [self._payload(event, None) for event in events]
-        return [
-            {"notifier": "log", "sent": True, "message": "It is in the log."},
-            *(_sent(notifier, payloads) for notifier in self._notifiers()),
-        ]
+        in_log: Notice = {"notifier": "log", "sent": True, "message": "It is in the log."}
+        return [in_log, *self.put_now(payloads)]
+
+    def put_now(self, payloads: Sequence[bytes]) -> list[Notice]:
+        """Send what are payloads already at once; what became of it.
+
+        Raises:
+            CDEError: as the notifiers' settings are not valid.
+        """
+        return [_sent(notifier, payloads) for notifier in self._notifiers()]
 
     def close(self, seconds: float) -> None:
         """Wait until all was sent, but not for longer."""
@@ -80,14 +91,17 @@ class AlertDispatcher:
                 _sent(notifier, [payload])
 
     def _payload(self, event: AlertEvent, error_code: str | None) -> bytes:
-        content: dict[str, Any] = {
-            "text": f"[{event['state'].upper()}] {event['title']}: {event['message']}",
-            "alert": event,
-            "error_code": error_code,
-            "project": {"name": self._root.name, "path": str(self._root)},
-            "source": {"product": "cde-orchestrator", "version": __version__},
-        }
-        return orjson.dumps(content)
+        text = f"[{event['state'].upper()}] {event['title']}: {event['message']}"
+        return payload_of(self._root, text, alert=event, error_code=error_code)
+
+
+def payload_of(root: Path, text: str, **content: Any) -> bytes:
+    """What is sent: a text for people, and what it is about for programs, as JSON."""
+    about = {
+        "project": {"name": plain(root.name), "path": plain(root, ARGUMENT_LIMIT)},
+        "source": {"product": "cde-orchestrator", "version": __version__},
+    }
+    return orjson.dumps({"text": text, **content, **about})
 
 
 def _sent(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:

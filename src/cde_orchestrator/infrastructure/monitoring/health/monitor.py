@@ -107,7 +107,12 @@ class HealthMonitor:
 
     def test_alert(self) -> port.AlertTestReply:
         """Fire an alert for real, resolve it, and notify everybody who is to be notified."""
-        return self._engine.fire_test()
+        from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+        from cde_orchestrator.infrastructure.monitoring.alerts.personal import PersonalNotices
+
+        reply = self._engine.fire_test()
+        personal = PersonalNotices(self._root, BreakerRegistry())  # none rests when it is tried
+        return {**reply, "notices": [*reply["notices"], *personal.try_out()]}
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in a format of Prometheus, as ``accept`` asks, and its media type."""
