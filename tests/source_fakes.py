@@ -87,9 +87,14 @@ class MemorySources:
                 kept[path] = self._blobs[entry.id]
         return self._trees.add({path: data.decode() for path, data in kept.items()}).id
 
-    def blobs(self, root: Path, ids: Collection[str]) -> Mapping[str, bytes]:
+    def blobs(
+        self, root: Path, ids: Collection[str], limit_bytes: int | None = None
+    ) -> Mapping[str, bytes]:
         """Bytes by their ids."""
-        return {each: self._blobs[each] for each in ids}
+        found = {each: self._blobs[each] for each in ids}
+        if limit_bytes is not None and sum(map(len, found.values())) > limit_bytes:
+            raise FeatureError.of("E136", path=str(root), reason="too much differs")
+        return found
 
     def find(self, folder: Path, path: str, like: str) -> Entry | None:
         """What is there."""

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import uvicorn
@@ -50,6 +51,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+RULES = "axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)"
 WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
@@ -251,6 +254,17 @@ def cde(root: Path, *words: str) -> str:
     done = command_line.cde(*words, cwd=root, environment={**os.environ, "NO_COLOR": "1"})
     assert done.returncode == 0, done.stderr
     return command_line.in_words(done).stdout
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds serious or critical."""
+    page.evaluate(AXE)
+    return [
+        f"{each['id']}: {node['html'][:120]} {node['any'][:1]}"
+        for each in page.evaluate(RULES)
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
 
 
 def until(what: Callable[[], bool]) -> None:

@@ -14,8 +14,8 @@ from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.storage.format.files import StateFiles
-from tests.browser.stage import ScriptedHealth, Site, Visitor
-from tests.browser.test_dashboard import card, serious, start
+from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
+from tests.browser.test_dashboard import card, start
 from tests.browser.test_decisions import WORKFLOW
 from tests.fakes import older_feature
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,14 +13,12 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.web.live import LOOK_SECONDS
-from tests.browser.stage import ScriptedHealth, Site, Visitor, cde
+from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, serious
 
 Visit = Callable[..., Visitor]
 
 OPERATIONS = "/dashboard/operations"
 HOSTILE = "<img src=x onerror=window.hurt=1>\u202egnp\u2066"
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
-RULES = "axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)"
 
 
 def start(site: Site, name: str, prompt: str = "Add something") -> None:
@@ -38,17 +35,6 @@ def refuse(site: Site, agent: str = "claude") -> None:
 def card(page: Page, name: str) -> str:
     """The selector of a feature's card."""
     return f".feature-card:has(.feature-name:text-is({name!r}))"
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds serious or critical."""
-    page.evaluate(AXE)
-    return [
-        f"{each['id']}: {node['html'][:120]} {node['any'][:1]}"
-        for each in page.evaluate(RULES)
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
-    ]
 
 
 def test_a_feature_that_another_process_starts_is_shown_by_itself(site: Site, visit: Visit) -> None:

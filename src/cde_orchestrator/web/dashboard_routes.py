@@ -79,9 +79,7 @@ class Dashboard:
         try:
             return shown(await run_in_threadpool(self._handle, asked(request)))
         except CDEError as error:
-            if error.code in NOT_FOUND:
-                return failure(request, error, 404)
-            return failure(request, error, 400 if error.code == "E305" else 503)
+            return refused(request, error)
 
     def _mark(self) -> str:
         try:
@@ -89,6 +87,13 @@ class Dashboard:
                 return str(self._handle(GetPulse())["mark"])
         except CDEError as error:
             return error.code
+
+
+def refused(request: Request, error: CDEError) -> Response:
+    """The answer to what cannot be shown."""
+    if error.code in NOT_FOUND:
+        return failure(request, error, 404)
+    return failure(request, error, 400 if error.code == "E305" else 503)
 
 
 def _features(request: Request) -> UseCase[Any]:

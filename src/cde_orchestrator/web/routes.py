@@ -17,6 +17,7 @@ from cde_orchestrator.web.dashboard_routes import Dashboard
 from cde_orchestrator.web.decisions import Decisions
 from cde_orchestrator.web.health_routes import HealthRoutes
 from cde_orchestrator.web.live import LiveChanges
+from cde_orchestrator.web.work_routes import WorkRoutes
 
 
 def all_routes(
@@ -30,6 +31,7 @@ def all_routes(
         *health.routes(),
         *Decisions(service.handle).routes(),
         *dashboard.routes(),
+        *WorkRoutes(service.handle).routes(),
         Route("/{path:path}", _nothing),
     ]
 

@@ -14,7 +14,12 @@ from pathlib import Path
 
 from cde_orchestrator.adapters.git.git_process import Git, GitError
 from cde_orchestrator.adapters.git.listed import folder_inside, names_in, without_own
-from cde_orchestrator.adapters.git.source_trees import GitSourceTrees, naming, read_blobs
+from cde_orchestrator.adapters.git.source_trees import (
+    READ_LIMIT_BYTES,
+    GitSourceTrees,
+    naming,
+    read_blobs,
+)
 from cde_orchestrator.application.ports.sources import Entry, Turn
 
 PHASES = "refs/cde/phases"
@@ -116,14 +121,16 @@ class GitKeptSources(GitSourceTrees):
                 index.output("update-index", "-z", "--index-info", data=data)
                 return index.output("write-tree").decode().strip()
 
-    def blobs(self, root: Path, ids: Collection[str]) -> Mapping[str, bytes]:
+    def blobs(
+        self, root: Path, ids: Collection[str], limit_bytes: int | None = None
+    ) -> Mapping[str, bytes]:
         """Bytes of files by their ids.
 
         Raises:
             FeatureError: E136, one is gone, or they are too large.
         """
         with self._git(root) as git:
-            return read_blobs(git, ids)
+            return read_blobs(git, ids, limit_bytes or READ_LIMIT_BYTES)
 
 
 def _ref(place: str, name: str) -> str:

@@ -67,8 +67,10 @@ class KeptSources(Protocol):
     def replaced(self, root: Path, tree: str, files: Mapping[str, Entry | None]) -> str:
         """The tree with other files at these paths of the project; None: without one."""
 
-    def blobs(self, root: Path, ids: Collection[str]) -> Mapping[str, bytes]:
-        """Bytes of files by their ids."""
+    def blobs(
+        self, root: Path, ids: Collection[str], limit_bytes: int | None = None
+    ) -> Mapping[str, bytes]:
+        """Bytes of files by their ids; refused where they are more than the limit together."""
 
 
 class SourceFiles(Protocol):

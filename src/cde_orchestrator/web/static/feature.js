@@ -1,5 +1,6 @@
 import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
 import { code } from "./panels.js";
+import { codeCard, outputsCard, outputsOf } from "./work.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
 const MARKS = { completed: "✓", in_progress: "●", failed: "✕", rolled_back: "↺", pending: "" };
@@ -86,6 +87,9 @@ function part(name, content, make) {
 function showParts(status) {
   part("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
   if (status.closing) part("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${status.closing.by}`), element("p", {}, status.closing.reason)));
+  const outputs = outputsOf(status);
+  if (outputs.length) part("outputs", outputs, () => outputsCard(status.feature.id, outputs));
+  part("code", null, () => codeCard(status.feature.id));
   if (status.proof || status.standing) part("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
   if (status.baseline.length) part("baseline", status.baseline, () => baseline(status.baseline));
   if (status.phase) part("prompt", status.phase, () => current(status.phase));

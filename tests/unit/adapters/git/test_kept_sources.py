@@ -157,7 +157,10 @@ def test_files_differ_by_bytes_and_by_modes(folder: Path, sources: GitKeptSource
     assert [each.is_plain for each in found["link"] if each] == [False, True]
     assert [each.is_executable for each in found["run"] if each] == [False, True]
     assert sources.differing(folder, after, after) == {}
-    assert sources.blobs(folder, [one]) == {one: b"1\n"}
+    assert sources.blobs(folder, [one], 2) == {one: b"1\n"}
+    with pytest.raises(FeatureError) as refused:
+        sources.blobs(folder, [one], 1)
+    assert refused.value.code == "E136"
 
 
 def test_only_the_project_s_own_folder_is_compared(folder: Path, sources: GitKeptSources) -> None:
