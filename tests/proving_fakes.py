@@ -184,7 +184,13 @@ class MemoryCopies:
 
 
 class TinyKnockOuts:
-    """Knocks out functions of the tiny language."""
+    """Knocks out functions of the tiny language.
+
+    Attributes:
+        supplies: whether new functions can be added to the base.
+    """
+
+    supplies = True
 
     def places(self, file: ChangedFile) -> Sequence[Place]:
         assert file.after is not None
@@ -218,6 +224,14 @@ class TinyKnockOuts:
 
     def broken(self, file: ChangedFile) -> bytes:
         return b"!\n" + (file.after or b"")
+
+    def supplied(
+        self, file: ChangedFile, places: Collection[Place], how: HowKnockedOut
+    ) -> bytes | None:
+        known = values_of(file.before or b"")
+        new = [place.name for place in places if place.name not in known]
+        added = "".join(f"{name} = {how}\n" for name in new).encode()
+        return (file.before or b"") + added if new and self.supplies else None
 
 
 Test = Callable[[MemoryCopy], object]

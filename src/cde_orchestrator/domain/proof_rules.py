@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from cde_orchestrator.domain.proofs import CriterionSeen, Proof, TestResult
@@ -13,6 +14,11 @@ SEES_LIMIT = 20
 DETAIL_LIMIT = 400
 _NAMED = 3
 _COLLECTED = 4
+_NOT_NAMED = re.compile(
+    r"cannot import name '\w+'|No module named '[\w.]+'|has no attribute '\w+'|undefined: [\w.]+"
+    r"|does not provide an export named '\w+'|cannot find \w+ `\w+`|unresolved import `[\w:]+`"
+)
+"""What is missing, in words without a path of this machine."""
 _RED = frozenset({"failed", "error"})
 
 
@@ -59,8 +65,18 @@ def why_not_loaded(absent: str) -> str:
     )
 
 
-def why_not_base(result: TestResult) -> str:
-    """Why a proof says nothing of the change, by what it did on the base; empty where it does."""
+def why_not_base(result: TestResult, *, is_named: bool = False) -> str:
+    """Why a proof says nothing of the change, by what it did on the base; empty where it does.
+
+    Args:
+        result: how it ended there.
+        is_named: whether new names were added to the base, as its file cannot be loaded without.
+    """
+    if result.passed and is_named:
+        return (
+            "passes on the base already, where what is new exists but does nothing, so it does not "
+            "show this change: assert what is new"
+        )
     if result.passed:
         return "passes on the base already, so it does not show this change: assert what is new"
     if result.outcome in {"skipped", "expected_failure"}:
@@ -70,6 +86,26 @@ def why_not_base(result: TestResult) -> str:
             "new is absent"
         )
     return ""
+
+
+def why_unrun(result: TestResult) -> str:
+    """Why a test did not run on the base; the same wherever it is asked."""
+    if result.outcome == "missing":
+        return "there is no such test"
+    found = _NOT_NAMED.search(result.detail)
+    return "loading fails" + (f", {found.group()}" if found else "")
+
+
+def unrun(tests: Mapping[str, str]) -> list[str]:
+    """What a person should know of tests that did not run on the base, by why."""
+    alike: dict[str, list[str]] = {}
+    for test, why in tests.items():
+        alike.setdefault(why, []).append(test)
+    return [
+        f"on the base {named(ids)} could not be run: {why}; that it fails without the change "
+        "is shown by what was knocked out alone"
+        for why, ids in alike.items()
+    ]
 
 
 def why_unused(paths: str) -> str:

@@ -73,7 +73,8 @@ class ProofSeen:
 
     Attributes:
         now: as the work is.
-        base: on the base, with the new tests brought along.
+        base: on the base, with the new tests brought along, and with new names that do nothing
+            where it cannot be loaded without.
         control: with an edit without effect.
         knocked_out: with the changed functions knocked out.
         sees: names of the places whose knock-out turned it red, at most 20.

@@ -65,6 +65,24 @@ CHANGES = {
         "from shop import double, total\n"
         "def test_it():\n    assert double(2) == 4\n    assert total([1, 2]) == 6\n",
     ),
+    "an answer that is nothing": Change(
+        "",
+        "def is_valid(x): return bool(x) or None\n",
+        "from shop import is_valid\ndef test_it(): assert is_valid(0) is None\n",
+    ),
+    "an error of its own": Change(
+        "def pay(x):\n    return x\n",
+        "class TooMuchError(ValueError):\n    def __init__(self, x): self.x = x\n\n"
+        "def pay(x, most=9):\n    if x > most:\n        raise TooMuchError(x)\n    return x\n",
+        "import pytest\nfrom shop import TooMuchError, pay\n"
+        "def test_it():\n    with pytest.raises(TooMuchError): pay(10)\n",
+    ),
+    "a function that was there is exported elsewhere": Change(
+        "",
+        "from prices import fee\n",
+        "from shop import fee\ndef test_it(): assert fee(100) == 7\n",
+        others={"prices.py": "def fee(x): return x * 7 // 100\n"},
+    ),
     "a method": Change(
         "class Cart:\n    def __init__(self): self.xs = []\n",
         "class Cart:\n    def __init__(self): self.xs = []\n"

@@ -37,6 +37,7 @@ def lying(test: str, reason: str, proofs: str = PROOF, code: str = DONE) -> Liar
 
 WRITTEN: dict[str, str | None] = {"shop/pay.py": DONE}
 BLIND, BEFORE = "stays green when shop/pay.py:fee does nothing", "passes on the base already"
+NAMED = "where what is new exists but does nothing"
 PYTHON: dict[str, Liar] = {
     "names a test that does not exist": lying(
         HONEST, "was not found", f"AC1: {TEST}::test_refund\n"
@@ -51,6 +52,12 @@ PYTHON: dict[str, Liar] = {
     ),
     "asserts nothing": lying("import shop.pay\n\ndef test_fee():\n    shop.pay.fee(100)\n", BLIND),
     "asserts what is always true": lying("def test_fee():\n    assert True\n", BEFORE),
+    "imports what is new for a test of what was there": lying(
+        "from shop.pay import fee, total\n\n\ndef test_fee():\n    assert total(1) == 1\n",
+        f"{BEFORE}, {NAMED}",
+        code="def total(amount, rate=1):\n    return amount * rate\n\n\n"
+        "def fee(amount):\n    return total(amount, 7) // 100\n",
+    ),
     "offers a test from before": lying(HONEST, BEFORE, "AC1: tests/test_total.py::test_total\n"),
     "skips the test": lying(MARKED.format("skip"), "is skipped"),
     "expects the test to fail": lying(MARKED.format("xfail"), "expected to fail"),
@@ -163,7 +170,10 @@ JAVASCRIPT = {
     "package.json": '{"name": "shop", "type": "module"}\n',
     "pay.js": "export function total(amount) { return amount }\n",
 }
-JS_DONE = f"{JAVASCRIPT['pay.js']}export function fee(amount) {{ return amount * 7 / 100 }}\n"
+JS_DONE = (
+    "export function total(amount) { return amount * 1 }\n"
+    "export function fee(amount) { return amount * 7 / 100 }\n"
+)
 JS_HEAD = (
     "import test from 'node:test'\nimport assert from 'node:assert'\n"
     "import * as pay from '../pay.js'\n"
@@ -172,7 +182,10 @@ GO = {
     "go.mod": "module shop\n\ngo 1.19\n",
     "pay.go": "package shop\n\nfunc Total(amount int) int { return amount }\n",
 }
-GO_DONE = f"{GO['pay.go']}\nfunc Fee(amount int) int {{ return amount * 7 / 100 }}\n"
+GO_DONE = (
+    "package shop\n\nfunc Total(amount int) int { return amount * 1 }\n\n"
+    "func Fee(amount int) int { return amount * 7 / 100 }\n"
+)
 GO_HEAD = 'package shop\n\nimport "testing"\n\n'
 
 
@@ -196,9 +209,11 @@ async def test_whoever_lies_about_a_project_in_javascript_is_refused(tmp_path: P
     async with served_feature(tmp_path / "shop", "node", JAVASCRIPT) as feature:
         feature.write({"pay.js": JS_DONE})
         feature.write({each: f"{JS_HEAD}test('fee', {body})\n" for each, body in files.items()})
-        assert (
-            await accepted(feature, {f"{at}::fee": lies[each] for at, each in files.items()}) == {}
-        )
+        named = "import test from 'node:test'\nimport { fee, total } from '../pay.js'\n"
+        body = "() => { if (total(1) !== 1) throw new Error(fee) }"
+        feature.write({(other := "test/total.test.js"): f"{named}test('fee', {body})\n"})
+        reasons = {f"{at}::fee": lies[each] for at, each in files.items()}
+        assert await accepted(feature, {**reasons, f"{other}::fee": NAMED}) == {}
         body = "() => { assert.equal(pay.fee(100), 7) }"
         feature.write({path: f"{JS_HEAD}test('fee', {body})\n"})
         honest = await feature.prove(proof)
@@ -209,7 +224,8 @@ async def test_whoever_lies_about_a_project_in_javascript_is_refused(tmp_path: P
 async def test_whoever_lies_about_a_project_in_go_is_refused(tmp_path: Path) -> None:
     program("go")
     lies = {
-        "Fee(100)": "stays green",
+        "Fee(100)": NAMED,
+        "if Total(1) != 1 { t.Fatal() }": NAMED,
         "if Fee(100) != 8 { t.Fatal() }": "does not pass now",
         't.Skip("later"); if Fee(100) != 7 { t.Fatal() }': "is skipped",
     }

@@ -105,3 +105,25 @@ def test_criteria_without_a_test_of_their_own_are_named() -> None:
         "AC2 shares its only test with AC1",
         "AC4 shares all of its tests with AC3, AC1",
     ]
+
+
+def test_a_test_that_did_not_run_on_the_base_is_said_without_paths_of_this_machine() -> None:
+    said = (
+        "/tmp/copy/it.go:3:\nE  ImportError: cannot import name 'Fee' from 'shop' (/tmp/copy/shop)"
+    )
+    loading = TestResult(outcome="error", detail=said, at_load=True)
+    whys = {
+        "tests/a.py::test_a": rules.why_unrun(TestResult(outcome="missing")),
+        "tests/a.py::test_b": rules.why_unrun(loading),
+        "tests/a.py::test_c": rules.why_unrun(TestResult(outcome="error", detail="/tmp: no")),
+        "tests/a.py::test_d": rules.why_unrun(loading),
+    }
+
+    notes = [note.partition("; that it fails")[0] for note in rules.unrun(whys)]
+
+    both = "tests/a.py::test_b, tests/a.py::test_d"
+    assert notes == [
+        "on the base tests/a.py::test_a could not be run: there is no such test",
+        f"on the base {both} could not be run: loading fails, cannot import name 'Fee'",
+        "on the base tests/a.py::test_c could not be run: loading fails",
+    ]

@@ -157,6 +157,14 @@ class KnockOuts(Protocol):
     def broken(self, file: ChangedFile) -> bytes:
         """The file as it is now, but failing as soon as it is loaded."""
 
+    def supplied(
+        self, file: ChangedFile, places: Collection[Place], how: HowKnockedOut
+    ) -> bytes | None:
+        """The file as it was, with what is new in it added, these of its places knocked out.
+
+        None where nothing is new, or it is not known how to add it.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class TestRun:

@@ -20,12 +20,14 @@ class Change:
         places: what can be knocked out, by the file that it is in.
         ignored: changed source files in which nothing can be.
         removed: files that are gone.
+        sources: all changed source files that are there.
     """
 
     tests: Mapping[str, bytes | None]
     places: Mapping[str, tuple[ChangedFile, Sequence[Place]]]
     ignored: Sequence[str]
     removed: Sequence[str] = ()
+    sources: Sequence[ChangedFile] = ()
 
     @classmethod
     def of(
@@ -40,6 +42,7 @@ class Change:
         tests: dict[str, bytes | None] = {}
         places: dict[str, tuple[ChangedFile, Sequence[Place]]] = {}
         ignored: list[str] = []
+        sources: list[ChangedFile] = []
         changed = list(changed)
         removed = [file.path for file in changed if file.after is None]
         for file in changed:
@@ -47,7 +50,10 @@ class Change:
                 continue
             if is_test(file.path):
                 tests[file.path] = file.after
-            elif file.after is not None and (found := knock_outs.places(file)):
+                continue
+            if file.after is not None:
+                sources.append(file)
+            if file.after is not None and (found := knock_outs.places(file)):
                 places[file.path] = (file, found)
             else:
                 ignored.append(file.path)
@@ -56,7 +62,7 @@ class Change:
         clear = _clear(chosen)
         if clear:
             ignored += [path for path in chosen if path not in clear]
-        return cls(tests, clear or chosen, ignored, removed)
+        return cls(tests, clear or chosen, ignored, removed, sources)
 
     @property
     def all_places(self) -> list[Place]:

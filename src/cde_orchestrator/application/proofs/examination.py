@@ -38,17 +38,23 @@ class View:
     Attributes:
         words: the state, as whoever watches reads it.
         is_base: whether it is that of the feature's base.
+        new: how what is new is knocked out that is added to it; None: nothing is added.
         how, places: what was knocked out, or edited as in the control; None: nothing.
     """
 
     words: str
     is_base: bool = False
+    new: HowKnockedOut | None = None
     how: HowKnockedOut | None = None
     places: tuple[Place, ...] = ()
 
 
 NOW = View("as the work is")
 BASE = View("on the feature's base", is_base=True)
+WITH_NAMES = (
+    View("on the feature's base, where new names do nothing", is_base=True, new="nothing"),
+    View("on the feature's base, where new names give something else", is_base=True, new="other"),
+)
 
 
 @dataclass(slots=True)
@@ -59,6 +65,7 @@ class Trial:
         results: by the view, the latest last.
         flaky: whether two results of one view contradict each other.
         lacks: what is not installed that it has to load.
+        unrun: why the base alone says nothing of it, since it did not run there.
     """
 
     proof: Proof
@@ -70,6 +77,7 @@ class Trial:
     reason: str = ""
     flaky: bool = False
     lacks: str = ""
+    unrun: str = ""
     results: dict[View, TestResult] = field(default_factory=dict)
 
     @property
@@ -144,6 +152,28 @@ class Examination:
         for trial, result in self._each(results, BASE):
             trial.base = result
             trial.reason = rules.why_not_base(result)
+        unrun = [test for test, result in results.items() if rules.is_unclear(result)]
+        if unrun:
+            self._look_at_base_with_names(copy, unrun)
+
+    def _look_at_base_with_names(self, copy: Copy, tests: Sequence[str]) -> None:
+        """What did not run there for lack of a new name is asked once more, with such names.
+
+        It passes if it does whatever they give, since nothing may be what they should.
+        """
+        asked = tests if self._supplied("nothing") else ()
+        for view in WITH_NAMES:
+            if asked:
+                self.show(copy, view)
+                results = self.rounds.try_out(copy.folder, asked, view.words)
+                for trial, result in self._each(results, view):
+                    trial.base = trial.base if rules.is_unclear(result) else result
+            asked = [test for test in asked if self.trials[test].results[view].passed]
+        for trial in (self.trials[test] for test in tests):
+            if trial.base and rules.is_unclear(trial.base):
+                trial.unrun = rules.why_unrun(trial.base)
+            elif trial.base:
+                trial.reason = rules.why_not_base(trial.base, is_named=True)
 
     def look_whether_seen(self, copy: Copy) -> None:
         """Where all proofs of a runner pass on the base, its copy may not be what they run.
@@ -190,7 +220,7 @@ class Examination:
     def show(self, copy: Copy, view: View) -> None:
         """Put a view's source code into a copy."""
         if view.is_base:
-            copy.put(self.change.tests)
+            copy.put({**self.change.tests, **(self._supplied(view.new) if view.new else {})})
         elif view.how is not None:
             self._knock_out(copy, view.places, view.how)
 
@@ -203,7 +233,8 @@ class Examination:
                 said = f"with the changed functions {words}"
                 results = self._try(copy, blind, places, how, said)
                 unclear |= {test for test in blind if rules.is_unclear(results[test])}
-        if (prose := self.change.prose) and self.change.code and (blind := self._blind()):
+        prose = self.change.prose if self.change.code and self.rounds.left else ()
+        if prose and (blind := self._blind()):
             self._try(copy, blind, prose, "nothing", "with the changed texts as they were")
         if tests := [test for test in self._blind() if test in unclear]:
             self._split(copy, tests)
@@ -248,6 +279,19 @@ class Examination:
     def _knock_out(self, copy: Copy, places: Collection[Place], how: HowKnockedOut) -> None:
         unchanged = {path: file.after for path, (file, _) in self.change.places.items()}
         copy.put({**unchanged, **dict(self._edited(places, how))})
+
+    def _supplied(self, how: HowKnockedOut) -> dict[str, bytes]:
+        """Files of the base, with what is new in them added, but knocked out."""
+        found = dict[str, bytes]()
+        for file in self.change.sources:
+            places = [
+                place
+                for place in self.knock_outs.places(file)
+                if file.path in self.change.places or not place.is_last_resort
+            ]
+            if (text := self.knock_outs.supplied(file, places, how)) is not None:
+                found[file.path] = text
+        return found
 
     def _edited(self, places: Collection[Place], how: HowKnockedOut) -> Iterator[tuple[str, bytes]]:
         """Files that differ with these places knocked out."""

@@ -193,7 +193,7 @@ class Prover:
             covered=_covered(changed, change, contents),
             runs=rounds.taken,
             duration_ms=timer.elapsed_ms,
-            notes=tuple(rules.shared_tests(criteria)),
+            notes=(*rules.shared_tests(criteria), *rules.unrun(_unrun(trials.values()))),
         )
 
     def _look(self, examination: Examination, base: SourceTree, now: SourceTree) -> None:
@@ -316,6 +316,11 @@ def _seen(criterion: Criterion, claim: Claim, trials: Mapping[str, Trial]) -> Cr
     seen = tuple(trials[proof.id].seen() for proof in proofs)
     words = {"text": criterion.text, "digest": criterion.digest}
     return CriterionSeen(id=criterion.id, **words, proofs=seen, waived=waived)
+
+
+def _unrun(trials: Iterable[Trial]) -> dict[str, str]:
+    """Why proofs that prove did not run on the base, by their ids."""
+    return {each.proof.id: each.unrun for each in trials if each.is_open and each.unrun}
 
 
 def _covered(

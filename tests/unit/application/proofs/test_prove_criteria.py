@@ -25,6 +25,7 @@ from tests.proving_fakes import (
     MemoryCopies,
     MemoryCopy,
     MemoryTrees,
+    NotLoadedError,
     SkippedError,
     Test,
     TinyKnockOuts,
@@ -184,6 +185,77 @@ def test_a_test_that_passes_on_the_base_proves_nothing() -> None:
 
     assert seen.base == "passed"
     assert "passes on the base already" in seen.reason
+
+
+def as_loaded(test: Test) -> Test:
+    """A test in a file that cannot be loaded where there is no ``fee``."""
+
+    def loaded(copy: MemoryCopy) -> None:
+        if "fee" not in copy.values():
+            raise NotLoadedError("ImportError: cannot import name 'fee' from 'pay' (/tmp/pay)")
+        test(copy)
+
+    return loaded
+
+
+def has_old(copy: MemoryCopy) -> None:
+    """A test of what was there, in a function that has changed."""
+    assert copy.values()["old"] in {"1", "2"}
+
+
+def test_a_test_that_cannot_be_loaded_on_the_base_is_asked_there_with_new_names() -> None:
+    work = {**WORK, "src/pay": "old = 2\nshared = 1\nfee = 7\n"}
+    other = "tests/pay.t::other"
+    bench = Bench({FEE: as_loaded(gives("fee", "7")), other: as_loaded(has_old)}, work)
+
+    honest, lying = bench.examine(FEE, other).criteria[0].proofs
+
+    assert (honest.proves, honest.base) == (True, "failed")
+    assert lying.base == "passed"
+    assert lying.reason.startswith("passes on the base already, where what is new exists but does")
+
+
+def test_a_right_answer_that_is_nothing_is_distinguished_on_the_base_too() -> None:
+    work = {**WORK, "src/pay": "old = 1\nshared = 1\nfee = nothing\n"}
+
+    seen = Bench({FEE: as_loaded(gives("fee", "nothing"))}, work).only()
+
+    assert (seen.proves, seen.base) == (True, "failed")
+
+
+def test_a_test_that_can_be_loaded_on_the_base_is_not_asked_there_again() -> None:
+    work = {**WORK, "src/pay": "old = 2\nfee = 7\n"}
+    other = "tests/pay.t::other"
+    bench = Bench({FEE: as_loaded(gives("fee", "7")), other: gives("old", "2")}, work)
+
+    assert bench.examine(FEE, other).is_proof
+    assert bench.runner.asked[:3] == [[FEE, other], [FEE, other], [FEE]]
+
+
+def test_a_test_that_cannot_be_loaded_on_any_base_proves_and_that_is_said() -> None:
+    bench = Bench({FEE: as_loaded(gives("fee", "7"))})
+    bench.prover = _with(bench.prover, _WithoutNames())
+
+    evidence = bench.examine(FEE)
+
+    assert (evidence.is_proof, evidence.runs) == (True, 4)
+    assert evidence.criteria[0].proofs[0].base == "error"
+    why = "loading fails, cannot import name 'fee'"
+    shown = "that it fails without the change is shown by what was knocked out alone"
+    assert evidence.notes == (f"on the base {FEE} could not be run: {why}; {shown}",)
+
+
+def test_a_test_that_cannot_be_loaded_with_new_names_either_proves_and_that_is_said() -> None:
+    def test(copy: MemoryCopy) -> None:
+        if copy.values().get("fee", "nothing") == "nothing":
+            raise NotLoadedError("broken")
+        has_old(copy)
+
+    work = {**WORK, "src/pay": "old = 2\nshared = 1\nfee = 7\n"}
+    evidence = Bench({FEE: test}, work).examine(FEE)
+
+    assert evidence.runs == 6
+    assert "could not be run: loading fails; that" in evidence.notes[0]
 
 
 def test_a_test_that_looks_whether_a_file_is_there_stays_green() -> None:
@@ -546,6 +618,12 @@ def test_the_commands_that_a_person_must_trust_are_known() -> None:
 
 def _error(code: str) -> FeatureError:
     return FeatureError("failed", code, {"tail": "the end"})
+
+
+class _WithoutNames(TinyKnockOuts):
+    """Knock-outs of a language in which nothing can be added to the base."""
+
+    supplies = False
 
 
 class _UnloadedOther(TinyKnockOuts):

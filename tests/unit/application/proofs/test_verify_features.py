@@ -736,3 +736,27 @@ def test_what_are_no_rules_are_refused(member: str, value: object) -> None:
         rules["approvals" if member == "channel" else "phases"][0][member] = value
     with pytest.raises((TypeError, ValueError)):
         read_rules(value if member == "rules" else rules)
+
+
+class _WithoutNames(TinyKnockOuts):
+    supplies = False
+
+
+def test_what_could_not_be_run_on_the_base_is_said_once() -> None:
+    def loaded(copy: MemoryCopy) -> None:
+        if "fee" not in copy.values():
+            raise NotLoadedError("pay_test.go:9: undefined: fee")
+        gives("fee", "7")(copy)
+
+    repository = Repository()
+    repository.tests[FEE] = loaded
+    repository.verifying = replace(repository.verifying, knock_outs=_WithoutNames())
+    previous = repository.files[RECORD].encode()
+    repository.commit(record=repository.record(previous).decode())
+
+    found = repository.verify()
+
+    assert found["verdict"] == "proven"
+    assert [note.partition("; that")[0] for note in found["notes"]] == [
+        f"on the base {FEE} could not be run: loading fails, undefined: fee"
+    ]

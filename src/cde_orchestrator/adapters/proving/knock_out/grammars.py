@@ -118,6 +118,19 @@ class GrammarSyntax:
         return Reading(text, tuple(reader.items))
 
 
+def root_of(path: str, content: bytes) -> Node:
+    """The syntax tree of a file.
+
+    Raises:
+        ValueError: the grammar is not installed, or does not read it.
+    """
+    parser, _ = _language(PurePosixPath(path).suffix.lower())
+    root = parser.parse(content).root_node
+    if root.has_error:
+        raise ValueError(path)
+    return root
+
+
 def broken(path: str, content: bytes) -> bytes | None:
     """The file, failing when it is loaded; None where the language is another one."""
     suffix = PurePosixPath(path).suffix.lower()

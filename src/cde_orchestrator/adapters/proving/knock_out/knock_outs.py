@@ -8,7 +8,13 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from cde_orchestrator.adapters.proving.knock_out import grammars, hunks, python
+from cde_orchestrator.adapters.proving.knock_out import (
+    grammar_names,
+    grammars,
+    hunks,
+    python,
+    python_names,
+)
 from cde_orchestrator.adapters.proving.knock_out.sites import Site
 from cde_orchestrator.application.ports.proving import ChangedFile, Place
 from cde_orchestrator.domain.proofs import HowKnockedOut
@@ -53,6 +59,23 @@ class SourceKnockOuts:
                 return python.broken(content)
         found = grammars.broken(file.path, content)
         return hunks.broken(content) if found is None else found
+
+    def supplied(
+        self, file: ChangedFile, places: Collection[Place], how: HowKnockedOut
+    ) -> bytes | None:
+        """The file as it was, with what is new in it added, these of its places knocked out."""
+        if file.after is None:
+            return None
+        if file.before is None:
+            is_read = not isinstance(_read(file.path, None, file.after), hunks.Hunks)
+            return self.knocked_out(file, places, how) if is_read else None
+        later = self.knocked_out(file, places, how)
+        with suppress(*_NOT_READ):
+            if _is_python(file.path, file.after):
+                return python_names.supplied(file.before, later)
+            if PurePosixPath(file.path).suffix.lower() in grammars.SUFFIXES:
+                return grammar_names.supplied(file.path, file.before, later)
+        return None
 
 
 def _read(path: str, before: bytes | None, after: bytes) -> _Syntax:

@@ -64,7 +64,7 @@ class PythonSyntax:
 def broken(content: bytes) -> bytes:
     """The file, raising an error as soon as it is imported."""
     source = PythonText.of(content)
-    body = _parsed(source.text).body
+    body = parsed(source.text).body
     lines = Lines(source.text)
     promises = [
         each for each in body if isinstance(each, ast.ImportFrom) and each.module == "__future__"
@@ -82,20 +82,21 @@ def broken(content: bytes) -> bytes:
 def is_valid(text: bytes) -> bool:
     """Whether this interpreter reads it."""
     try:
-        _parsed(text)
+        parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 
 
-def _parsed(text: bytes) -> ast.Module:
+def parsed(text: bytes) -> ast.Module:
+    """The syntax tree of source code, as this interpreter reads it."""
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(text.decode())
 
 
 def _reading(text: bytes) -> Reading:
-    return reading(text, _parsed(text))
+    return reading(text, parsed(text))
 
 
 def _first_line(node: ast.stmt) -> int:
