@@ -31,6 +31,8 @@ workflows:
         outputs:
           - {id: note, path: "note.md"}
 """
+UNTRUSTED_AGENT = ["run", "--prompt", "Do it", "--agent", "claude"]
+"""A refusal that leaves a report."""
 READING = [
     ["list"],
     ["status"],
@@ -49,6 +51,7 @@ READING = [
     ["state", "verify"],
     ["dashboard", "--stop"],
     ["status", "nothing"],
+    UNTRUSTED_AGENT,
     ["no-such-command"],
 ]
 
@@ -135,8 +138,8 @@ def test_by_products_are_those_of_the_project_and_leave_nothing_in_a_worktree(
     assert in_folder(home, "logs") == in_folder(home, "logs")
     reports = in_folder(home, "errors", "list")
     assert reports == in_folder(other, "errors", "list")
-    assert "E102" in json.dumps(reports)
-    assert len(list((home / ".cde" / "errors").glob("*-E102-*.json"))) == 1
+    assert "E912" in json.dumps(reports)
+    assert len(list((home / ".cde" / "errors").glob("*-E912-*.json"))) == 1
 
 
 def test_people_read_both_places_however_the_worktree_was_named(home: Path) -> None:
@@ -230,7 +233,7 @@ def test_local_folders_of_the_home_stay_out_of_git_when_only_a_worktree_is_used(
     home: Path,
 ) -> None:
     other = linked(home)
-    assert cde("status", "nothing", cwd=other).returncode == 1
+    assert cde(*UNTRUSTED_AGENT, cwd=other).returncode == 1
     (home / ".cde" / "errors" / ".gitignore").unlink(missing_ok=True)
     in_folder(other, "start", "Do it", "--name", "one")
     assert (home / ".cde" / "errors" / ".gitignore").read_text() == "*\n"

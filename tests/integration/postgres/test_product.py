@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -49,12 +50,16 @@ def test_a_hook_knows_the_phase_and_is_silent_without_the_database(
 ) -> None:
     assert cde(tmp_path, "init", CDE_STATE_URL=url).returncode == 0
     assert cde(tmp_path, "start", "Held", CDE_STATE_URL=url).returncode == 0
-    held = cde(tmp_path, "hook", "Stop", CDE_STATE_URL=url)
+    session = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "one", "CDE_STATE_URL": url}
+    assert cde(tmp_path, "resume", "held", "--agent", "ann", **session).returncode == 0
+    given = json.dumps({"session_id": "one", "cwd": str(tmp_path)}).encode()
+    stop: Any = {"cwd": tmp_path, "environment": {**os.environ, **session}, "stdin": given}
+    held = in_words(command_line.cde("hook", "Stop", **stop))
     assert "of feature held is not submitted" in json.loads(held.stdout)["reason"]
     begun = cde(tmp_path, "hook", "SessionStart", CDE_STATE_URL=url)
     assert "is at phase define" in begun.stdout
     with server.stopped():
-        silent = cde(tmp_path, "hook", "Stop", CDE_STATE_URL=url)
+        silent = in_words(command_line.cde("hook", "Stop", **stop))
     assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
 
 

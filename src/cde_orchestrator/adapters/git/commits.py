@@ -116,7 +116,7 @@ class GitCommits:
         if done.returncode:
             return "", _words(done)
         commit = _answer(Git(folder, self._breakers), "rev-parse", "--verify", "HEAD")
-        log.info("committed", commit=commit, files=len(paths))
+        log.info("committed", commit_id=commit, files=len(paths))
         return commit, _words(done)
 
     def push(self, folder: Path, remote: str, branch: str) -> str:

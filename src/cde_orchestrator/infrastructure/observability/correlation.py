@@ -106,8 +106,9 @@ def calling(
 def within(operation: str) -> AbstractContextManager[CallContext]:
     """Name the operation of the call, making a call where there is none."""
     present = call_context()
-    if present is _OUTSIDE:
-        present = CallContext(uuid.uuid4().hex)
+    if not present.correlation_id:
+        own = CallContext(uuid.uuid4().hex)
+        present = replace(own, actor=present.actor, tools=present.tools)
     return _inside(replace(present, operation=operation, operation_id=secrets.token_hex(8)))
 
 

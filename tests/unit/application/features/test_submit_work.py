@@ -385,4 +385,6 @@ def test_a_phase_for_another_agent_is_free_for_it(world: World) -> None:
 
     reviewed = world.run(SubmitWork(feature_id="login", phase_id="verify", agent="ben"))
 
-    assert reviewed["accepted"]["reader"]["as_wanted"]
+    assert reviewed["accepted"]["reader"]["as_wanted"] is None, (
+        "they named themselves, in one session"
+    )

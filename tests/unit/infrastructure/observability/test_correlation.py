@@ -10,6 +10,7 @@ from cde_orchestrator.infrastructure.observability.correlation import (
     call_context,
     calling,
     child_environment,
+    offering,
     within,
 )
 
@@ -124,3 +125,12 @@ def test_a_call_with_an_id_of_its_own_names_the_one_that_the_environment_names(
         assert (call.correlation_id, call.parent_correlation_id) == (TRACE, "from-outside")
     with calling("mcp") as call:
         assert (call.correlation_id, call.parent_correlation_id) == ("from-outside", "")
+
+
+def test_what_an_operation_logs_outside_of_any_call_marks_no_other_one() -> None:
+    with offering(frozenset({"cde_listFeatures"})), within("list_features") as context:
+        context.logged.set()
+        assert context.tools == frozenset({"cde_listFeatures"})
+        assert context.correlation_id
+
+    assert not call_context().logged.is_set()
