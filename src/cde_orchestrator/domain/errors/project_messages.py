@@ -42,7 +42,8 @@ PROJECT_MESSAGES = {
             "--project PATH",
             "cde_onboardProject(path)",
         ),
-        "If it was a project before, restore its folder .cde from a backup",
+        "A fresh clone has no state of its own: cde verify checks what is committed; a state that "
+        "was lost comes back with a backup of .cde",
         fixes=(fix("init {path}", "cde_onboardProject", path="{path}"),),
     ),
     "E005": message(
