@@ -317,18 +317,17 @@ def naming(*trees: str) -> Iterator[None]:
         raise GitError(f"{', '.join(trees)}: {error.reason}") from error
 
 
-def read_blobs(
-    git: Git, ids: Collection[str], limit_bytes: int = READ_LIMIT_BYTES
-) -> dict[str, bytes]:
-    """Contents of files by their ids."""
+def read_blobs(git: Git, ids: Collection[str], limit_bytes: int | None = None) -> dict[str, bytes]:
+    """Contents of files by their ids: READ_LIMIT_BYTES of them unless another limit is given."""
     if not ids:
         return {}
+    limit = READ_LIMIT_BYTES if limit_bytes is None else limit_bytes
     names = "".join(f"{each}\n" for each in sorted(ids)).encode()
     sizes = [line.split(" ") for line in _lines(git.output("cat-file", _ONE_LINE, data=names))]
     if gone := [name for name, size in sizes if size == "missing"]:
         raise GitError(f"{gone[0]} is gone from the repository")
-    if sum(int(size) for _, size in sizes) > limit_bytes:
-        raise GitError(f"more than {limit_bytes // 1024**2} MB differ")
+    if sum(int(size) for _, size in sizes) > limit:
+        raise GitError(f"more than {limit // 1024**2} MB differ")
     data = git.output("cat-file", "--batch", "--buffer", data=names)
     found, at = {}, 0
     for name, size in sizes:
