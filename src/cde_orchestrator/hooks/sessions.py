@@ -149,7 +149,8 @@ def _process(pid: int) -> _Process | None:
     return _Process(pid, name, int(rest[1]), rest[19], (*words.split("\0"),))
 
 
-def _process_elsewhere(pid: int) -> _Process | None:  # pragma: no cover - machines without /proc
+def _process_elsewhere(pid: int) -> _Process | None:
+    """The same on machines without ``/proc``."""
     import psutil
 
     try:

@@ -21,7 +21,8 @@ def attempt(number: int, before: int | None = None) -> Patch:
     place = "/features/f1/phases/judge"
     changes: Patch = [{"op": "add", "path": f"{place}/attempts", "value": number}]
     if before is not None:
-        changes.append({"op": "add", "path": f"{place}/work/attempts_before", "value": before})
+        work = f"{place}/work"
+        changes.append({"op": "add", "path": f"{work}/attempts_before", "value": before})
     return changes
 
 
