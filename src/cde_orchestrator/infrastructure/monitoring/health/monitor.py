@@ -150,8 +150,10 @@ class HealthMonitor:
     def close(self) -> None:
         """Keep what was counted, and let alerts that are being sent arrive; never fails."""
         self._ending.set()
-        if self._sampler is not None:
-            self._sampler.join(STOP_SECONDS)
+        with self._mutex:  # a sampler that is just made is not started yet
+            sampler = self._sampler
+        if sampler is not None:
+            sampler.join(STOP_SECONDS)
         now = self._clock()
         if not self._meter.leave(local_folder(self._root), now):
             self._history.add(self._meter.drain(), now)

@@ -192,3 +192,32 @@ def test_settings_that_are_mended_count_from_then_on(tmp_path: Path) -> None:
     assert health["details"]["disk_space"]["threshold"] == 12
     assert {each["operation"] for each in health["metrics"]["operations"]} >= {"list_features"}
     application.close()
+
+
+def test_it_is_closed_while_its_thread_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = HealthMonitor(tmp_path, OperationMeter(), Settings(), Facts)
+    failed: list[BaseException] = []
+
+    def close() -> None:
+        try:
+            monitor.close()
+        except RuntimeError as error:
+            failed.append(error)
+
+    closing = threading.Thread(target=close)
+    start = threading.Thread.start
+
+    def start_late(thread: threading.Thread) -> None:
+        if thread.name == "cde-sampler":
+            start(closing)
+            closing.join(0.2)  # it fails by then, or waits
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_late)
+    monitor.watch()
+    closing.join()
+
+    assert not failed
+    assert not [each for each in threading.enumerate() if each.name == "cde-sampler"]
