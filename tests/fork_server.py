@@ -102,11 +102,35 @@ def preload(*, for_servers: bool = False) -> None:
 
 
 def _save_coverage() -> None:
-    """Where coverage is measured, let commands have their own alone, which they save faster."""
+    """Where coverage is measured, let commands have their own alone, which they save faster.
+
+    Its lock is not waited for long: a signal that raises while coverage holds it leaves it so.
+    """
     coverage = sys.modules.get("coverage")
     measured = coverage.Coverage.current() if coverage is not None else None
     if measured is not None:
         measured.save()
+        measured._collector.data_lock = _ShortLock()
+
+
+class _ShortLock:
+    """A lock that is let through after a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def acquire(self) -> None:
+        self._lock.acquire(timeout=1)
+
+    def release(self) -> None:
+        with suppress(RuntimeError):  # whoever was let through released it before
+            self._lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 def _begin(connection: socket.socket, others: list[socket.socket]) -> int:
