@@ -506,8 +506,8 @@ class World:
     @property
     def features(self) -> ProjectFeatures:
         """The project's features, as a call has them."""
-        stores = (self.repository, self.workflows, self.trust)
-        return ProjectFeatures(self.root, *stores, self.callers, self.clock)
+        world = (self.repository, self.workflows, self.trust, self.callers, self.clock)
+        return ProjectFeatures(self.root, *world, lambda: self.proofs.runners)
 
     @property
     def baselines(self) -> Baselines:

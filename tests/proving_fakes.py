@@ -257,6 +257,7 @@ class TinyRunner:
     loads: bool = True
     fails: dict[int, FeatureError] = field(default_factory=dict)
     asked: list[list[str]] = field(default_factory=list)
+    reads: tuple[str, ...] = ()
 
     def problem(self, test: str) -> str | None:
         return None if f"{self.suffix}::" in test else f"it is not a file of {self.name}"

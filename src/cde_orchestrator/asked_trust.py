@@ -141,6 +141,8 @@ def _command(row: CheckRow) -> list[str]:
     words = command_words(row["command"])
     if row["executed_by"]:
         words = f"{words}, which {row['executed_by']} executes"
+    if row["reads"]:
+        words = f"{words}, reads {', '.join(row['reads'])}"
     where = "" if row["directory"] == "." else f" in {row['directory']}"
     return [
         f"- for {_line(', '.join(row['used_by']))}{_line(where)}:",

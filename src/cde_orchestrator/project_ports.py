@@ -190,8 +190,8 @@ class ProjectPorts:
         """The project's features, as a call reads and changes them."""
         from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 
-        stores = (self.repository, self.workflows, self.trust)
-        return ProjectFeatures(self.root, *stores, self.callers, self.clock)
+        world = (self.repository, self.workflows, self.trust, self.callers, self.clock)
+        return ProjectFeatures(self.root, *world, lambda: self.commands.proofs.runners)
 
     @property
     def rendering(self) -> PhasePrompts:

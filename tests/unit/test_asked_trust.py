@@ -22,6 +22,7 @@ def command(**differing: Any) -> CheckRow:
         "directory": ".",
         "used_by": ["small/write"],
         "executed_by": "",
+        "reads": [],
         "trusted": False,
     }
     return {**row, **differing}  # type: ignore[typeddict-item]
@@ -122,6 +123,12 @@ def test_of_a_changed_folder_only_what_changed_is_shown() -> None:
 
 def test_a_new_file_as_the_product_has_it_is_named() -> None:
     assert "      as the product has it" in lines_of(shown("not_yet", [file("")]))
+
+
+def test_what_a_runner_reads_is_shown_with_its_command() -> None:
+    message = lines_of(shown("trusted", [], command(reads=["out.xml", "spec/**"])))
+
+    assert any(each.endswith("make test, reads out.xml, spec/**") for each in message)
 
 
 def test_a_place_that_others_execute_says_who_does() -> None:

@@ -42,6 +42,7 @@ def submit_remarks(reply: SubmitReply) -> list[str]:
     lost, without = reply.get("base_problem"), reply.get("unproven")
     remarks = [f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []
     remarks += [f"Note: {without}."] if without else []
+    remarks += [reply["waiting"]] if "waiting" in reply else []
     remarks += [related_words(each) for each in reply.get("overlaps", ())]
     return remarks + [
         f"{plain(each['path'])} had been changed by somebody else since the phase began: "

@@ -91,10 +91,7 @@ class ArtifactView(TypedDict):
 
 
 class PhaseRecordView(TypedDict):
-    """What happened to a phase; times are ISO 8601.
-
-    ``usage`` is there where agents reported any.
-    """
+    """What happened to a phase; times are ISO 8601. ``usage`` is what agents reported, if any."""
 
     id: str
     status: str
@@ -190,6 +187,7 @@ class FeatureReply(TypedDict):
     """A feature and the phase to work on next; None when it is completed.
 
     Once it is closed ``open_features`` says how many others are open, ``made`` what it made.
+    ``waiting`` says what of a changed workflow file it follows once a person trusts it.
     """
 
     project: ProjectView
@@ -197,6 +195,7 @@ class FeatureReply(TypedDict):
     phase: PhaseView | None
     open_features: NotRequired[int]
     made: NotRequired[MadeView]
+    waiting: NotRequired[str]
 
 
 class SharedView(TypedDict):

@@ -22,6 +22,8 @@ class CommandLine:
         directory: relative to the project.
         version: the command that is run for the program's version, if there is one.
         environment: names of environment variables that it is given.
+        reads: what decides how its run ended, of a runner of tests of the project's own: the
+            JUnit file that it writes, and the patterns of its tests.
     """
 
     kind: CommandKind
@@ -30,11 +32,18 @@ class CommandLine:
     directory: str = "."
     version: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """All of it that a person judges, in one line."""
+        return " ".join(self.words) + (f" (reads {', '.join(self.reads)})" if self.reads else "")
 
     def digest(self, project_path: str) -> str:
         """What a person's trust is bound to: the project, and all of it but the name."""
         parts = (self.kind, self.words, self.directory, self.version, self.environment)
-        return hashlib.sha256(json.dumps([project_path, *parts]).encode()).hexdigest()
+        said = [project_path, *parts, *([self.reads] if self.reads else ())]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,13 @@ class CDEError(Exception):
         self.fixes = tuple(fixes)
         return self
 
+    def also(self, words: str) -> Self:
+        """The error, whose message ends with these words, if there are any."""
+        if words:
+            self.context["also"] = words
+            self.args = (f"{self.message} {words}",)
+        return self
+
     @property
     def is_failure(self) -> bool:
         """Whether the state or the system around the product failed.

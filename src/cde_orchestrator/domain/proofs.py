@@ -144,6 +144,7 @@ class ProofEvidence:
             criteria; None where the file was deleted.
         runs: how many runs of tests it took.
         notes: what a person should know of it: what proves, or was counted, more than once.
+        runner: what the workflow said of runners, as JSON; empty where that was not kept.
     """
 
     at: datetime
@@ -158,6 +159,7 @@ class ProofEvidence:
     runs: int
     duration_ms: float
     notes: tuple[str, ...] = ()
+    runner: str = ""
 
     def contains(self, other: ProofEvidence) -> bool:
         """Whether what another evidence knocked out is a part of this one, in equal files."""

@@ -274,7 +274,7 @@ class Workflow:
     def differs_only_in_checks(self, other: Workflow) -> bool:
         """Whether the other one has the same phases, proofs and outputs, but for what is run.
 
-        No phase that has a check loses it. Of runners, those that are known by name are followed.
+        What is run are checks and the runner of tests. No phase that has a check loses it.
         """
         loses = any(
             phase.check and not (found and found.check)
@@ -284,12 +284,11 @@ class Workflow:
         return not loses and self._without_checks() == other._without_checks()
 
     def _without_checks(self) -> Workflow:
-        runner = self.runner if self.runner and not self.runner.names else None
         phases = tuple(
             replace(phase, check=(), check_directory=".", check_timeout_seconds=0.0)
             for phase in self.phases
         )
-        return replace(self, phases=phases, runner=runner)
+        return replace(self, phases=phases, runner=None)
 
     def with_check(self, phase_ids: Collection[str], command: tuple[str, ...]) -> Workflow:
         """The workflow, in which this command gates these phases."""

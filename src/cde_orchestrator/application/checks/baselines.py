@@ -9,6 +9,7 @@ from typing import Any
 
 from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore, Watch
 from cde_orchestrator.application.ports.proving import TestRunner, TestRunners
+from cde_orchestrator.application.proofs.workflow_runners import command_lines, runners_of
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Clock, Stopwatch
 from cde_orchestrator.domain.command_line import CommandLine
@@ -59,6 +60,35 @@ class Subject:
         return self.kind, self.command.words, self.command.directory
 
 
+def subjects_of(
+    workflow: Workflow, root: Path, runners: Callable[[], TestRunners]
+) -> list[Subject]:
+    """Each command that a workflow runs once, checks first."""
+    found: dict[object, Subject] = {}
+    for phase in workflow.phases:
+        if (check := phase.gate_check) is None:
+            continue
+        same = found.get(check.command_line)
+        if same is None or same.check is None:
+            found[check.command_line] = Subject("check", check.command_line, [phase.id], check)
+            continue
+        same.used_by.append(phase.id)
+        if check.timeout_seconds > same.check.timeout_seconds:
+            found[check.command_line] = replace(same, check=check)
+    proving = [phase.id for phase in workflow.phases if workflow.must_prove(phase)]
+    if not proving:
+        return [*found.values()]
+    try:
+        named = runners_of(workflow, root, runners())
+    except CDEError as error:
+        command = CommandLine(kind="check", words=("runner",))
+        reason = str(error.context.get("reason", error.message))
+        return [*found.values(), Subject("runner", command, proving, problem=reason)]
+    lines = ((line, each) for each in named for line in command_lines([each], ()))
+    tests = [Subject("runner", line, proving, runner=each) for line, each in lines]
+    return [*found.values(), *tests]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is known of a workflow's commands, and what has to be run to know the rest."""
@@ -85,40 +115,7 @@ class Baselines:
 
     def subjects(self, workflow: Workflow) -> list[Subject]:
         """Each command that a workflow runs once, checks first."""
-        found: dict[object, Subject] = {}
-        for phase in workflow.phases:
-            if (check := phase.gate_check) is None:
-                continue
-            same = found.get(check.command_line)
-            if same is None or same.check is None:
-                found[check.command_line] = Subject("check", check.command_line, [phase.id], check)
-                continue
-            same.used_by.append(phase.id)
-            if check.timeout_seconds > same.check.timeout_seconds:
-                found[check.command_line] = replace(same, check=check)
-        proving = [phase.id for phase in workflow.phases if workflow.must_prove(phase)]
-        return [*found.values(), *(self._runners(workflow, proving) if proving else ())]
-
-    def _runners(self, workflow: Workflow, used_by: list[str]) -> Iterable[Subject]:
-        setting = workflow.runner.plain() if workflow.runner else None
-        try:
-            known = self.runners()
-            named = list(known.detect(self.root)) if setting is None else setting
-            runners = known.named(self.root, named)
-        except CDEError as error:
-            command = CommandLine(kind="check", words=("runner",))
-            reason = str(error.context.get("reason", error.message))
-            return [Subject("runner", command, used_by, problem=reason)]
-        return [
-            Subject(
-                "runner",
-                CommandLine(kind="check", words=runner.command),
-                used_by,
-                runner=runner,
-            )
-            for runner in runners
-            if runner.command
-        ]
+        return subjects_of(workflow, self.root, self.runners)
 
     def problem(self, subject: Subject) -> str:
         """Why it cannot be run, as far as that is seen without a run; empty where it may be."""

@@ -51,7 +51,8 @@ class ShowBaseline(UseCase[BaselineReply], operation="show_baseline"):
             if feature is None or summary.status in CLOSED_STATUSES:
                 continue
             workflow = features.workflow_of(project, feature)
-            tried = trial_views(baselines, workflow, feature, project)
+            waiting = features.waiting(project, feature)
+            tried = trial_views(baselines, workflow, feature, project, waiting)
             rows.append({"workflow": workflow.id, "feature": feature.name, "baseline": tried})
         return {"project": project_view(project, root, features.repository.backend), "rows": rows}
 

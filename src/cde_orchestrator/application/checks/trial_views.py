@@ -13,6 +13,7 @@ from cde_orchestrator.application.checks.baselines import (
     kept_trials,
     trial_of,
 )
+from cde_orchestrator.application.ports.proving import UNKNOWN_VERSION
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.printed_tests import FAILED
@@ -52,9 +53,15 @@ class TrialView(TypedDict):
 
 
 def trial_views(
-    baselines: Baselines, workflow: Workflow, feature: Feature | None, project: Project | None
+    baselines: Baselines,
+    workflow: Workflow,
+    feature: Feature | None,
+    project: Project | None,
+    waiting: Sequence[Subject] = (),
 ) -> list[TrialView]:
     """Each command of a workflow as it is now, with its trial.
+
+    Those that are ``waiting`` follow, of a newer workflow that the feature does not follow yet.
 
     It is the feature's; what the feature has not seen tried, or nobody trusted then, may have
     been tried in the project since, or run when a phase of it was submitted.
@@ -74,7 +81,21 @@ def trial_views(
             if seen is not None and (trial is None or seen.at > trial.at):
                 trial, when = seen, "when a phase was submitted last"
         views.append(_view(baselines, subject, trial, when))
-    return views
+    newer = ((_view(baselines, each, None, ""), _waiting_words(each)) for each in waiting)
+    return views + [{**view, "words": words} for view, words in newer]
+
+
+def waiting_words(waiting: Sequence[Subject]) -> str:
+    """What of a changed workflow file waits for a person, in sentences; empty for nothing."""
+    return " ".join(f"{_waiting_words(subject)}." for subject in waiting)
+
+
+def _waiting_words(subject: Subject) -> str:
+    head = named(*subject.key)
+    if subject.command.reads:
+        head += f" (reads {', '.join(map(plain, subject.command.reads))})"
+    state = f"cannot be run: {plain(subject.problem)}" if subject.problem else _WAITS
+    return f"{head} of the changed .cde/workflow.yml {state}; until then the feature keeps its own"
 
 
 def _submitted(subject: Subject, feature: Feature | None) -> Trial | None:
@@ -139,6 +160,8 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
     """How a trial ended, as the rest of a sentence."""
     seconds = f"{trial.duration_ms / 1000:.1f} s"
     if trial.outcome == "passed" and trial.kind == "runner":
+        if trial.says == UNKNOWN_VERSION:
+            return "is first run when criteria are proven; its program is there"
         return f"works: {plain(trial.says)}"
     if trial.outcome == "passed":
         counts = counted(trial.counts)

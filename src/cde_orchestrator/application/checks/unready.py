@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cde_orchestrator.application.checks.baselines import Baselines, Subject
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
@@ -12,6 +13,11 @@ from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow
+
+_NEWER = (
+    "It came with a change of .cde/workflow.yml: until a person trusts it, the feature keeps its "
+    "own; if nobody meant the change, take it back."
+)
 
 
 def unready(
@@ -28,7 +34,7 @@ def unready(
     for subject in baselines.subjects(default):
         if problem := baselines.problem(subject):
             yield check_cannot_run(subject.command.words, problem)
-    refused: dict[str | None, list[tuple[Subject, str]]] = {}
+    refused: dict[str | None, list[_Refused]] = {}
     for summary in project.features.summaries():
         found = refused.get(summary.workflow_digest)
         if summary.status in CLOSED_STATUSES or found == []:
@@ -38,28 +44,49 @@ def unready(
             continue
         if found is None:
             found = _refused(baselines, features.workflow_of(project, feature))
+            found += [
+                _Refused(subject=each, is_newer=True) for each in features.waiting(project, feature)
+            ]
         if summary.workflow_digest is not None:  # None of features of an older release
             refused[summary.workflow_digest] = found
-        for subject, problem in found:
+        for each in found:
             due = [
                 phase
-                for phase in subject.used_by
+                for phase in each.subject.used_by
                 if phase not in feature.phases
                 or feature.phases[phase].status is not PhaseStatus.COMPLETED
             ]
-            words = subject.command.words
-            if due and problem:
-                yield check_cannot_run(words, problem)
-            elif due:
-                facts = {"feature": feature.name, "phase": due[0]}
-                yield FeatureError.of("E120", **facts, command=" ".join(words))
+            if due:
+                yield each.error(feature.name, due[0])
 
 
-def _refused(baselines: Baselines, workflow: Workflow) -> list[tuple[Subject, str]]:
-    """The commands of a workflow that would not be run, and why not; empty for lack of trust."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refused:
+    """A command that would not be run.
+
+    Attributes:
+        problem: why not; empty for lack of trust.
+        is_newer: whether it is of a newer workflow, which waits for a person.
+    """
+
+    subject: Subject
+    problem: str = ""
+    is_newer: bool = False
+
+    def error(self, feature: str, phase: str) -> FeatureError:
+        """What the phase would be refused with."""
+        command = self.subject.command
+        if self.problem:
+            return check_cannot_run(command.words, self.problem)
+        error = FeatureError.of("E120", feature=feature, phase=phase, command=command.shown)
+        return error.also(_NEWER) if self.is_newer else error
+
+
+def _refused(baselines: Baselines, workflow: Workflow) -> list[_Refused]:
+    """The commands of a workflow that would not be run."""
     found = []
     for subject in baselines.subjects(workflow):
         problem = baselines.problem(subject)
         if problem or not baselines.trusts(subject):
-            found.append((subject, problem))
+            found.append(_Refused(subject=subject, problem=problem))
     return found

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from cde_orchestrator.application.checks.baselines import Subject, subjects_of
+from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.made_views import made_view
 from cde_orchestrator.application.ports.checks import Callers, TrustStore
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
+from cde_orchestrator.application.ports.proving import TestRunners
 from cde_orchestrator.application.views import FeatureReply, PhaseView, feature_view, project_view
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -21,8 +25,24 @@ from cde_orchestrator.domain.workflow import Workflow
 
 
 @dataclass(frozen=True, slots=True)
+class _Newer:
+    """A workflow that differs from a kept one in nothing but what is run.
+
+    Attributes:
+        waiting: what is run by it and nobody trusts; where nothing is, features follow it.
+    """
+
+    workflow: Workflow
+    waiting: Sequence[Subject]
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectFeatures:
-    """The features of the project at ``root``, as a call reads and changes them."""
+    """The features of the project at ``root``, as a call reads and changes them.
+
+    Attributes:
+        runners: gives the runners of tests, where a newer workflow has any.
+    """
 
     root: Path
     repository: ProjectRepository
@@ -30,6 +50,7 @@ class ProjectFeatures:
     trust: TrustStore
     callers: Callers
     clock: Clock
+    runners: Callable[[], TestRunners]
 
     def leases(self, agent: str | None = None) -> CallerLeases:
         """The leases for a call that may name its agent.
@@ -93,19 +114,34 @@ class ProjectFeatures:
         kept = project.workflow_of(feature)
         if kept is None:
             return self.workflows.load(self.root).get_or_default(feature.workflow_type)
-        return self._newer(kept) or kept if feature.is_open else kept
+        newer = self._newer(kept) if feature.is_open else None
+        return kept if newer is None or newer.waiting else newer.workflow
 
-    def _newer(self, kept: Workflow) -> Workflow | None:
-        """The present one, if features under way follow it."""
+    def waiting(self, project: Project, feature: Feature) -> Sequence[Subject]:
+        """What nobody trusts of a newer workflow, which the feature does not follow until then."""
+        kept = project.workflow_of(feature) if feature.is_open else None
+        newer = self._newer(kept) if kept is not None else None
+        return newer.waiting if newer is not None else ()
+
+    def _newer(self, kept: Workflow) -> _Newer | None:
+        """The present one, where features under way may follow it."""
         try:
             present = self.workflows.load(self.root).workflows.get(kept.id)
         except ValidationError:  # whoever starts a feature is told
             return None
         if present is None or present == kept or not kept.differs_only_in_checks(present):
             return None
-        checks = filter(None, (phase.gate_check for phase in present.phases))
-        trusted = all(self.trust.trusts(self.root, check.command_line) for check in checks)
-        return present if trusted else None
+        subjects = subjects_of(present, self.root, self.runners)
+        runs_tests = any(each.check is None for each in subjects)
+        if kept.runner and not runs_tests and any(map(present.must_prove, present.phases)):
+            return None  # it would be left without any
+        waiting = [
+            each
+            for each in subjects
+            if each.check is not None or present.runner != kept.runner
+            if each.problem or not self.trust.trusts(self.root, each.command)
+        ]
+        return _Newer(present, waiting)
 
     def adopt(self, project: Project, feature: Feature, workflow: Workflow) -> None:
         """Keep the workflow with a feature that has none, or an earlier one; inside a change."""
@@ -113,9 +149,19 @@ class ProjectFeatures:
             feature.follow(workflow)
             feature.workflow_digest = project.keep_workflow(workflow)
         elif not project.follows(feature, workflow):
+            before = project.workflow_of(feature)
             feature.workflow_digest = project.keep_workflow(workflow)
-            at = self.clock().isoformat()
-            feature.note("check_changed", at=at, checks=sorted(_checks(workflow)))
+            is_same = before is not None and before.runner == workflow.runner
+            said: dict[str, Any] = {"checks": sorted(_checks(workflow))}
+            if not is_same:
+                said["runner"] = workflow.runner and workflow.runner.plain()
+            feature.note("check_changed", at=self.clock().isoformat(), **said)
+            run = {(phase.check, phase.check_directory) for phase in workflow.phases}
+            feature.trials = [
+                each
+                for each in feature.trials
+                if (is_same if each.kind == "runner" else each.subject[1:] in run)
+            ]
 
     def reply(self, project: Project, feature: Feature, phase: PhaseView | None) -> FeatureReply:
         """The feature and the phase to work on next, as the contract has them."""
@@ -128,6 +174,8 @@ class ProjectFeatures:
             reply["open_features"] = project.open_features(besides=feature.id)
         if (made := made_view(feature)) is not None:
             reply["made"] = made
+        if words := waiting_words(self.waiting(project, feature)):
+            reply["waiting"] = words
         return reply
 
 

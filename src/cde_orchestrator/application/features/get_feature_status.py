@@ -91,7 +91,11 @@ class GetFeatureStatus(
             "standing": verdict_of(feature, rendering.files, features.root),
             "approved_by": _approved_by(feature, workflow),
             "baseline": (
-                trial_views(baselines, workflow, feature, project) if feature.is_open else []
+                trial_views(
+                    baselines, workflow, feature, project, features.waiting(project, feature)
+                )
+                if feature.is_open
+                else []
             ),
             "phase": phase,
         }

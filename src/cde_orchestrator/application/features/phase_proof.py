@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from cde_orchestrator.application.ports.checks import TrustStore, Watch
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proof_views import unproven_words
-from cde_orchestrator.application.proofs.prove_criteria import Claim, command_lines
+from cde_orchestrator.application.proofs.prove_criteria import Claim
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.read_proofs import not_usable, read_proofs
 from cde_orchestrator.application.proofs.records import (
@@ -22,6 +23,7 @@ from cde_orchestrator.application.proofs.records import (
     written_record,
 )
 from cde_orchestrator.application.proofs.verdicts import proof_of
+from cde_orchestrator.application.proofs.workflow_runners import command_lines
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
 from cde_orchestrator.domain.demands import Rules
@@ -113,10 +115,10 @@ class PhaseProof:
         """
         offered = [proof for each in self.claim.proofs.values() for proof in each]
         runners = self.proving.runners_of(self.examined.found.workflow)
-        for words, command in command_lines(runners, offered).items():
+        for command in command_lines(runners, offered):
             if not trust.trusts(outputs.root, command):
                 facts = {"feature": self.claim.feature, "phase": self.examined.phase.id}
-                raise FeatureError.of("E120", **facts, command=" ".join(words))
+                raise FeatureError.of("E120", **facts, command=command.shown)
 
     def write_record(
         self, evidence: ProofEvidence, feature: Feature, outputs: ProjectOutputs
@@ -231,8 +233,9 @@ def phase_proof(
     else:  # a person waived all of them: nothing is compared
         base = proving.trees.now(proving.root)
     before = None if phase is examined.phase else found.feature.phases[phase.id].proof
-    if before is not None and before.waived != without:
-        before = None
+    setting = json.dumps(proving.runner_setting(found.workflow))
+    if before is not None and (before.waived != without or before.runner not in {"", setting}):
+        before = None  # another runner may see something else
     to_prove = PhaseProof(
         examined=examined,
         phase=phase,

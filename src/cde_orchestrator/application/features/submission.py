@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol, Self
 
+from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.approved_outputs import require_approved
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.due_changes import DueChanges
@@ -284,6 +285,10 @@ class Submission:
             covered=covered_outputs(found.feature, found.workflow, phase, self.outputs),
             are_tasks_listed=bool(tasks_of(found.feature, found.workflow)),
         )
+
+    def waiting(self, found: Found) -> str:
+        """What a changed workflow file would have run instead, once a person trusts it."""
+        return waiting_words(self.features.waiting(found.project, found.feature))
 
     def adopted(self, project: Project, before: Found) -> Found:
         """The same feature inside a change."""

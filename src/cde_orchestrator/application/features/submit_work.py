@@ -175,7 +175,12 @@ class _Course:
         examined = self.work.examine(found)
         if examined.verdict is not None:
             return send_back(self.work, examined, examined.verdict)
-        return self.accept(self.check(examined))
+        try:
+            checked = self.check(examined)
+        except FeatureError as error:  # a change of the workflow file may correct it already
+            error.also(self.work.waiting(examined.found))
+            raise
+        return self.accept(checked)
 
     def check(self, examined: Examined) -> _Checked:
         """Run the phase's check on the delivered files, and prove its criteria.
@@ -249,9 +254,7 @@ class _Course:
         record = feature.phases[self.asked.phase_id]
         written = None if feature.is_open else _record_of(found)
         reply = SubmitReply(
-            project=head["project"],
-            feature=head["feature"],
-            phase=head["phase"],
+            **head,  # type: ignore[typeddict-item]  # mypy knows no keys that may be missing
             accepted=phase_record_view(record),
             kept=_kept_in(feature, record),
             difference=work_view(record)["difference"],
@@ -263,12 +266,8 @@ class _Course:
             reply["base_problem"] = problem
         if record.difference and (others := overlaps(project, feature, record.difference.paths)):
             reply["overlaps"] = others
-        if "made" in head:
-            reply["made"] = head["made"]
-        if "open_features" in head:
-            reply["open_features"] = head["open_features"]
-            if words := unproven_of(found, self.work.outputs):
-                reply["unproven"] = words
+        if not feature.is_open and (words := unproven_of(found, self.work.outputs)):
+            reply["unproven"] = words
         return reply
 
     def _complete(self, found: Found, checked: _Checked) -> None:

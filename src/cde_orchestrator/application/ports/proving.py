@@ -183,6 +183,10 @@ class TestRun:
     collected: Sequence[str] = field(default_factory=tuple)
 
 
+UNKNOWN_VERSION = "unknown version"
+"""Of a command of the project's own, of which nothing is known before it is run."""
+
+
 class TestRunner(Protocol):
     """Runs tests of one kind in a copy."""
 
@@ -195,6 +199,10 @@ class TestRunner(Protocol):
     @property
     def command(self) -> tuple[str, ...]:
         """What is started, as a person sees it in ``cde trust``: its fixed words."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What a workflow says of its results and its tests, which a person trusts with it."""
 
     def problem(self, test: str) -> str | None:
         """Why this is no test id of the runner; None where it may be one."""

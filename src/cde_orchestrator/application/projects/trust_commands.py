@@ -30,12 +30,13 @@ class CheckRow(TypedDict):
     """A command, where it is used, and whether it is trusted.
 
     ``executed_by`` is empty for a command. An output at a place that others execute is here as
-    ``write PATH``, with whoever executes it.
+    ``write PATH``, with whoever executes it. ``reads`` is as of ``CommandLine``.
     """
 
     digest: str
     command: list[str]
     directory: str
+    reads: list[str]
     used_by: list[str]
     executed_by: str
     trusted: bool
@@ -154,6 +155,7 @@ class ProjectCommands:
                     "digest": digest,
                     "command": list(command.words),
                     "directory": command.directory,
+                    "reads": list(command.reads),
                     "used_by": places,
                     "executed_by": _executor(command),
                     "trusted": self.trust.trusts(root, command),

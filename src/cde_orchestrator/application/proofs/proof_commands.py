@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import ProjectFiles
-from cde_orchestrator.application.ports.proving import ProofsReader, TestRunners
-from cde_orchestrator.application.proofs.prove_criteria import command_lines
+from cde_orchestrator.application.ports.proving import ProofsReader, TestRunner, TestRunners
+from cde_orchestrator.application.proofs.workflow_runners import command_lines, runners_of
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.proofs import Proof
@@ -31,17 +31,15 @@ class ProofCommands:
         for phase in workflow.phases:
             if not workflow.must_prove(phase):
                 continue
-            place, runners = f"{workflow.id}/{phase.id}", []
+            place, runners = f"{workflow.id}/{phase.id}", list[TestRunner]()
             with suppress(CDEError):  # a submission says that there is no such runner
-                setting = workflow.runner.plain() if workflow.runner else None
-                named = list(self.runners.detect(self.root)) if setting is None else setting
-                runners = list(self.runners.named(self.root, named))
-            for command in command_lines(runners, ()).values():
+                runners = runners_of(workflow, self.root, self.runners)
+            for command in command_lines(runners, ()):
                 yield command, place
             path = phase.output(PROOFS, workflow.id)
             for name in names:
                 proofs = self._proofs(path.path_for(name)) if name != FEATURE else []
-                for command in command_lines((), proofs).values():
+                for command in command_lines((), proofs):
                     yield command, f"{place} of {name}"
 
     def _proofs(self, path: str) -> list[Proof]:

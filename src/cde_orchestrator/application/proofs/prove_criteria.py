@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,9 +26,9 @@ from cde_orchestrator.application.proofs.change import Change
 from cde_orchestrator.application.proofs.examination import Examination, Trial
 from cde_orchestrator.application.proofs.repetition import REPEATED, Repetition
 from cde_orchestrator.application.proofs.rounds import Group, Rounds
+from cde_orchestrator.application.proofs.workflow_runners import command_lines
 from cde_orchestrator.domain import proof_rules as rules
 from cde_orchestrator.domain.clock import Clock, Stopwatch
-from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.logger import get_logger
@@ -88,15 +89,6 @@ class Claim:
             for proof in self.proofs.get(criterion.id, ())
         )
         return {proof.id: proof for proof in asked}
-
-
-def command_lines(
-    runners: Sequence[TestRunner], proofs: Iterable[Proof]
-) -> dict[tuple[str, ...], CommandLine]:
-    """The commands that a person must trust before proofs are run, by their words."""
-    words = [runner.command for runner in runners if runner.command]
-    words += [proof.command for proof in proofs if proof.command]
-    return {each: CommandLine(kind="check", words=each) for each in words}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +178,7 @@ class Prover:
             tree=now.id,
             base_commit=base.commit,
             base_tree=base.id,
-            commands=tuple(command_lines(used, ())),
+            commands=tuple(line.words for line in command_lines(used, ())),
             versions={**versions, PRODUCT: __version__},
             criteria=criteria,
             places=tuple(place.id for place in change.all_places)[:PLACES_LIMIT],
@@ -194,6 +186,7 @@ class Prover:
             runs=rounds.taken,
             duration_ms=timer.elapsed_ms,
             notes=(*rules.shared_tests(criteria), *rules.unrun(_unrun(trials.values()))),
+            runner=json.dumps(self.runner),
         )
 
     def _look(self, examination: Examination, base: SourceTree, now: SourceTree) -> None:

@@ -20,6 +20,7 @@ from cde_orchestrator.application.ports.proving import (
     TestRunners,
 )
 from cde_orchestrator.application.proofs.prove_criteria import Prover
+from cde_orchestrator.application.proofs.workflow_runners import runner_setting, runners_of
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -120,13 +121,11 @@ class Proving:
         Raises:
             FeatureError: E137, there is none of a name.
         """
-        return list(self.runners.named(self.root, self.runner_setting(workflow)))
+        return runners_of(workflow, self.root, self.runners)
 
     def runner_setting(self, workflow: Workflow) -> object:
         """What the workflow says of runners, or what is found where it says nothing."""
-        if workflow.runner is not None:
-            return workflow.runner.plain()
-        return list(self.runners.detect(self.root))
+        return runner_setting(workflow, self.root, self.runners)
 
     def prover(self, workflow: Workflow, watch: Watch | None) -> Prover:
         """What proves criteria by the workflow's runners."""

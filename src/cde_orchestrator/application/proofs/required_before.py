@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.project_paths import RECORDS
+from cde_orchestrator.domain.proofs_file import Written
 
 WORKFLOW = ".cde/workflow.yml"
 PROOFS_FILE = "proofs.yml"
@@ -43,9 +45,19 @@ def _only_recorded(verifying: Verifying, commit: str, came: str) -> bool:
 
 def _rule(verifying: Verifying, data: bytes) -> object:
     """What a workflow file says of proof; None where it says nothing, or cannot be read."""
+    return said_in(verifying, data).get("proof")
+
+
+def said_in(verifying: Verifying, data: bytes) -> dict[str, Any]:
+    """What a workflow file says; nothing where it cannot be read."""
     try:
-        said = verifying.read(WORKFLOW, data).value
+        said = _plain(verifying.read(WORKFLOW, data))
     except CDEError:
-        return None
-    rule = said.get("proof") if isinstance(said, Mapping) else None
-    return rule.value if rule is not None else None
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _plain(node: Written) -> Any:
+    if isinstance(node.value, Mapping):
+        return {key: _plain(each) for key, each in node.value.items()}
+    return [_plain(each) for each in node.value] if isinstance(node.value, list) else node.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Literal
 
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import SourceTree, TestRunner
-from cde_orchestrator.application.proofs.prove_criteria import Claim, command_lines
+from cde_orchestrator.application.proofs.prove_criteria import Claim
 from cde_orchestrator.application.proofs.proving import rewritten_words
 from cde_orchestrator.application.proofs.read_proofs import parsed
 from cde_orchestrator.application.proofs.records import (
@@ -24,9 +25,11 @@ from cde_orchestrator.application.proofs.records import (
 from cde_orchestrator.application.proofs.required_before import (
     WORKFLOW,
     proofs_path,
+    said_in,
     was_only_recorded,
 )
 from cde_orchestrator.application.proofs.verifying import Verifying
+from cde_orchestrator.application.proofs.workflow_runners import command_lines
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
 from cde_orchestrator.domain.demands import UNKNOWN, weaker
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -42,6 +45,10 @@ PHASE = "verify"
 _RAISED = frozenset({"E120", "E137", "E139"})
 """What is no verdict on a feature: nothing of it could be run."""
 _SECONDS_LIMIT = 24 * 3600.0
+_OF_A_RECORD = (
+    "If cde trust does not show it, the feature's record alone names it: review it, then run cde "
+    "verify --trust."
+)
 _PYTHONS = ("python3", "python")
 """Where a project has no environment of its own, whichever is first on ``PATH``."""
 
@@ -153,6 +160,10 @@ class Verification:
         packaged = self.verifying.packaged().get(record.workflow)
         if record.rules and packaged and (words := weaker(record.rules.phases, packaged)):
             self.notes.append(words)
+        file = self._contents([WORKFLOW])[WORKFLOW]
+        runner = said_in(self.verifying, file).get("runner") if file else None
+        if runner is not None and _named(runner) != _named(record.runner):
+            self.notes.append(f"another runner proves it than {WORKFLOW} names now: see its record")
 
     def _compare(self, record: FeatureRecord) -> None:
         """What is committed must be what was proven; what differs is no longer asked."""
@@ -298,10 +309,10 @@ class Verification:
         if self.trust:
             return
         proofs: list[Proof] = list(claim.needed().values())
-        for line in command_lines(self._runners(record), proofs).values():
+        for line in command_lines(self._runners(record), proofs):
             if not self.verifying.trust.trusts(self.verifying.root, line):
-                command = " ".join(line.words)
-                raise FeatureError.of("E120", **claim.facts, command=command)
+                error = FeatureError.of("E120", **claim.facts, command=line.shown)
+                raise error.also(_OF_A_RECORD)
 
     def _runners(self, record: FeatureRecord) -> Sequence[TestRunner]:
         return self.verifying.runners.named(self.verifying.root, record.runner)
@@ -366,6 +377,11 @@ def _line_of(test: str, data: bytes) -> int:
     pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     lines = data.decode("utf-8", "replace").splitlines()
     return next((at for at, line in enumerate(lines, start=1) if pattern.search(line)), 1)
+
+
+def _named(runner: object) -> str:
+    """A runner of a workflow or a record, as text to compare."""
+    return json.dumps([runner] if isinstance(runner, str) else runner, sort_keys=True, default=str)
 
 
 def _digest(data: bytes | None) -> str | None:

@@ -58,7 +58,7 @@ def differences(reply: TrustReply) -> dict[str, str]:
         if row["difference"]
     }
     commands = {
-        f"$ {command_words(row['command'])}": ", ".join(row["used_by"])
+        f"$ {command_words(row['command'])}{_reads(row['reads'])}": ", ".join(row["used_by"])
         for row in reply["checks"]
         if not row["trusted"]
     }
@@ -126,10 +126,16 @@ def _rows(rows: Sequence[CheckRow]) -> RenderableType:
                 ", ".join(row["used_by"]),
                 row["trusted"],
                 row["executed_by"],
+                row["reads"],
             )
             for row in rows
         )
     )
+
+
+def _reads(paths: Sequence[str]) -> str:
+    """What decides how a run of the project's own runner of tests ended, and what its tests are."""
+    return f"  reads {clean(', '.join(paths))}" if paths else ""
 
 
 def _others(rows: Sequence[GrantRow]) -> RenderableType | None:
@@ -144,9 +150,14 @@ def _others(rows: Sequence[GrantRow]) -> RenderableType | None:
 
 
 def _line(
-    words: Sequence[str], directory: str, used: str, trusted: bool, executor: str = ""
+    words: Sequence[str],
+    directory: str,
+    used: str,
+    trusted: bool,
+    executor: str = "",
+    reads: Sequence[str] = (),
 ) -> Text:
-    where = "" if directory == "." else f"  in {clean(directory)}"
+    where = ("" if directory == "." else f"  in {clean(directory)}") + _reads(reads)
     shown = clean(command_words(words))
     if executor:
         shown, where = f"may {clean(' '.join(words))}", f", which {executor} executes"

@@ -129,6 +129,8 @@ class ErrorFormatter:
         known = entry or ErrorMessage("Error", "", (), ())
         facts = {"subcommand": list(subcommand), **_facts(error)}
         described = fill(known.description, facts) if entry else plain(error, 2_000)
+        if also := error.context.get("also"):
+            described = f"{described} {plain(also, 2_000)}"
         payload: ErrorPayload = {
             "code": error.code,
             "title": known.title,

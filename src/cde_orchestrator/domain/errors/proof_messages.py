@@ -18,7 +18,8 @@ PROOF_MESSAGES = {
         "The proofs of phase '{phase}' of '{feature}' at {path} cannot be used: {problems}.",
         "Write a line for each criterion, as AC1: {form}",
         Suggestion("Read in the phase's prompt what may be written", *PROMPT_CALL),
-        "Name tests as the project's runner does, by files within the project",
+        "Name tests as the project's runner does, by files within the project; if it is wrong, a "
+        "person corrects runner in .cde/workflow.yml and runs cde trust; features under way follow",
         fixes=(SUBMIT,),
     ),
     "E135": message(
@@ -43,8 +44,8 @@ PROOF_MESSAGES = {
         "The test runner '{runner}' cannot be run by '{command}': {reason}.",
         "Install the runner where the command searches for it; no attempt was used up",
         "Run the command in the project's folder yourself, with the server's PATH",
-        "Correct runner in .cde/workflow.yml and run cde trust; features whose workflow differs in "
-        "nothing else follow",
+        "If it is the wrong one, a person corrects runner in .cde/workflow.yml and runs cde trust; "
+        "features under way follow",
         fixes=(SHOW_CHECKS,),
     ),
     "E138": message(

@@ -51,6 +51,7 @@ EVIDENCE = ProofEvidence(
     covered={"src/pay.py": "d" * 64, "src/old.py": None},
     runs=5,
     duration_ms=1_200.0,
+    runner='["pytest"]',
 )
 CHANGED = Difference(files=2, added=30, removed=4, paths=("src/pay.py", "tests/test_pay.py"))
 

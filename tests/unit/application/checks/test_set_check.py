@@ -159,7 +159,6 @@ def test_a_newer_file_that_differs_in_nothing_but_what_is_run_is_followed(world:
         replace(checked(), phases=(*checked().phases[:3], replace(checked().phases[3], check=()))),
         replace(checked(check=NEW), max_attempts=9),
         replace(checked(check=NEW), proof="recorded"),
-        checked(check=NEW, runner=RunnerSetting(command=("x",), junit="j.xml", tests=("**",))),
         replace(checked(check=NEW), phases=checked(check=NEW).phases[:3]),
         checked("another", check=NEW),
     ],

@@ -19,7 +19,7 @@ from cde_orchestrator.application.remarks import submit_remarks
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.demands import NOBODY
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError
-from cde_orchestrator.domain.workflow import Output, Phase, Workflow
+from cde_orchestrator.domain.workflow import Output, Phase, RunnerSetting, Workflow
 from tests.fakes import World, catalog
 from tests.unit.application.features.test_phase_proof import (
     PROOFS,
@@ -299,3 +299,16 @@ def test_the_board_says_it_of_what_is_closed(proven: World) -> None:
     proven.run(StartFeature(prompt="Sell more", name="more"))
     board = board_of(proven.project, proven.features, proven.files)
     assert [card["standing"] for card in board["lanes"][1]["cards"]] == [None]
+
+
+def test_what_another_runner_proved_is_proven_again_by_the_one_that_is_followed(
+    proven: World,
+) -> None:
+    runs = len(proven.proofs.runner.asked)
+    newer = replace(reviewed_workflow(), runner=RunnerSetting(names=("tiny", "other")))
+    proven.workflows.own = catalog(newer, packaged=False)
+    review(proven)
+    record = read_record(proven.files.contents[RECORD])
+
+    assert len(proven.proofs.runner.asked) > runs
+    assert record.runner == ["tiny", "other"]

@@ -13,8 +13,8 @@ from cde_orchestrator.application.proofs.prove_criteria import (
     COVERED_LIMIT,
     Claim,
     Prover,
-    command_lines,
 )
+from cde_orchestrator.application.proofs.workflow_runners import command_lines
 from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proof_rules import RUNS_LIMIT
@@ -612,8 +612,8 @@ def test_the_commands_that_a_person_must_trust_are_known() -> None:
 
     found = command_lines([bench.runner, bench.commands], [proof, Proof(test=FEE)])
 
-    assert list(found) == [("tiny", "test"), ("shop", "--fee")]
-    assert {each.kind for each in found.values()} == {"check"}
+    assert [each.words for each in found] == [("tiny", "test"), ("shop", "--fee")]
+    assert {each.kind for each in found} == {"check"}
 
 
 def _error(code: str) -> FeatureError:

@@ -654,7 +654,30 @@ def test_commands_are_run_only_when_a_person_trusts_them(repository: Repository)
     repository.trust.grant(ROOT, [line], NOON)
 
     assert refused.value.code == "E120"
+    assert "cde verify --trust" in refused.value.message, "cde trust may not list it"
     assert repository.verify(trust=False)["verdict"] == "proven"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_noted"),
+    [
+        ("runner: tiny", False),
+        ("runner: [tiny]", False),
+        ("runner: [tiny, go]", True),
+        ("runner: {command: [x], junit: j, tests: [t]}", True),
+        ("runner: 7", True),
+        ("version: 1", False),
+        ("- runner", False),
+        ("runner: [", False),
+    ],
+)
+def test_a_record_that_names_another_runner_than_the_workflow_is_noted(
+    repository: Repository, said: str, is_noted: bool
+) -> None:
+    repository.commit(**{WORKFLOW: f"{said}\n"})
+    words = "another runner proves it than .cde/workflow.yml names now: see its record"
+
+    assert repository.verify()["notes"] == ([words] if is_noted else [])
 
 
 def test_a_folder_that_nobody_trusts_needs_the_option(repository: Repository) -> None:

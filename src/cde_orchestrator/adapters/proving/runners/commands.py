@@ -33,6 +33,7 @@ class CommandProofs:
     """
 
     __test__: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     proofs: tuple[Proof, ...]
     name: str = "commands"

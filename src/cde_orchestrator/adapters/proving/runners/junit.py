@@ -26,12 +26,17 @@ from cde_orchestrator.adapters.proving.runners.junit_file import (
 from cde_orchestrator.adapters.proving.runners.python_ids import path_problem
 from cde_orchestrator.adapters.proving.runners.source_folders import python_path
 from cde_orchestrator.application.ports.checks import Watch
-from cde_orchestrator.application.ports.proving import TestRun
+from cde_orchestrator.application.ports.proving import UNKNOWN_VERSION, TestRun
 from cde_orchestrator.domain.path_patterns import matches_any
 from cde_orchestrator.domain.proofs import Outcome, TestResult
+from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded, unlink
 
 NAME = "junit"
+_IF_WRONG = (
+    "if its command or junit is wrong, a person corrects runner in .cde/workflow.yml and runs cde "
+    "trust; features under way follow"
+)
 _WORST: tuple[Outcome, ...] = ("failed", "error", "skipped")
 
 
@@ -54,6 +59,11 @@ class JUnitRunner:
     tests: tuple[str, ...]
     name: str = NAME
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Where its results are, and which files are tests."""
+        return self.report, *self.tests
+
     def problem(self, test: str) -> str | None:
         """Why this is no id of a test: ``path::name``, the path matched by ``tests``."""
         if problem := path_problem(test):
@@ -68,8 +78,12 @@ class JUnitRunner:
         return matches_any(path, self.tests)
 
     def version(self, root: Path) -> str:
-        """Unknown: a command says it in a way of its own, or not at all."""
-        return "unknown version"
+        """Unknown, as a command says it in a way of its own; E137 where there is no program."""
+        command = RunnerCommand(self.name, self.command)
+        program = own_python(command, root)[0]
+        if programs.found(str(root / program) if "/" in program else program) is None:
+            raise command.cannot_run(f"there is no program {program}")
+        return UNKNOWN_VERSION
 
     def run(
         self, root: Path, copy: Path, tests: Sequence[str], seconds: float, watch: Watch | None
@@ -100,7 +114,7 @@ class JUnitRunner:
     def _without_report(self, tests: Sequence[str], ended: Ended, reason: str) -> TestRun:
         """As where what is tested cannot be built."""
         said = f"it ended with exit code {ended.exit_code}, and {self.report} cannot be read"
-        detail = detail_of(f"{said}: {reason}\n{ended.tail}")
+        detail = detail_of(f"{said}: {reason} ({_IF_WRONG})\n{ended.tail}")
         result = TestResult(outcome="error", detail=detail, at_load=True)
         return TestRun(results=dict.fromkeys(tests, result), tail=ended.tail)
 

@@ -26,6 +26,7 @@ class LanguageTool:
     """
 
     __test__: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
     shown: ClassVar[RunnerCommand]
 
     root: Path

@@ -47,6 +47,7 @@ class PythonRunner:
     """
 
     __test__: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     name: str
     root: Path

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.proving.runners.all_runners import InstalledRunners
+from cde_orchestrator.application.checks.trial_views import ended
+from cde_orchestrator.application.ports.proving import TestRunner
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proofs import TestResult
+from cde_orchestrator.domain.trial import Trial
+from tests.fakes import NOON
 
 JAVA = "<t><testcase classname='org.shop.PayTest' name='charges'/></t>"
 CASES = "<t><testcase classname='org.shop.PayTest' name='charges(int)[1]'/></t>"
@@ -61,3 +66,31 @@ def test_a_test_is_found(tmp_path: Path, report: str, test: str) -> None:
 @pytest.mark.parametrize(("report", "test"), OTHERS)
 def test_another_one_is_not_taken_for_it(tmp_path: Path, report: str, test: str) -> None:
     assert result(tmp_path, report, test).outcome == "missing"
+
+
+def runner_of(*command: str) -> TestRunner:
+    table = {"command": command, "junit": "out.xml", "tests": ["spec/**"]}
+    [runner] = InstalledRunners().named(Path(), table)
+    return runner
+
+
+@pytest.mark.parametrize("command", ["no-such-program", "./no-such-script"])
+def test_a_program_that_is_missing_is_found_out_before_a_run(tmp_path: Path, command: str) -> None:
+    with pytest.raises(FeatureError) as refused:
+        runner_of(command).version(tmp_path)
+
+    assert refused.value.code == "E137"
+    assert refused.value.context["reason"] == f"there is no program {command}"
+
+
+def test_a_program_that_was_not_run_is_not_said_to_work(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("#!/bin/sh\n")
+    (tmp_path / "run").chmod(0o755)
+    says = runner_of("./run").version(tmp_path)
+    trial = Trial(at=NOON, kind="runner", command=("./run",), outcome="passed", says=says)
+
+    assert ended(trial) == "is first run when criteria are proven; its program is there"
+
+
+def test_what_is_read_is_a_part_of_what_a_person_trusts() -> None:
+    assert runner_of("./run").reads == ("out.xml", "spec/**")

@@ -66,6 +66,7 @@ class ScriptRunner:
     """
 
     __test__: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     tool: ScriptTool
     root: Path
