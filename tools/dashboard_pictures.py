@@ -1,6 +1,8 @@
-"""Makes the pictures in docs/images: ``python -m tools.dashboard_pictures``.
+"""Makes the pictures in docs/images: ``python -m tools.dashboard_pictures [NAME...]``.
 
-A project with a past is made, served by a real server and looked at with a real Chromium.
+A name may have ``*``: ``'page-*'`` are the pictures of every state of a project, on a desk and
+on a telephone, light and dark. A project with a past is made, served by a real server and looked
+at with a real Chromium.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from fnmatch import fnmatch
 from math import pi, sin
 from pathlib import Path
 from typing import Any
@@ -49,7 +52,7 @@ from tests.integration.deliverables import deliverable
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SHOWN_HOME = "/home/me"
-BUSY, EMPTY, BROKEN = "webshop", "new-shop", "broken-shop"
+BUSY, EMPTY, WAITING, BROKEN = "webshop", "new-shop", "waiting-shop", "broken-shop"
 Picture = tuple[str, str, int, int, str, str]
 PICTURES: tuple[Picture, ...] = (
     ("dashboard-light", BUSY, 1440, 900, "light", "/dashboard"),
@@ -60,6 +63,17 @@ PICTURES: tuple[Picture, ...] = (
     ("dashboard-feature", BUSY, 1440, 900, "light", "/dashboard/features/search-filters"),
     ("dashboard-empty", EMPTY, 1440, 700, "light", "/dashboard"),
     ("dashboard-broken", BROKEN, 1440, 700, "light", "/dashboard"),
+    *(
+        (f"page-{state}-{width}-{scheme}", project, width, height, scheme, "/dashboard")
+        for state, project in (
+            ("empty", EMPTY),
+            ("busy", BUSY),
+            ("waiting", WAITING),
+            ("broken", BROKEN),
+        )
+        for width, height in ((1440, 900), (390, 844))
+        for scheme in ("light", "dark")
+    ),
 )
 """Each picture: the project, the size of the window, the theme and the page."""
 APPROVED = "standard-approved"
@@ -118,12 +132,12 @@ class Past:
         """What time it is then."""
         return self.now
 
-    def features(self) -> None:
+    def features(self, wanted: Iterable[tuple[str, str, int, str, str]] = FEATURES) -> None:
         """Features on their way."""
-        for name, prompt, phases, agent, workflow in FEATURES:
+        for name, prompt, phases, agent, workflow in wanted:
             with calling(f"mcp:{agent}"):
-                wanted = StartFeature(prompt=prompt, name=name, workflow=workflow)
-                self.application.handle(wanted)
+                begun = StartFeature(prompt=prompt, name=name, workflow=workflow)
+                self.application.handle(begun)
                 for _ in range(phases):
                     self._submit(name, agent)
             self.now += timedelta(minutes=17)
@@ -265,6 +279,13 @@ def empty(root: Path) -> None:
     Past(root).application.handle(OnboardProject(name=root.name))
 
 
+def waiting(root: Path) -> None:
+    """A project in which a person is waited for, and nobody else is at work."""
+    past = Past(root)
+    past.application.handle(OnboardProject(name=root.name))
+    past.features(each for each in FEATURES if each[4] == APPROVED)
+
+
 def broken(root: Path) -> None:
     """A project whose state, with all that it could be restored from, is damaged."""
     past = Past(root)
@@ -275,7 +296,7 @@ def broken(root: Path) -> None:
         kept.write_bytes(b"\0 damaged")
 
 
-PROJECTS = {BUSY: busy, EMPTY: empty, BROKEN: broken}
+PROJECTS = {BUSY: busy, EMPTY: empty, WAITING: waiting, BROKEN: broken}
 
 
 def picture(browser: Browser, url: str, root: Path, about: Picture) -> None:
@@ -302,7 +323,8 @@ def main() -> None:
     random.seed(11)
     program = shutil.which("chromium") or shutil.which("google-chrome")
     IMAGES.mkdir(exist_ok=True)
-    wanted = [each for each in PICTURES if not sys.argv[1:] or each[0] in sys.argv[1:]]
+    names = sys.argv[1:] or ["*"]
+    wanted = [each for each in PICTURES if any(fnmatch(each[0], name) for name in names)]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         icon(browser)

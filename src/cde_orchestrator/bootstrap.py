@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cde_orchestrator.application.ports.health import NOT_SET_UP
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView, phase_record_view
 from cde_orchestrator.domain.clock import utc_now
@@ -186,19 +187,29 @@ class Application:
 
     def _notify_of_wait(self, ports: ProjectPorts, reply: Any) -> None:
         """Notify the person, as they chose, where the feature that was worked on waits for them."""
-        if reply["feature"]["status"] != WAITS_FOR_PERSON:
-            return
+        if reply["feature"]["status"] == WAITS_FOR_PERSON:
+            self._notify(ports, reply["feature"]["id"], given_up=False)
+
+    def notify_of_given_up(self, reference: str) -> None:
+        """Notify the person, as they chose, that a run of agents gave the feature up."""
+        with suppress(CDEError):
+            ports = self._assembled(tolerant=False)
+            if ports.standing.acts:
+                self._notify(ports, reference, given_up=True)
+
+    def _notify(self, ports: ProjectPorts, reference: str, *, given_up: bool) -> None:
         from cde_orchestrator.infrastructure.monitoring.alerts.personal import PersonalNotices
 
         with suppress(CDEError):
-            _, feature, _ = ports.features.read(reply["feature"]["id"])
+            _, feature, _ = ports.features.read(reference)
             record = feature.phases.get(feature.current_phase or "")
             if record is None or record.started_at is None:
                 return
             if self._personal is None:
                 self._personal = PersonalNotices(self.root, ports.breakers)
             since = record.started_at.isoformat()
-            self._personal.notify(feature.id, feature.name, record.id, since)
+            attempts = record.attempts if given_up else None
+            self._personal.notify(feature.id, feature.name, record.id, since, attempts)
 
     def operation(
         self,
@@ -375,6 +386,7 @@ def stated_at(root: Path) -> tuple[str, Path]:
 def _is_answer_enough(error: CDEError) -> bool:
     """Whether a refusal says all that there is to know, so that nobody looks for a report of it.
 
-    Whoever asked reads it and asks otherwise: a mistake in the input, or a gate at its work.
+    Whoever asked reads it and asks otherwise: a mistake in the input, a gate at its work, or a
+    folder that is no project yet.
     """
-    return is_mistake(error.code) or error.code[1] in "13"
+    return is_mistake(error.code) or error.code[1] in "13" or error.code == NOT_SET_UP

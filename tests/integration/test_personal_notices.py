@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.monitoring.alerts import SendTestAlert
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.cli.app import app
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.alerts import personal
@@ -102,7 +104,45 @@ def test_a_feature_that_waits_is_announced_once_by_all_processes(
     (notice,) = receiver.received
     assert notice["text"] == "login waits for you: judge"
     assert notice["project"]["name"] == "shop"
-    assert notice["waiting"].keys() == {"feature", "phase", "since"}
+    assert notice["waiting"].keys() == {"feature", "phase", "since", "given_up"}
+    assert notice["waiting"]["given_up"] is False
+
+
+def test_a_run_that_gives_up_is_announced_each_time_that_agents_tried(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    choose(f'webhook = "{receiver.address}"\n')
+    root = tmp_path / "shop"
+    set_up(root).close()
+    fails = json.dumps([sys.executable, "-c", "raise SystemExit(1)"])
+    (root / ".cde" / "config.toml").write_text(f"[agents.bad]\ncommand = {fails}\n")
+    trusted = ["agents", "trust", "bad", "--yes", "--project", str(root)]
+    assert CliRunner().invoke(app, trusted).exit_code == 0
+    for name in ("login", "logout"):
+        application = build_application(root)
+        application.handle(StartFeature(prompt="Work", name=name))
+        application.close()
+
+    for words in (["login"], ["login"], ["--all"]):
+        run = ["run", *words, "--agent", "bad", "--project", str(root)]
+        assert CliRunner().invoke(app, run).exit_code == 1
+
+    texts = [each["text"] for each in receiver.received]
+    assert texts.count("login waits for you: no agent completed write") == 2
+    assert texts.count("logout waits for you: no agent completed write") == 1
+    assert all(each["waiting"]["given_up"] for each in receiver.received)
+
+
+def test_a_run_that_gave_up_is_announced_once(tmp_path: Path, receiver: Receiver) -> None:
+    choose(f'webhook = "{receiver.address}"\n')
+    application = set_up(tmp_path / "shop")
+    application.handle(StartFeature(prompt="Login", name="login"))
+    for each in (application, build_application(tmp_path / "shop")):
+        each.notify_of_given_up("login")
+        each.notify_of_given_up("nothing")
+        each.close()
+
+    assert len(receiver.received) == 1
 
 
 def test_another_feature_is_another_wait(tmp_path: Path, receiver: Receiver) -> None:

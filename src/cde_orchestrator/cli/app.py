@@ -12,51 +12,53 @@ import typer
 
 from cde_orchestrator import __version__
 from cde_orchestrator.cli import commands
-from cde_orchestrator.cli.session.help import CommandGroup, examples, folder_named
+from cde_orchestrator.cli.session.help import PARSER_ERROR, CommandGroup, examples, folder_named
 from cde_orchestrator.cli.session.lazy_group import LazyGroup, Listed
 
-# A test holds each text to what the command itself says.
-_PROJECT = {
-    "init": "Set up cde in this project: create .cde, detect languages and tests, activate it.",
-    "project": "Show, activate or archive the project.",
-    "workflow": "Show and validate the workflows that features follow.",
-    "check": "Show, run and change the checks that gate phases.",
-    "state": "Verify, inspect and restore the project's state.",
-    "doctor": "Check the project, however broken; exit code 1 if something needs attention.",
-    "dashboard": "Open the project's dashboard in the browser; start a server if none is running.",
-    "errors": "Show error reports.",
-    "explain": "Explain an error code and how to fix it; without a code, list all codes.",
-    "logs": "Show what happened and what was slow.",
-    "trust": "Trust this project: its settings, workflows and commands (review them first).",
-}
+# The most used first. A test holds each text to what the command itself says.
 _FEATURES = {
     "start": "Start a feature and show what its first phase asks for.",
+    "list": "List features, newest first.",
+    "status": "Show a feature's status; without a feature, the project and its open features.",
+    "run": "Let agents work through a feature's phases until it is done or a person is needed.",
     "submit": "Submit the current phase's outputs and continue with the next phase.",
     "approve": "Decide on a phase that waits for a person: show what it is, and ask.",
-    "waive": "Let a criterion count without a proof, or take that back: show it, and ask.",
-    "status": "Show a feature's status; without a feature, the project and its open features.",
-    "list": "List features, newest first.",
+    "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
+    "save": "Save progress in the current phase, for whoever resumes it.",
     "finish": "Commit exactly the files of a completed feature, and offer them as a pull request.",
     "report": "Report a feature for its review, as Markdown for a pull request.",
-    "save": "Save progress in the current phase, for whoever resumes it.",
-    "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
-    "grow": "Let a feature continue in a larger workflow, with what it has.",
-    "close": "Close a feature without finishing it; its files are kept.",
-    "reopen": "Reopen a failed, cancelled or completed feature.",
     "edit": "Change the goal or the name of an open feature.",
     "rollback": "Start an earlier phase again, with the outputs as they were then.",
+    "close": "Close a feature without finishing it; its files are kept.",
+    "reopen": "Reopen a failed, cancelled or completed feature.",
+    "grow": "Let a feature continue in a larger workflow, with what it has.",
+    "waive": "Let a criterion count without a proof, or take that back: show it, and ask.",
     "verify": "Prove completed features again from what is committed; exit code 1 if one is not "
     "proven.",
-    "run": "Let agents work through a feature's phases until it is done or a person is needed.",
 }
-_SERVER = {
+_AGENTS = {
     "connect": "Connect the programs that agents run in; without names, show which are connected.",
     "agents": "List, test and trust the agents that cde run starts.",
-    "health": "Show project health.",
-    "alerts": "Show alerts, and test that they arrive.",
-    "hook": "Answer a hook of Claude Code, Codex or Gemini CLI: hold an agent to its phase.",
     "serve": "Serve the project to AI agents and editors over MCP until the client or Ctrl-C "
     "ends it.",
+    "hook": "Answer a hook of Claude Code, Codex or Gemini CLI: hold an agent to its phase.",
+}
+_PROJECT = {
+    "init": "Set up cde in this project: create .cde, detect languages and tests, activate it.",
+    "trust": "Trust this project: its settings, workflows and commands (review them first).",
+    "dashboard": "Open the project's dashboard in the browser; start a server if none is running.",
+    "workflow": "Show and validate the workflows that features follow.",
+    "check": "Show, run and change the checks that gate phases.",
+    "project": "Show, activate or archive the project.",
+    "state": "Verify, inspect and restore the project's state.",
+}
+_HEALTH = {
+    "health": "Show project health.",
+    "doctor": "Check the project, however broken; exit code 1 if something needs attention.",
+    "explain": "Explain an error code and how to fix it; without a code, list all codes.",
+    "errors": "Show error reports.",
+    "logs": "Show what happened and what was slow.",
+    "alerts": "Show alerts, and test that they arrive.",
 }
 # The modules of those that share one, or are not called as it is.
 _MODULES = {
@@ -69,9 +71,10 @@ _MODULES = {
 LISTED = {
     name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)
     for panel, helps in (
-        ("Project", _PROJECT),
         ("Features", _FEATURES),
-        ("Agents and editors", _SERVER),
+        ("Agents and editors", _AGENTS),
+        ("Project", _PROJECT),
+        ("When something is wrong", _HEALTH),
     )
     for name, text in helps.items()
 }
@@ -83,7 +86,7 @@ _MEANT = {
     "next": "resume",
     "open": "dashboard",
     "log": "logs",
-    "cancel": "close",
+    **dict.fromkeys(("cancel", "delete", "rm"), "close"),
 }
 
 
@@ -92,9 +95,16 @@ class _Root(LazyGroup):
     meant = _MEANT
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is called; ``version`` is one, although no list shows it."""
+        """The command that is called; ``version`` is one, although no list shows it.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
         if args == ["version"] and not ctx.resilient_parsing:
             _show_version(wanted=True)
+        if args[0] == "completion":
+            words = "No such command 'completion'. Did you mean '--install-completion'?"
+            raise PARSER_ERROR(words, ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -180,7 +180,7 @@ class Gate:
 
         if content is None:
             if output.required:
-                fix = f"Write the file, or give its text in results under {output.id}"
+                fix = f"Write the file, or give its text under the output's id, {output.id}"
                 yield problem("E110", "is missing", fix)
             return
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from cde_orchestrator.domain.check import Check
@@ -351,7 +352,9 @@ class WorkflowCatalog:
         found = self.workflows.get(wanted)
         if found is None:
             names = ", ".join(self.workflows)
-            raise ValidationError.of("E306", workflow=wanted, workflows=names)
+            near = get_close_matches(wanted, self.workflows, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValidationError.of("E306", workflow=wanted, near=hint, workflows=names)
         return found
 
     def get_or_default(self, workflow_id: str) -> Workflow:

@@ -9,6 +9,15 @@ import pytest
 from tests.integration.cli.commands import answer, cde, environment, refused
 from tests.terminal import terminal
 
+ONE_PHASE = """\
+version: 1
+default: short
+workflows:
+  short:
+    phases:
+      - {id: write, prompt: lean/plan.md, outputs: [{id: note, path: "notes/{feature}.md"}]}
+"""
+
 
 @pytest.fixture
 def started(project: Path) -> Path:
@@ -44,6 +53,10 @@ def test_a_group_without_a_verb_shows_what_it_is_about(
         (["version"], ["--version"]),
         (["help"], ["--help"]),
         (["help", "state", "diff"], ["state", "diff", "--help"]),
+        (["rm", "--help"], ["close", "--help"]),
+        (["delete", "--help"], ["close", "--help"]),
+        (["state", "show", "1"], ["state", "show", "--at", "1"]),
+        (["list", "--waits-for", "me"], ["list", "--waits-for", "person"]),
     ],
 )
 def test_words_that_people_type_are_understood(
@@ -52,7 +65,7 @@ def test_words_that_people_type_are_understood(
     done, expected = cde(*typed, cwd=started), cde(*meant, cwd=started)
 
     assert (done.returncode, done.stdout.rstrip()) == (0, expected.stdout.rstrip())
-    assert done.stdout
+    assert done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("word", ["ls", "show", "next", "open", "help", "version"])
@@ -107,13 +120,105 @@ def test_the_only_open_feature_and_its_phase_are_meant(started: Path) -> None:
 def test_where_several_are_open_one_must_be_named(started: Path) -> None:
     answer("start", "Add a logout page", "--name", "logout", cwd=started)
 
-    for words in (["submit"], ["resume"]):
+    for words in (
+        ["submit"],
+        ["resume"],
+        ["grow"],
+        ["edit", "--goal", "Greet"],
+        ["close", "--reason", "Not wanted"],
+        ["rollback", "--reason", "Wrong"],
+        ["save", "Form done"],
+    ):
         error = refused(*words, cwd=started)
         assert error["code"] == "E154"
         assert "2 are open: logout, login" in error["message"]
     answer("close", "login", "--reason", "Not wanted", cwd=started)
     answer("close", "logout", "--reason", "Not wanted", cwd=started)
     assert "none is open" in refused("submit", cwd=started)["message"]
+
+
+def test_what_follows_a_completed_feature_means_the_one_completed_last(project: Path) -> None:
+    for words in (["report"], ["finish", "--dry-run"]):
+        error = refused(*words, cwd=project)
+        assert (error["code"], error["fixes"][0]["arguments"]) == (
+            "E154",
+            {"status": "completed"},
+        )
+    (project / ".cde" / "workflow.yml").write_text(ONE_PHASE)
+    for name in ("first", "second"):
+        answer("start", "Write it", "--name", name, cwd=project)
+        answer("submit", "--results", '{"note": "Done."}', cwd=project)
+    answer("start", "Write more", "--name", "third", cwd=project)
+
+    assert answer("report", cwd=project)["feature"]["name"] == "second"
+
+
+def test_the_only_open_feature_is_changed(started: Path) -> None:
+    assert answer("save", "The form is done", cwd=started)["feature"]["name"] == "login"
+    answer("edit", "--goal", "Add a login page with passkeys", cwd=started)
+    with terminal("edit", cwd=started, environment=environment()) as seen:
+        seen.read_until("Feature login")
+        seen.read_until("New goal: ")
+        seen.type("Add a page to log in")
+        seen.end()
+        assert seen.code == 0, seen.written
+    reply = answer("close", "--reason", "Not wanted", cwd=started)
+
+    assert reply["feature"]["status"] == "cancelled"
+    assert answer("list", cwd=started)["features"][0]["goal"] == "Add a page to log in"
+
+
+def test_one_word_to_save_is_a_feature_and_no_note(started: Path) -> None:
+    assert refused("save", "lgoin", "--done", "T1", cwd=started)["code"] == "E102"
+    assert refused("save", "login", cwd=started)["code"] == "E305"
+
+
+def test_completion_is_found_by_its_word(started: Path) -> None:
+    assert "did you mean '--install-completion'" in cde("completion", "bash", cwd=started).stderr
+
+
+def test_a_workflow_that_nobody_follows_is_no_empty_list(started: Path) -> None:
+    error = refused("list", "--workflow", "standrd", cwd=started)
+
+    assert error["code"] == "E306"
+    assert "did you mean standard?" in error["message"]
+    assert answer("list", "--workflow", "docs", cwd=started)["total"] == 0
+    (started / ".cde" / "workflow.yml").write_text("no: workflow")
+    assert answer("list", "--workflow", "standrd", cwd=started)["total"] == 0
+
+
+def test_a_list_continues_after_a_feature(started: Path) -> None:
+    answer("start", "Add a logout page", "--name", "logout", cwd=started)
+
+    assert "$ cde list --limit 1 --after logout " in cde("list", "--limit", "1", cwd=started).stderr
+    page = answer("list", "--limit", "1", "--after", "logout", cwd=started)
+    assert [each["name"] for each in page["features"]] == ["login"]
+    assert answer("list", "--after", "login", cwd=started)["features"] == []
+    assert refused("list", "--after", "lgoin", cwd=started)["code"] == "E102"
+    both = cde("list", "--after", "login", "--cursor", "x", cwd=started)
+    assert (both.returncode, "only one of" in both.stderr) == (2, True)
+
+
+def test_a_list_that_matches_nothing_leads_to_the_whole_one(started: Path) -> None:
+    done = cde("list", "nothing", cwd=started)
+
+    assert "No matching features." in done.stderr
+    assert "$ cde start" not in done.stderr
+
+
+def test_a_clone_without_a_state_is_told_how_to_begin(started: Path) -> None:
+    (started / ".cde" / "errors").mkdir(exist_ok=True)
+    clone = started.parent / "clone"
+    (clone / ".cde").mkdir(parents=True)
+    (clone / ".cde" / "workflow.yml").write_bytes((started / ".cde/workflow.yml").read_bytes())
+
+    done, health = cde(cwd=clone), cde("health", cwd=clone)
+
+    assert f"{clone} is not set up yet" in done.stdout
+    assert not (clone / ".cde" / "errors").exists()
+    assert health.returncode == 0
+    assert health.stdout.startswith("● not set up")
+    assert "Every change is in the journal" not in health.stdout
 
 
 def test_a_feature_is_closed_as_cancelled(started: Path) -> None:

@@ -79,6 +79,10 @@ def test_a_feature_is_run_to_its_end(at_agents: Terminal) -> None:
     assert "E906" in at_agents.stderr
 
 
+def test_the_only_open_feature_is_run(at_agents: Terminal) -> None:
+    assert "column is completed" in at_agents.run("run", "--agent", "good")
+
+
 def test_all_features_are_run(at_agents: Terminal) -> None:
     reply = at_agents.answer("run", "--all", "--jobs", "2", "--agent", "good")
     assert [run["outcome"] for run in reply["runs"]] == ["completed"]
@@ -103,7 +107,6 @@ def test_a_feature_is_started_from_a_prompt(at_agents: Terminal) -> None:
     "words",
     [
         (),
-        ("--agent", "good"),
         ("column",),
         ("column", "--agent", " , "),
         ("column", "--all", "--agent", "good"),

@@ -540,7 +540,12 @@ FILL = f"Replace it with real content; {NONE}"
         (
             None,
             spec(),
-            ("E110", None, "is missing", "Write the file, or give its text in results under spec"),
+            (
+                "E110",
+                None,
+                "is missing",
+                "Write the file, or give its text under the output's id, spec",
+            ),
         ),
         (
             b"",
@@ -688,7 +693,7 @@ def test_a_refusal_has_every_problem_in_its_context() -> None:
 
     nothing, missing = (
         "has nothing under the heading '## Goal'",
-        "Write the file, or give its text in results under notes",
+        "Write the file, or give its text under the output's id, notes",
     )
     assert caught.value.context == {
         "feature": "login",

@@ -252,13 +252,16 @@ def test_a_workflow_is_found_by_name_and_the_default_without(name: str | None, f
     assert two_workflows().get(name).id == found
 
 
-@pytest.mark.parametrize("name", ["", "Standard", "none"])
-def test_an_unknown_workflow_is_refused_with_the_names_that_there_are(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "near"), [("", ""), ("Standard", " (did you mean standard?)"), ("none", "")]
+)
+def test_an_unknown_workflow_is_refused_with_the_names_that_there_are(name: str, near: str) -> None:
     with pytest.raises(ValidationError) as refused:
         two_workflows().get(name)
 
     assert refused.value.code == "E306"
-    assert refused.value.context == {"workflow": name, "workflows": "standard, quick"}
+    context = {"workflow": name, "near": near, "workflows": "standard, quick"}
+    assert refused.value.context == context
 
 
 def test_a_default_that_does_not_exist_is_refused_by_its_name() -> None:

@@ -52,7 +52,7 @@ class FeatureFilter:
             ("proof", self.proof, VERDICTS),
         ):
             if value not in (None, *known):
-                reason = f"it is {value!r}, not one of {', '.join(known)}"
+                reason = f"'{value}' is not one of {', '.join(known)}"
                 raise ValidationError.of("E305", argument=argument, reason=reason)
 
     def among(

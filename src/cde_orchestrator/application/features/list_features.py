@@ -15,6 +15,7 @@ from cde_orchestrator.application.features.feature_filter import (
     awaited_by,
     opening_of,
 )
+from cde_orchestrator.application.features.followed_workflow import meant_feature
 from cde_orchestrator.application.ports.core import (
     ProjectFiles,
     ProjectRepository,
@@ -57,6 +58,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         status: only those with this status, or ``open``; all when None.
         limit: features on a page; at least 1, and more than 100 count as 100.
         cursor: ``next_cursor`` of the page before.
+        after: the last feature of the page before, in place of a cursor.
         prefix: only those whose name begins so.
         word: only those that have it in their name or their goal, in upper or lower case.
         workflow: only those that follow it.
@@ -72,6 +74,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     workflow: str | None = None
     waits_for: str | None = None
     agent: str | None = None
+    after: str | None = None
 
     def __call__(
         self,
@@ -82,7 +85,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         files: ProjectFiles,
         clock: Clock,
     ) -> FeatureListReply:
-        """Raises E004, E305, E308."""
+        """Raises E004, E102, E103, E305, E306, E308."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -97,8 +100,13 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         self._require_known_status(root, repository, workflows)
         after = _decode(self.cursor) if self.cursor is not None else None
         project = repository.get(root)
+        if self.after is not None:
+            last = meant_feature(project, self.after)
+            after = (last.created_at, last.id)
         now = clock()
         found = sorted(wanted.among(project, files, root, now), key=_position, reverse=True)
+        if not found and self.workflow is not None:
+            self._require_known_workflow(project, root, workflows)
         rest = found if after is None else [f for f in found if _position(f) < after]
         page = rest[: min(self.limit, LARGEST_LIMIT)]
         return {
@@ -107,6 +115,18 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
             "total": len(found),
             "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
         }
+
+    def _require_known_workflow(
+        self, project: Project, root: Path, workflows: WorkflowRepository
+    ) -> None:
+        """Refuse a workflow that no feature follows or can follow."""
+        if any(self.workflow == each["id"] for each in project.workflows.values()):
+            return
+        try:
+            catalog = workflows.load(root)
+        except CDEError:  # a broken workflow file does not keep anybody from looking
+            return
+        catalog.get(self.workflow)
 
     def _require_known_status(
         self, root: Path, repository: ProjectRepository, workflows: WorkflowRepository

@@ -14,6 +14,8 @@ from cde_orchestrator.domain.errors.template import jsonable, shown
 from cde_orchestrator.domain.secrets import data_without_secrets
 
 Verdict = Literal["ok", "warning", "critical"]
+NOT_SET_UP = "E004"
+"""What the first check says of a folder that is no project yet, so that nothing is broken."""
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 AlertState = Literal["inactive", "pending", "firing", "resolved"]
 Span = Literal["hour", "day", "week", "month"]

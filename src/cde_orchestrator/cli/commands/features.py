@@ -8,12 +8,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cde_orchestrator.application.features.fail_phase import FailPhase
-from cde_orchestrator.application.features.feature_filter import AWAITED, OPEN
+from cde_orchestrator.application.features.feature_filter import AWAITED, OPEN, PERSON
 from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, ListFeatures
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.health import NOT_SET_UP
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.views import FeatureReply, FeatureStatusReply
 from cde_orchestrator.cli.console.input import results_given, text_or_stdin
@@ -31,11 +32,13 @@ from cde_orchestrator.cli.views.project import glance, welcome
 from cde_orchestrator.cli.views.resume import gave_up
 from cde_orchestrator.cli.views.status import feature_status
 from cde_orchestrator.discovery import is_set_up
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 
 top_level = Commands()
 Answer = TypeVar("Answer", bound=FeatureReply)
 
+_MYSELF = {"me", "you"}
+"""What people also call the person that a feature waits for."""
 GLANCE_LIMIT = 20
 """Open features that ``cde status`` shows."""
 
@@ -261,19 +264,30 @@ def list_features(
     limit: Annotated[
         int | None, typer.Option(help="Features on a page; 50 by default, at most 100.")
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FEATURE",
+            help="Only features that come after this one in the list.",
+            autocompletion=completion.features,
+        ),
+    ] = None,
     cursor: Annotated[
-        str | None, typer.Option(help="Where to continue: next_cursor of the previous page.")
+        str | None, typer.Option(help="The same for programs: next_cursor of the previous page.")
     ] = None,
 ) -> None:
     """List features, newest first."""
+    if after is not None and cursor is not None:
+        raise typer.BadParameter("give only one of --after and --cursor", param_hint="'--after'")
     wanted = DEFAULT_LIMIT if limit is None else limit
     use_case = ListFeatures(
         status=status,
         limit=wanted,
         cursor=cursor,
+        after=after,
         word=word,
         workflow=workflow,
-        waits_for=waits_for,
+        waits_for=PERSON if waits_for in _MYSELF else waits_for,
         agent=agent,
     )
     reply = call.ask(use_case)
@@ -296,9 +310,14 @@ def at_a_glance(context: Any) -> None:
     with boundary(context):
         call = Call()
         if is_set_up(call.root):
-            _glance(call)
-        else:
-            call.say(str(call.root), welcome)
+            try:
+                _glance(call)
+            except CDEError as error:
+                if error.code != NOT_SET_UP:
+                    raise
+            else:
+                return
+        call.say(str(call.root), welcome)
 
 
 def _glance(call: Call) -> None:

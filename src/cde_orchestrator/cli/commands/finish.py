@@ -55,7 +55,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what wo
 )
 def finish(
     call: Call,
-    feature: options.FeatureArgument,
+    feature: options.TheCompletedFeature = None,
     also: Also = None,
     message: Message = None,
     yes: Yes = False,
@@ -68,7 +68,10 @@ def finish(
     one refuses, everything stays as it was.
     """
     wanted = FinishFeature(
-        feature_id=feature, also=_in_project(call, also or []), message=message, dry_run=True
+        feature_id=call.feature(feature, completed=True),
+        also=_in_project(call, also or []),
+        message=message,
+        dry_run=True,
     )
     with call.application() as application:
         plan = application.handle(wanted)

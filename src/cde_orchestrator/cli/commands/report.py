@@ -15,13 +15,13 @@ top_level = Commands()
     "cde report add-a-login-page",
     "cde report add-a-login-page > body.md && gh pr create --body-file body.md",
 )
-def report(call: Call, feature: options.FeatureArgument) -> None:
+def report(call: Call, feature: options.TheCompletedFeature = None) -> None:
     """Report a feature for its review, as Markdown for a pull request.
 
     It has the goal, each criterion with what showed it, the files that changed, the checks before
     and after, the review and what it leaves open. An unfinished one says what is missing.
     """
-    use_case = ReportFeature(feature_id=feature)
+    use_case = ReportFeature(feature_id=call.feature(feature, completed=True))
     reply = call.ask(use_case)
     if call.as_json:
         say_json(reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -15,12 +16,13 @@ from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.cli.console.input import json_from, text_or_stdin
+from cde_orchestrator.cli.console.output import print_to_stderr
+from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.options import (
     AgentOption,
     FeatureArgument,
-    OpenFeatureArgument,
     ReasonOption,
     TakeoverOption,
     TheOpenFeature,
@@ -29,6 +31,7 @@ from cde_orchestrator.cli.views.resume import closed, edited, grown, resumed, ro
 from cde_orchestrator.domain.feature import CANCELLED
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.workflow import STANDARD
+from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 top_level = Commands()
 
@@ -40,11 +43,20 @@ top_level = Commands()
 )
 def save(
     call: Call,
-    feature: FeatureArgument,
+    feature: Annotated[
+        str | None,
+        typer.Argument(
+            help="The feature's name, id or the beginning of its id. Default: the only open one.",
+            autocompletion=completion.open_features,
+        ),
+    ] = None,
     note: Annotated[
-        str,
-        typer.Argument(help="What is done, what was found, what is next; - reads standard input."),
-    ] = "",
+        str | None,
+        typer.Argument(
+            help="What is done, what was found, what is next; - reads standard input. A note of "
+            "several words is understood alone, too."
+        ),
+    ] = None,
     phase: Annotated[
         str | None,
         typer.Option(help="The current phase's id.", autocompletion=completion.current_phase),
@@ -65,7 +77,10 @@ def save(
 
     With --done or --undone the note may be omitted.
     """
-    text = text_or_stdin(note, "The note")
+    if note is None and feature is not None and (feature == "-" or len(feature.split()) > 1):
+        feature, note = None, feature  # no name of a feature has a space
+    feature = call.feature(feature)
+    text = text_or_stdin(note or "", "The note")
     value: Any = None if data is None else json_from(data, "--data")
     use_case = SaveProgress(
         feature_id=feature,
@@ -99,7 +114,7 @@ def resume(
 @top_level.command("cde grow add-a-login-page", "cde grow add-a-login-page standard-approved")
 def grow(
     call: Call,
-    feature: FeatureArgument,
+    feature: TheOpenFeature = None,
     workflow: Annotated[
         str,
         typer.Argument(help="The workflow to follow.", autocompletion=completion.workflows),
@@ -113,7 +128,7 @@ def grow(
     submitted, the workflow may be any.
     """
     use_case = GrowFeature(
-        feature_id=feature,
+        feature_id=call.feature(feature),
         workflow=workflow,
         agent=agent,
         takeover=takeover,
@@ -125,7 +140,7 @@ def grow(
 @top_level.command("cde close add-a-login-page --reason 'Not wanted any more'")
 def close(
     call: Call,
-    feature: FeatureArgument,
+    feature: TheOpenFeature = None,
     outcome: Annotated[str, typer.Argument(help="failed or cancelled.")] = CANCELLED,
     reason: ReasonOption = None,
     agent: AgentOption = None,
@@ -133,7 +148,7 @@ def close(
 ) -> None:
     """Close a feature without finishing it; its files are kept."""
     use_case = CloseFeature(
-        feature_id=feature,
+        feature_id=_meant(call, feature),
         outcome=outcome,
         reason=_why(call, reason),
         agent=agent,
@@ -176,7 +191,7 @@ def reopen(
 )
 def edit(
     call: Call,
-    feature: OpenFeatureArgument,
+    feature: TheOpenFeature = None,
     goal: Annotated[
         str | None,
         typer.Option("--goal", "-g", help="What it should do; - reads standard input."),
@@ -189,8 +204,9 @@ def edit(
     takeover: TakeoverOption = False,
 ) -> None:
     """Change the goal or the name of an open feature."""
+    feature = _meant(call, feature)
     if goal is None and name is None:
-        raise typer.BadParameter("give a goal, a name or both", param_hint="'--goal' or '--name'")
+        goal = call.asked("--goal", "New goal")
     use_case = EditFeature(
         feature_id=feature,
         goal=None if goal is None else text_or_stdin(goal, "The goal"),
@@ -207,7 +223,7 @@ def edit(
 )
 def rollback(
     call: Call,
-    feature: FeatureArgument,
+    feature: TheOpenFeature = None,
     to_phase: Annotated[
         str | None,
         typer.Argument(help="The phase to start again. Asked for at a terminal."),
@@ -228,6 +244,7 @@ def rollback(
     What is discarded is kept as a copy. Source code is left as it is; with --code, files are
     restored that this feature, and surely nobody else, changed since the phase started.
     """
+    feature = _meant(call, feature)
     use_case = RollbackFeature(
         feature_id=feature,
         to_phase=to_phase if to_phase is not None else _target(call, feature),
@@ -239,6 +256,14 @@ def rollback(
         to_work=call.is_for_work(),
     )
     call.answer(use_case, rolled_back)
+
+
+def _meant(call: Call, named: str | None) -> str:
+    """The feature that is meant; where it was not named and a person is asked on, it is said."""
+    feature = call.feature(named)
+    if named is None and terminal_problem([sys.stdin, sys.stderr]) is None:
+        print_to_stderr(f"Feature {clean(feature)}\n")
+    return feature
 
 
 def _why(call: Call, reason: str | None) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.move_work import MoveWork
 from cde_orchestrator.application.features.start_feature import StartFeature
@@ -49,7 +50,8 @@ STUCK_SECONDS = 5.0
 FeatureReference = Annotated[
     str | None,
     typer.Argument(
-        help="The feature to continue: its name, id or the beginning of its id.",
+        help="The feature to continue: its name, id or the beginning of its id. Default: the only "
+        "open one.",
         autocompletion=completion.open_features,
     ),
 ]
@@ -138,11 +140,13 @@ def run(
     An agent's work passes the same gates as everyone's; a refusal is handed back to the agent
     for its next attempt. You can stop the run at any time: the next run continues from there.
     """
-    if (feature is not None) + (prompt is not None) + every != 1:
-        raise typer.BadParameter("give exactly one of a feature, --prompt and --all")
+    if (feature is not None) + (prompt is not None) + every > 1:
+        raise typer.BadParameter("give only one of a feature, --prompt and --all")
     names = [name.strip() for name in agent.split(",") if name.strip()]
     if not names:
-        raise typer.BadParameter("name at least one", param_hint="'--agent'")
+        raise typer.BadParameter(
+            "name at least one of those that cde agents shows", param_hint="'--agent'"
+        )
     if approve and (every or (problem := terminal_problem([sys.stdin, sys.stdout]))):
         reason = "it cannot be given with --all" if every else problem
         raise typer.BadParameter(
@@ -162,7 +166,9 @@ def run(
                 runs = _run_all(application, wanted, cancellation, jobs=jobs, quiet=call.as_json)
             call.say(runs, view.runs_ended)
             raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
-        reference = feature or _started(application, prompt or "", workflow)
+        if prompt is not None:
+            feature = _started(application, prompt, workflow)
+        reference = feature or application.handle(FindFeature())["name"]
         with _saying_how_to_go_on(call, reference, agent):
             reply = _run_with_person(application, reference, wanted, budget, call, approve=approve)
     call.say(reply, view.run_ended)
@@ -303,8 +309,13 @@ def _run_one(
         observer=observer,
     )
     # Without a folder of its own, a feature shares the project's with nobody else's agents.
-    with nullcontext() if folder else _SHARED:
-        return run(feature["id"]), run.folder
+    try:
+        with nullcontext() if folder else _SHARED:
+            return run(feature["id"]), run.folder
+    except CDESystemError as error:
+        if error.code == "E908":
+            application.notify_of_given_up(feature["id"])
+        raise
 
 
 def _run_all(

@@ -72,10 +72,17 @@ def diff(
     call.answer(use_case, view.differences)
 
 
-@group.command("cde state show --at 7")
-def show(call: Call, at: AtOption = None) -> None:
+@group.command("cde state show 7")
+def show(
+    call: Call,
+    change: Annotated[
+        int | None, typer.Argument(help="A change's number. Default: newest.")
+    ] = None,
+    at: Annotated[int | None, typer.Option(help="The same.", hidden=True)] = None,
+) -> None:
     """Show the state as of a change."""
-    call.answer(recover_state.ExportState(at=at), view.state)
+    wanted = at if change is None else change
+    call.answer(recover_state.ExportState(at=wanted), view.state)
 
 
 @group.command("cde state backups")

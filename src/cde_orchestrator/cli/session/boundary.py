@@ -18,6 +18,7 @@ from cde_orchestrator.bootstrap import build_application, judged
 from cde_orchestrator.cli.console.output import print_to_stderr
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.application import configure_logging
+from cde_orchestrator.cli.session.help import PARSER_ERROR
 from cde_orchestrator.discovery import find_project_root, project_passed_over
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.standing import Standing
@@ -37,7 +38,6 @@ SERVER = "cde serve"
 _REVIEWS = frozenset({"cde trust", "cde explain"})
 """Commands that are not about a folder, or say themselves how it is trusted."""
 _OF_TRUST = frozenset({"E325", "E326", "E327"})
-PARSER_ERROR: Any = typer.BadParameter.__base__
 
 
 @contextmanager

@@ -60,13 +60,17 @@ class Call:
         with self.application() as application:
             return application.handle(use_case)
 
-    def feature(self, named: str | None) -> str:
-        """The feature that is meant: the only open one where none is named.
+    def feature(self, named: str | None, *, completed: bool = False) -> str:
+        """The feature that is meant: where none is named, the only open one.
+
+        With ``completed`` it is the one that was completed last.
 
         Raises:
-            CDEError: E004, there is no project; E154, no feature is open, or several are.
+            CDEError: E004, there is no project; E154, none is so, or several are open.
         """
-        return named if named is not None else self.ask(FindFeature())["name"]
+        if named is not None:
+            return named
+        return self.ask(FindFeature(completed=completed))["name"]
 
     def asked(self, parameter: str, question: str) -> str:
         """What a person answers at the terminal, for a parameter that was not given.

@@ -9,6 +9,9 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+PARSER_ERROR: Any = typer.BadParameter.__base__
+"""What the parser raises where it does not understand; Typer has no name for it."""
+
 
 def examples(*commands: str) -> str:
     """Commands as shown at the end of a help text."""

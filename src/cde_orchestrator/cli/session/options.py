@@ -28,6 +28,14 @@ TheOpenFeature: TypeAlias = Annotated[
 ]
 """For `Call.feature`."""
 
+TheCompletedFeature: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        help=f"{_FEATURE} Default: the one completed last.", autocompletion=completion.features
+    ),
+]
+"""For `Call.feature`, with ``completed``."""
+
 ProjectOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(

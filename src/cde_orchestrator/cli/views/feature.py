@@ -144,16 +144,18 @@ def list_remark(
     reply: replies.FeatureListReply, options: Sequence[str], look: RenderTarget
 ) -> RenderableType | None:
     """The remark under a list asked with ``options``: that it is empty, or how it continues."""
-    cursor = reply["next_cursor"]
     if not reply["features"]:
+        if options:
+            every = next_steps([(command(look, "list"), "every feature")])
+            return Group(Text("No matching features."), every)
         start = command(look, "start", "What the feature should do")
-        words = "No matching features." if options else "No features yet."
-        return Group(Text(words), next_steps([(start, "start one")]))
-    if cursor is None:
+        return Group(Text("No features yet."), next_steps([(start, "start one")]))
+    if reply["next_cursor"] is None:
         return None
+    last = reply["features"][-1]["name"]
     return Group(
         Text(f"{len(reply['features'])} of {counted(reply['total'], 'feature')}.", style="dim"),
-        next_steps([(command(look, "list", *options, "--cursor", cursor), "the next ones")]),
+        next_steps([(command(look, "list", *options, "--after", last), "the next ones")]),
     )
 
 

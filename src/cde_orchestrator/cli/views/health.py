@@ -35,9 +35,11 @@ _STATUSES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "b
 
 def health_page(reply: health.HealthReply, look: RenderTarget) -> RenderableType:
     """Verdicts, figures where they are no longer fine, and what to do."""
+    codes = [each["error_code"] for each in reply["details"].values()]
+    is_set_up = health.NOT_SET_UP not in codes
     head = Text.assemble(
         ("● ", _STATUSES[reply["status"]]),
-        (reply["status"], _STATUSES[reply["status"]]),
+        (reply["status"] if is_set_up else "not set up", _STATUSES[reply["status"]]),
         (f"  cde {reply['version']}, {_time(reply, look)}", "dim"),
     )
     return spaced(head, _checks(reply), _figures(reply), _operations(reply), _what_to_do(reply))

@@ -35,10 +35,14 @@ from cde_orchestrator.cli.views.feature import baseline, feature_table
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 from cde_orchestrator.domain.project_facts import convention_lines
+from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
 _SEVERITY_STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _INDENT = (0, 0, 0, 2)
 _STATUS_STYLES = {"active": "green", "archived": "dim", "error": "red"}
+
+
+_WITHOUT_GIT = "no; after git init, what a feature changes can be shown, taken back and proven"
 
 
 def welcome(folder: str, look: RenderTarget) -> RenderableType:
@@ -141,7 +145,7 @@ def _found(found: Mapping[str, Any]) -> list[tuple[str, RenderableType | None]]:
         ("Languages", ", ".join(map(clean, languages)) if isinstance(languages, list) else None),
         ("Packages", clean(found.get("package_manager") or "")),
         ("Tests", clean(shlex.join(map(str, tests))) if isinstance(tests, list) else None),
-        ("Git", "yes" if found.get("git") else "no"),
+        ("Git", "yes" if found.get("git") else _WITHOUT_GIT),
         *((about, clean(words)) for about, words in convention_lines(found)),
     ]
 
@@ -154,7 +158,8 @@ def _counts(info: ProjectInfoReply) -> Text:
     line = Text(f"{counted(total, 'feature')}, {info['open_features']} open")
     for status, count in info["features"].items():
         line.append("  ·  ", "dim")
-        line.append(f"{count} {clean(status)}", status_style(status))
+        waits = "waiting for a person" if status == WAITS_FOR_PERSON else clean(status)
+        line.append(f"{count} {waits.replace('_', ' ')}", status_style(status))
     return line
 
 

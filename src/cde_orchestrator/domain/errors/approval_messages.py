@@ -30,7 +30,7 @@ APPROVAL_MESSAGES = {
         "Ask a person to run this in a terminal of their own: cde approve {feature}",
         _PAGE,
         Suggestion(
-            "A client that offers elicitation is asked, where the settings allow it",
+            "Or let the agent's client ask its person, if it can and the settings allow it",
             tool="cde_submitWork()",
         ),
         "Do other work meanwhile: the feature waits, and nothing is lost",

@@ -55,11 +55,13 @@ FEATURE_MESSAGES = {
         "Feature Not Named",
         "No feature was named, and {reason}.",
         Suggestion(
-            "Name one of those that are open", "cde list --status open", "cde_listFeatures()"
+            "Name one of those that there are",
+            "cde list --status {status}",
+            'cde_listFeatures(status="{status}")',
         ),
         Suggestion("Or start one", "cde start 'What it should do'", "cde_startFeature()"),
         "With one open feature, it is meant where none is named",
-        fixes=(here("list --status open", "cde_listFeatures", status="open"),),
+        fixes=(here("list --status {status}", "cde_listFeatures", status="{status}"),),
     ),
     "E104": message(
         "Feature Name Taken",

@@ -65,7 +65,7 @@ VALIDATION_MESSAGES = {
     ),
     "E306": message(
         "Unknown Workflow",
-        "The project has no workflow '{workflow}'; it has: {workflows}.",
+        "The project has no workflow '{workflow}'{near}; it has: {workflows}.",
         "Use one of the names above",
         "Omit the workflow to use the project's default",
         "Or add it to .cde/workflow.yml, then check it: cde workflow validate",
@@ -275,7 +275,7 @@ VALIDATION_MESSAGES = {
         "A Person Restores",
         "A person decides about the restore of {source}: {reason}. Nothing was changed.",
         "Ask a person to run this in the project: {command}",
-        "A client that offers elicitation asks its person, where the settings allow it",
+        "Or let the agent's client ask its person, if it can and the settings allow it",
         Suggestion(
             "Or go back in one feature alone, without a restore",
             "cde rollback FEATURE PHASE --reason REASON",

@@ -178,7 +178,7 @@ def test_a_required_output_that_is_missing_is_named_with_its_path(started: World
                 "output": "spec",
                 "path": SPEC,
                 "problem": "is missing",
-                "fix": "Write the file, or give its text in results under spec",
+                "fix": "Write the file, or give its text under the output's id, spec",
             }
         ],
     }

@@ -127,16 +127,21 @@ class PersonalNotices:
         self._breakers = breakers
         self._dispatcher = AlertDispatcher(root, lambda: personal_notifiers(self._breakers))
 
-    def notify(self, feature_id: str, feature: str, phase: str, since: str) -> None:
-        """Notify of a phase that waits since then, some time soon; it never fails."""
-        if (
-            is_only_viewed(self._root)
-            or not has_choice()
-            or not _is_first(feature_id, phase, since)
-        ):
+    def notify(
+        self, feature_id: str, feature: str, phase: str, since: str, given_up: int | None = None
+    ) -> None:
+        """Notify of a phase that waits since then, some time soon; it never fails.
+
+        ``given_up`` is how many attempts at it there were when a run of agents gave up; None for
+        a phase that is a person's.
+        """
+        wait = f"{phase} {since}" if given_up is None else f"{phase} {since} {given_up}"
+        if is_only_viewed(self._root) or not has_choice() or not _is_first(feature_id, wait, since):
             return
-        waiting = {"feature": feature, "phase": phase, "since": since}
-        text = f"{feature} waits for you: {phase}"
+        is_given_up = given_up is not None
+        waiting = {"feature": feature, "phase": phase, "since": since, "given_up": is_given_up}
+        what = f"no agent completed {phase}" if is_given_up else phase
+        text = f"{feature} waits for you: {what}"
         self._dispatcher.put(payload_of(self._root, text, waiting=waiting))
 
     def try_out(self) -> list[Notice]:
@@ -207,13 +212,13 @@ def _is_address(value: object) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def _is_first(feature_id: str, phase: str, since: str) -> bool:
+def _is_first(feature_id: str, wait: str, since: str) -> bool:
     """Whether no process of this machine has notified of this wait; it is noted that one did."""
     state = user_state_folder()
     if state is None:
         return True
     folder = state / SEEN
-    digest = hashlib.sha256(f"{feature_id} {phase} {since}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{feature_id} {wait}".encode()).hexdigest()[:32]
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         open_new(folder / f"{since[:10]}-{digest}").close()

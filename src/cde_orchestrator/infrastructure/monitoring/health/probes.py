@@ -17,13 +17,14 @@ from typing import TypedDict, Unpack
 
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView, rounded_wait
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
-from cde_orchestrator.application.ports.health import Probe, Verdict, detail
+from cde_orchestrator.application.ports.health import NOT_SET_UP, Probe, Verdict, detail
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.condition import PartCondition, StateCondition
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     CDESystemError,
     CircuitBreakerOpenError,
+    ProjectError,
     StateError,
 )
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
@@ -40,6 +41,7 @@ RECENT = timedelta(days=1)
 RECOVERY_WINDOW = timedelta(minutes=10)
 """How long damage that was repaired is counted among the measures of alerts."""
 BREAKERS_SHOWN = 50
+_OF_STATE = ("journal", "backups", "read_only")
 
 
 @dataclass(slots=True)
@@ -110,6 +112,8 @@ class ProjectChecks:
         }
         for name, probe in probes.items():
             facts.checks[name] = _judged(partial(probe, facts))
+        if facts.checks["state_file_writable"][1]["error_code"] == NOT_SET_UP:
+            facts.checks |= dict.fromkeys(_OF_STATE, _ok("There is no state yet."))
         if facts.state.is_in_database:  # what was said of the state holds for where it is
             found = facts.checks["state_file_writable"]
             answers = _ok("The database answers.")
@@ -126,6 +130,10 @@ class ProjectChecks:
     def _state(self, facts: Facts) -> Probe:
         try:
             project = self.repository.get(self.root)
+        except ProjectError as error:
+            if error.code != NOT_SET_UP:
+                raise
+            return _found("warning", error)  # a folder as it should be: nothing is broken
         finally:  # so that what loading it just repaired is known
             facts.state = self.repository.condition(self.root)
         facts.changes = _judged(partial(_changes, project, self.root))
