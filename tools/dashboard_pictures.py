@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from cde_orchestrator import web
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.adapters.runners.server_file import kept_token
+from cde_orchestrator.adapters.runners.server_file import running
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -45,6 +46,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, 
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.trust.person import person_name
 from cde_orchestrator.project_ports import ProjectPorts
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.browser.stage import FLAGS
@@ -52,6 +54,7 @@ from tests.integration.deliverables import deliverable
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SHOWN_HOME = "/home/me"
+SHOWN_PERSON = "me@laptop"
 BUSY, EMPTY, WAITING, BROKEN = "webshop", "new-shop", "waiting-shop", "broken-shop"
 Picture = tuple[str, str, int, int, str, str]
 PICTURES: tuple[Picture, ...] = (
@@ -61,6 +64,8 @@ PICTURES: tuple[Picture, ...] = (
     ("dashboard-narrow", BUSY, 390, 844, "light", "/dashboard"),
     ("dashboard-operations", BUSY, 1440, 900, "light", "/dashboard/operations?span=day"),
     ("dashboard-feature", BUSY, 1440, 900, "light", "/dashboard/features/search-filters"),
+    ("dashboard-start", BUSY, 1440, 900, "light", "/dashboard#Start a feature"),
+    ("dashboard-rollback", BUSY, 390, 844, "dark", "/dashboard/features/search-filters#Roll back"),
     ("dashboard-empty", EMPTY, 1440, 700, "light", "/dashboard"),
     ("dashboard-broken", BROKEN, 1440, 700, "light", "/dashboard"),
     *(
@@ -75,7 +80,8 @@ PICTURES: tuple[Picture, ...] = (
         for scheme in ("light", "dark")
     ),
 )
-"""Each picture: the project, the size of the window, the theme and the page."""
+"""Each picture: the project, the size of the window, the theme and the page, with a button."""
+GOAL = "Fix the crash when the basket is empty"
 APPROVED = "standard-approved"
 FILTERS = """Filter search results by size, colour and price.
 
@@ -242,17 +248,19 @@ def served(root: Path) -> Iterator[str]:
 
 
 def pretend(page: Page, root: Path) -> None:
-    """Show a path that says something to a reader in place of the temporary one."""
-    page.evaluate(
-        """([from, to]) => {
+    """Show a path and a person that say something to a reader in place of those of this machine."""
+    person = person_name().partition(":")[2]
+    for pair in ([str(root.parent), SHOWN_HOME], [person, SHOWN_PERSON]):
+        page.evaluate(
+            """([from, to]) => {
           const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
           while (walker.nextNode()) {
             const node = walker.currentNode;
             if (node.data.includes(from)) node.data = node.data.replaceAll(from, to);
           }
         }""",
-        [str(root.parent), SHOWN_HOME],
-    )
+            pair,
+        )
 
 
 def icon(browser: Browser) -> None:
@@ -303,17 +311,27 @@ def picture(browser: Browser, url: str, root: Path, about: Picture) -> None:
     """One picture of a page."""
     name, _, width, height, scheme, path = about
     page = browser.new_page(
-        extra_http_headers={"Authorization": f"Bearer {kept_token(root)[0]}"},
         viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
     )
+    while (server := running(root)) is None:
+        time.sleep(0.2)
+    page.goto(server.sign_in(person=True))
+    page.wait_for_selector("body.ready")
+    path, _, button = path.partition("#")
     page.goto(url + path)
     page.wait_for_selector("body.ready")
+    if button:
+        page.get_by_role("button", name=button).click()
+    if button == "Start a feature":
+        page.get_by_label("What it should do").fill(GOAL)
+    elif button == "Roll back":
+        page.get_by_label("To the beginning of").select_option(index=0)
     if path.startswith("/dashboard/operations"):
         page.wait_for_selector("#alerts [data-present=firing]", timeout=40_000)
     page.wait_for_timeout(1_000)
     pretend(page, root)
-    page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+    page.screenshot(path=IMAGES / f"{name}.png", full_page=not button)
     print(f"{name}.png")
     page.close()
 

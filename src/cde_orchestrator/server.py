@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,7 @@ def build_app(
     live: LiveChanges | None = None,
     tools: bool = True,
     core: bool = False,
+    read_only: bool = False,
     server: OrchestratorServer | None = None,
 ) -> ASGIApp:
     """MCP at ``/mcp`` and everything else that is served over HTTP, guarded.
@@ -93,6 +94,7 @@ def build_app(
         live: notifies the dashboard's pages of what changed.
         tools: whether MCP is served there.
         core: as of ``OrchestratorServer``.
+        read_only: as of ``HttpSide``; the tools are not meant by it.
         server: what is served there, where it offers more than the product does.
     """
     from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
@@ -115,7 +117,7 @@ def build_app(
         app = Starlette(routes=[mcp], lifespan=lambda _: sessions.run())
     else:
         app = Starlette()
-    app.router.routes.extend(routes.all_routes(served, live, key))
+    app.router.routes.extend(routes.all_routes(served, live, key, read_only=read_only))
     app.add_exception_handler(405, routes.not_served)
     names = guards.names_of(host, address, allowed)
     return calls.LoggedRequests(guards.guarded(app, names, token, key), served.end_call)
@@ -146,28 +148,31 @@ def run_http(
 
     ``asked_to_end`` is whether it was before the server itself listens to signals.
     """
-    from cde_orchestrator.adapters.runners.server_file import announced
-
     with _serving(root, pinned=pinned) as served:
         server = _http_server(served, at, asked_to_end, tools=True, core=core)
-        with announced(root, at.host, at.port, at.key):
+        with _announced(root, at):
             server.run(sockets=[at.listener])
 
 
 @contextmanager
 def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
     """Serve pages and probes from a thread of their own."""
-    from cde_orchestrator.adapters.runners.server_file import announced
-
     server = _http_server(served, at, tools=False)
     thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
     thread.start()
     try:
-        with announced(served.application.root, at.host, at.port, at.key):
+        with _announced(served.application.root, at):
             yield
     finally:
         server.should_exit = True
         thread.join(GRACE_SECONDS)
+
+
+def _announced(root: Path, at: HttpSide) -> AbstractContextManager[None]:
+    """Let ``cde dashboard`` find the server, unless nobody can act on its pages."""
+    from cde_orchestrator.adapters.runners.server_file import announced
+
+    return nullcontext() if at.read_only else announced(root, at.host, at.port, at.key)
 
 
 def _http_server(
@@ -179,7 +184,8 @@ def _http_server(
     from cde_orchestrator.web.live import EndingServer, LiveChanges
 
     live = LiveChanges()
-    where: dict[str, Any] = {"host": at.host, "address": at.address, "allowed": at.allowed, **offer}
+    where: dict[str, Any] = {"host": at.host, "address": at.address, "allowed": at.allowed}
+    where |= {**offer, "read_only": at.read_only}
     app = build_app(served, **where, token=at.token, key=at.key, live=live)
     config = uvicorn.Config(
         app,

@@ -154,13 +154,16 @@ class Site:
     Args:
         root: the project's folder.
         health: in place of the real one.
+        read_only: whether nothing can be changed over its pages.
 
     Attributes:
         live: knows how many pages listen.
         key: what signs browsers in.
     """
 
-    def __init__(self, root: Path, health: Health | None = None) -> None:
+    def __init__(
+        self, root: Path, health: Health | None = None, *, read_only: bool = False
+    ) -> None:
         self.root = root
         self.application = _application(root, health)
         served = ServedProject(root, pinned=True)
@@ -170,7 +173,15 @@ class Site:
         self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
         self.key = ServerKey()
         host = "127.0.0.1"
-        app = build_app(served, host=host, address=host, token=TOKEN, key=self.key, live=self.live)
+        app = build_app(
+            served,
+            host=host,
+            address=host,
+            token=TOKEN,
+            key=self.key,
+            live=self.live,
+            read_only=read_only,
+        )
         # It waits for whatever does not end by itself, for as long as that takes.
         config = uvicorn.Config(app, log_config=None, access_log=False)
         self._server = EndingServer(config, self.live)
@@ -228,6 +239,12 @@ class Visitor:
             )
             assert answer.status == 303, answer.text()
         self.page.goto(self.url + path)
+        self.page.wait_for_selector("body.ready")
+        return self.page
+
+    def act(self, site: Site, path: str = "/dashboard") -> Page:
+        """Go there as the person whom ``cde dashboard`` signs in."""
+        self.page.goto(f"{site.url}{path}#once={site.key.ticket(person=True)}")
         self.page.wait_for_selector("body.ready")
         return self.page
 

@@ -190,9 +190,15 @@ PAGES: dict[str, tuple[str, str | None]] = {
         "/dashboard/features/none/report",
     ),
     "/{path:path}": ("/errors/", "/nothing"),
-    "/dashboard/decisions/{feature}": ("/dashboard/decisions/login", None),  # nothing waits
+    "/dashboard/actions": ("/dashboard/actions", None),
+    "/dashboard/actions/{action}": ("/dashboard/actions/dance", None),
+    "/dashboard/actions/{action}/{about}": ("/dashboard/actions/note/none", None),
 }
-NOT_ANSWERED = {"/{path:path}", "/dashboard/decisions/{feature}"}
+NOT_ANSWERED = {
+    "/{path:path}",
+    "/dashboard/actions/{action}",
+    "/dashboard/actions/{action}/{about}",
+}
 POLLED = {
     "/health": ("/health", "a probe"),
     "/health/ready": ("/health/ready", "a probe"),

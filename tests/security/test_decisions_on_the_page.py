@@ -18,7 +18,7 @@ from tests.let_in import bearer
 from tests.security.http_stage import Answer, Asked
 from tests.terminal import of_a_person, terminal
 
-ADDRESS = "/dashboard/decisions/shop"
+ADDRESS = "/dashboard/actions/decide/shop"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -102,7 +102,7 @@ def test_a_person_approves_on_the_page_once(page: Page) -> None:
     assert (record["approval"]["channel"], record["approval"]["place"]) == ("page", "127.0.0.1")
     assert status["events"][-1]["channel"] == "page"
     again = page.decide({**cookies, **page.origin}, form=shown["form"], decision="approve")
-    assert (again.status, again.code) == (409, "E141")
+    assert (again.status, again.code) == (409, "E156")
 
 
 def test_the_page_is_about_the_feature_s_own_worktree(page: Page) -> None:
@@ -162,11 +162,11 @@ def test_a_forged_request_decides_nothing(page: Page) -> None:
     form = page.show(cookies)["form"]
     other = {"Origin": "http://evil.example"}
     assert page.decide({**cookies, **other}, form=form, decision="approve").status == 403
-    assert page.decide(cookies, form=form, decision="approve").code == "E140"
-    assert page.decide({**cookies, **page.origin}, form="guess", decision="approve").code == "E141"
+    assert page.decide(cookies, form=form, decision="approve").code == "E334"
+    assert page.decide({**cookies, **page.origin}, form="guess", decision="approve").code == "E156"
     name, _, value = cookies["Cookie"].rpartition("=")
     made_up = {"Cookie": f"{name}={'0' * len(value)}"}
-    assert page.decide({**made_up, **page.origin}, form=form, decision="approve").status == 401
+    assert page.decide({**made_up, **page.origin}, form=form, decision="approve").status == 403
     assert page.server.ask(ADDRESS, {**cookies, **page.origin}, "PUT").status in {401, 405}
     assert page.phase == "approve"
 
@@ -174,7 +174,7 @@ def test_a_forged_request_decides_nothing(page: Page) -> None:
 def test_a_form_is_of_one_browser_and_one_feature(page: Page) -> None:
     one, other = page.person(), page.person()
     form = page.show(one)["form"]
-    assert page.decide({**other, **page.origin}, form=form, decision="approve").code == "E141"
+    assert page.decide({**other, **page.origin}, form=form, decision="approve").code == "E156"
     assert page.phase == "approve"
 
 
@@ -189,5 +189,5 @@ def test_what_changed_since_the_page_showed_it_is_not_approved(page: Page) -> No
 
 def test_what_does_not_wait_is_not_shown(page: Page) -> None:
     cookies = page.person()
-    answer = page.server.ask("/dashboard/decisions/other", cookies)
+    answer = page.server.ask("/dashboard/actions/decide/other", cookies)
     assert (answer.status, answer.code) == (404, "E102")

@@ -14,11 +14,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Scope, Send
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
-from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 
 ERROR = "cde.error"
 """The key in a request's scope of the error that it is answered with."""
+MOST_READ_BYTES = 8 * 1024 * 1024
+"""Of a body that is refused; whoever sends more is not waited for."""
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;"
     "color-scheme:light dark}code,pre{font-family:ui-monospace,monospace}"
@@ -50,11 +52,11 @@ def data(value: object, status: int = 200) -> JSONResponse:
     return JSONResponse(value, status, HEADERS)
 
 
-def failure(request: Request, error: CDEError, status: int) -> Response:
-    """An error: the object that every surface gives, or a page of it for a browser."""
+def failure(request: Request, error: CDEError, status: int, **more: object) -> Response:
+    """An error: the object that every surface gives, with more, or a page of it for a browser."""
     payload = _payload(request.scope, error)
     if not wants_page(request):
-        return data({"error": payload}, status)
+        return data({"error": payload, **more}, status)
     body = f"<h1>{escape(payload['title'])} <small>{escape(error.code)}</small></h1>"
     body += f"<p>{escape(payload['message'])}</p><ul>"
     body += "".join(f"<li>{escape(each)}</li>" for each in payload["suggestions"])
@@ -103,12 +105,21 @@ def wants_page(request: Request) -> bool:
 
 
 async def posted(request: Request, limit_bytes: int) -> dict[str, str]:
-    """The fields of a form that was sent, the first of each name; none where it is no such form."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > limit_bytes:
-            return {}
+    """The fields of a form that was sent, the first of each name; none where it is no such form.
+
+    Raises:
+        ValidationError: E315, it is too large.
+    """
+    body, size = b"", 0
+    async for part in request.stream():  # to its end: a browser reads no answer before
+        size += len(part)
+        if size > MOST_READ_BYTES:
+            break
+        if size <= limit_bytes:
+            body += part
+    if size > limit_bytes:
+        facts = {"field": "The form", "size_bytes": size, "limit_bytes": limit_bytes}
+        raise ValidationError.of("E315", **facts)
     try:
         found = parse_qs(body.decode(), max_num_fields=10)
     except ValueError:

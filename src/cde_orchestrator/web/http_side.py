@@ -18,6 +18,7 @@ class HttpSide:
         listener: a socket that listens already.
         token: what every request must bear; None for no token.
         allowed: further names by which the server may be asked.
+        read_only: whether nothing can be changed over the pages.
         key: what commands of the same user know the server by.
     """
 
@@ -25,6 +26,7 @@ class HttpSide:
     listener: socket
     token: str | None
     allowed: Sequence[str] = ()
+    read_only: bool = False
     key: ServerKey = field(default_factory=ServerKey)
 
     @property

@@ -13,23 +13,31 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web._responses import failure, path_of
+from cde_orchestrator.web.actions.action import Actions
+from cde_orchestrator.web.actions.every import EVERY
 from cde_orchestrator.web.dashboard_routes import Dashboard
-from cde_orchestrator.web.decisions import Decisions
 from cde_orchestrator.web.health_routes import HealthRoutes
 from cde_orchestrator.web.live import LiveChanges
 from cde_orchestrator.web.work_routes import WorkRoutes
 
 
 def all_routes(
-    service: Handles, live: LiveChanges | None = None, key: ServerKey | None = None
+    service: Handles,
+    live: LiveChanges | None = None,
+    key: ServerKey | None = None,
+    *,
+    read_only: bool = False,
 ) -> Sequence[BaseRoute]:
-    """The routes, for both kinds of server; ``live`` is to be closed when it ends."""
+    """The routes, for both kinds of server; ``live`` is to be closed when it ends.
+
+    ``read_only`` is whether nothing can be changed over the pages.
+    """
     dashboard = Dashboard(service.handle, live or LiveChanges())
     health = HealthRoutes(service.handle, key or ServerKey())
     return [
         *errors_page.routes(),
         *health.routes(),
-        *Decisions(service.handle).routes(),
+        *Actions(service.handle, EVERY, read_only=read_only).routes(),
         *dashboard.routes(),
         *WorkRoutes(service.handle).routes(),
         Route("/{path:path}", _nothing),

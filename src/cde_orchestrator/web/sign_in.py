@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
-from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web._responses import is_below, path_of, posted
 from cde_orchestrator.web.assets import HEADERS, asset
@@ -26,8 +26,8 @@ from cde_orchestrator.web.assets import HEADERS, asset
 PAGES = ("/dashboard", "/errors", "/health", "/metrics")
 """What a browser may look at with the cookie; that changes nothing."""
 FORM_BYTES = 8_192
-DECISIONS = "/dashboard/decisions"
-"""What a person may decide below it, and nobody else."""
+ACTIONS = "/dashboard/actions"
+"""What a person may do below it, and nobody else."""
 PERSON = "cde.person"
 """The key in a request's scope of the session that a ticket opened; None: no person is known."""
 
@@ -46,8 +46,12 @@ class SignIn:
     def knows(self, request: Request) -> bool:
         """Whether a request for a page bears the cookie."""
         if request.method not in {"GET", "HEAD"} or not is_below(path_of(request), PAGES):
-            decides = request.method == "POST" and is_below(path_of(request), (DECISIONS,))
-            return decides and self.person(request) is not None
+            # Whether it is a person's is said where they act, in words.
+            acts = request.method == "POST" and is_below(path_of(request), (ACTIONS,))
+            return acts and self._is_signed_in(request)
+        return self._is_signed_in(request)
+
+    def _is_signed_in(self, request: Request) -> bool:
         given = _cookie(request, self._name)
         return hmac.compare_digest(given.encode(), self._value.encode())
 
@@ -61,7 +65,8 @@ class SignIn:
 
     def is_wanted(self, request: Request) -> bool:
         """Whether a browser asks for the dashboard, or posts the token to it."""
-        if not is_below(path_of(request), ("/dashboard",)):
+        path = path_of(request)
+        if not is_below(path, ("/dashboard",)) or is_below(path, (ACTIONS,)):
             return False
         return request.method == "POST" or "text/html" in request.headers.get("accept", "")
 
@@ -69,7 +74,10 @@ class SignIn:
         """The form, or what becomes of the token that was filled in."""
         if request.method != "POST":
             return _form("")
-        given = await posted(request, FORM_BYTES)
+        try:
+            given = await posted(request, FORM_BYTES)
+        except ValidationError:  # E315
+            given = {}
         if reason := self._refusal(given):
             error = CDESystemError.of("E902", reason=reason)
             return _form(ErrorFormatter.payload(error)["message"])
@@ -79,6 +87,8 @@ class SignIn:
         cookies = {self._name: self._value}
         if self._key.is_of_person(given.get("once", "")):
             cookies[self._person] = self._key.session()
+        elif "once" in given:  # whoever opened it for looking does not act by an earlier ticket
+            answer.delete_cookie(self._person, path="/", httponly=True, samesite="strict")
         for name, value in cookies.items():
             answer.set_cookie(name, value, path="/", httponly=True, samesite="strict")
         return answer

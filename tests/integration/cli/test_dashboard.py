@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from cde_orchestrator.cli.commands import dashboard
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from tests.let_in import bearer
 from tests.unit.cli.conftest import Terminal
 
@@ -57,3 +59,19 @@ def test_a_server_that_does_not_start_is_e935(
     monkeypatch.setenv("CDE_HTTP_TOKEN", "short")
 
     assert at_project.refused("dashboard", "--no-open") == "E935"
+
+
+def test_a_screen_that_only_shows_is_signed_in_without_a_person(
+    ending: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def ticket(_key: ServerKey, *, person: bool = False) -> str:
+        asked.append(person)
+        return "word"
+
+    monkeypatch.setattr(dashboard, "terminal_problem", lambda _streams: None)
+    monkeypatch.setattr(ServerKey, "ticket", ticket)
+    for words in ((), ("--read-only",)):
+        ending.answer("dashboard", "--no-open", *words)
+    assert asked == [True, False]

@@ -10,6 +10,7 @@ from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePr
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature, RollbackReply
+from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -29,6 +30,7 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
     Attributes:
         reason: why, for whoever works on it.
         to_phase: a phase that was begun; None for where it was closed.
+        seen: as of ``RollbackFeature``.
         to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
@@ -36,6 +38,7 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
     reason: str
     to_phase: str | None = None
     agent: str | None = None
+    seen: str | None = None
     to_work: bool = field(default=True, compare=False)
 
     def __call__(
@@ -46,9 +49,10 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
         outputs: ProjectOutputs,
         sources: ProjectSources,
     ) -> RollbackReply:
-        """Raises E004, E102, E103, E107, E122, E123, E126, E206, E302, E303, E305."""
+        """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
         reason, leases = checked_reason(self.reason), features.leases(self.agent)
         project, found, workflow = features.read(self.feature_id)
+        require_seen(found, self.seen)
         if found.is_open:
             why = f"{found.name} is open: resume it, or roll it back"
             raise ValidationError.of("E305", argument="feature", reason=why)
@@ -58,6 +62,7 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
                 to_phase=self.to_phase or workflow.phases[-1].id,
                 reason=reason,
                 agent=self.agent,
+                seen=self.seen,
                 to_work=self.to_work,
             )
             return rollback(
@@ -67,6 +72,7 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         present = sources.keep(project, found)
         with features.change(found.id) as (project, feature, workflow):
+            require_seen(feature, self.seen)
             undo_at = project.sequence
             closed = feature.status
             if feature.reopen(workflow, leases.now, cancelled=True):

@@ -11,6 +11,7 @@ from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
+from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.features.shared_outputs import recorded_by_others
 from cde_orchestrator.application.features.source_changes import (
     SourceChanges,
@@ -117,6 +118,7 @@ class Rollback:
     Attributes:
         present: the source now.
         takeover: whether another agent's lease is overridden.
+        seen: as of ``RollbackFeature``.
         again: whether the source is compared with what it was when the phase first began.
         code: what takes back the source, and is kept already; None where it stays as it is.
         decision: what sends the feature back; None where a caller wants it, who needs the lease.
@@ -130,6 +132,7 @@ class Rollback:
     leases: CallerLeases
     present: Present
     takeover: bool = False
+    seen: str | None = None
     again: bool = True
     code: tuple[SourceTurn, SourceChanges, ProjectSources] | None = None
     decision: Decision | None = None
@@ -172,12 +175,13 @@ class Rollback:
         """Put files and state back in a project; in a dry run, only see what would happen.
 
         Raises:
-            FeatureError: E107, E122, E126, or E123 where the phase began again meanwhile.
+            FeatureError: E107, E122, E126, E155, or E123 where the phase began again meanwhile.
         """
         outputs, leases = self.outputs, self.leases
         feature, workflow = self.features.adopted(project, self.feature_id)
         phase = target_phase(feature, workflow, self.to_phase)
         if self.decision is None:
+            require_seen(feature, self.seen)
             leases.require_free(feature, takeover=self.takeover)
         else:
             self.decision.require(feature, workflow)

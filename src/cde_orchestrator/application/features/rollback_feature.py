@@ -9,10 +9,16 @@ from dataclasses import field
 from typing import Any
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts, PromptReader
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
-from cde_orchestrator.application.features.rollback import FileRow, Rollback, target_phase
+from cde_orchestrator.application.features.rollback import (
+    FileRow,
+    Rollback,
+    Taken,
+    target_phase,
+)
+from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.features.source_changes import (
     SourceChanges,
     SourceRow,
@@ -62,6 +68,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         reason: why.
         code: also take back what the feature, and nobody else, changed in the source since.
         dry_run: only show what would happen.
+        seen: the feature's state as it was shown to whoever decides, as of ``SeeFeature``.
         to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
@@ -72,6 +79,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
     dry_run: bool = False
     agent: str | None = None
     takeover: bool = False
+    seen: str | None = None
     to_work: bool = field(default=True, compare=False)
 
     def __call__(
@@ -82,12 +90,13 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         outputs: ProjectOutputs,
         sources: ProjectSources,
     ) -> RollbackReply:
-        """Raises E004, E102, E103, E107, E122, E123, E126, E206, E302, E303, E305."""
+        """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
         reason = checked_reason(self.reason)
-        root, repository, leases = features.root, features.repository, features.leases(self.agent)
+        leases = features.leases(self.agent)
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         project, feature, workflow = features.read(self.feature_id)
         phase = target_phase(feature, workflow, self.to_phase)
+        require_seen(feature, self.seen)
         leases.require_free(feature, takeover=self.takeover)
         if not self.dry_run:
             project.require_writable()
@@ -109,19 +118,12 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
             outputs=outputs,
             leases=leases,
             takeover=self.takeover,
+            seen=self.seen,
             present=present,
             again=not changes.is_void,
             code=(turn, changes, sources) if turn else None,
         )
-        if self.dry_run:
-            project = repository.get(root)
-            taken = rollback.take_back(project, dry_run=True)
-        else:
-            rollback.announce()
-            with repository.transaction(root) as project:
-                project.require_writable()
-                taken = rollback.take_back(project, dry_run=False)
-                keep_given(reader.caller, taken.feature, reader.rules)
+        project, taken = self._taken(rollback, features, reader)
         shown = rendering.committed_view(project, taken.feature, taken.workflow, reader)
         return {
             **features.reply(project, taken.feature, shown),
@@ -134,6 +136,20 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
             "git": changes.commands(),
             "undo_at": None if self.dry_run else taken.undo_at,
         }
+
+    def _taken(
+        self, rollback: Rollback, features: ProjectFeatures, reader: PromptReader
+    ) -> tuple[Project, Taken]:
+        """The project with the feature taken back, in a dry run as a copy."""
+        if self.dry_run:
+            project = features.repository.get(features.root)
+            return project, rollback.take_back(project, dry_run=True)
+        rollback.announce()
+        with features.repository.transaction(features.root) as project:
+            project.require_writable()
+            taken = rollback.take_back(project, dry_run=False)
+            keep_given(reader.caller, taken.feature, reader.rules)
+        return project, taken
 
 
 def _kept_turn(

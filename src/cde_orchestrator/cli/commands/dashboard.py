@@ -40,26 +40,29 @@ END_SECONDS = 10.0
 REASON_CHARACTERS = 300
 
 
-@top_level.command("cde dashboard", "cde dashboard --no-open", "cde dashboard --stop")
+@top_level.command("cde dashboard", "cde dashboard --read-only", "cde dashboard --stop")
 def dashboard(
     call: Call,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the address; do not open a browser.")
+    ] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Let that browser read, and change nothing.")
     ] = False,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the server that this command started.")
     ] = False,
 ) -> None:
     """Open the project's dashboard in the browser; start a server if none is running."""
-    work = _end if stop else partial(_open, browse=not no_open)
+    work = _end if stop else partial(_open, browse=not no_open, acts=not read_only)
     call.say(call.logged("open_dashboard", work), _shown)
 
 
-def _open(root: Path, *, browse: bool) -> dict[str, Any]:
+def _open(root: Path, *, browse: bool, acts: bool) -> dict[str, Any]:
     found = running(root)
     server = found or _start(home_of(root))
     # The word in it is good for one browser alone.
-    person = terminal_problem([sys.stdin, sys.stdout]) is None
+    person = acts and terminal_problem([sys.stdin, sys.stdout]) is None
     opened = browse and programs.browse(server.sign_in(person=person))
     return {
         "url": f"{server.url}/dashboard",

@@ -82,6 +82,16 @@ _AllowHost = Annotated[
 ]
 
 
+_ReadOnly = Annotated[
+    bool,
+    typer.Option(
+        "--read-only",
+        help="Let nobody change anything over the pages, as on a screen on the wall. "
+        "Tools of MCP are not meant.",
+    ),
+]
+
+
 @top_level.command(
     epilog=examples(
         "cde connect claude-code",
@@ -111,6 +121,7 @@ def serve(
     token_file: _TokenFile = None,
     no_token: _NoToken = False,
     allow_host: _AllowHost = None,
+    read_only: _ReadOnly = False,
     tools: Annotated[
         Tools,
         typer.Option(help="core lists only the six tools of the loop, for clients that take few."),
@@ -130,7 +141,8 @@ def serve(
     if not is_http and health_port is None:
         _serve_stdio(root, pinned=pinned, core=core)
         return
-    gate = _gate(token_file, tuple(allow_host or ()), no_token=no_token)
+    allowed = tuple(allow_host or ())
+    gate = _gate(token_file, allowed, no_token=no_token, read_only=read_only)
     offer = {"pinned": pinned, "core": core}
     if is_http:
         _serve_http(root, gate, offer, host=host, port=port, as_json=call.as_json)
@@ -196,11 +208,13 @@ class _Gate:
         given: the token that a person gave.
         open: whether no token is asked for.
         allowed: further names of the server.
+        read_only: whether nothing can be changed over its pages.
     """
 
     given: str | None
     open: bool
     allowed: tuple[str, ...]
+    read_only: bool
 
     def side(self, root: Path, host: str, listener: socket.socket) -> tuple[HttpSide, Path | None]:
         """What is served there, and the file of the token that was made for it.
@@ -218,10 +232,10 @@ class _Gate:
             from cde_orchestrator.web.http_side import HttpSide  # noqa: PLC0415 - not for help
 
         token, file = (self.given, None) if self.given or self.open else kept_token(root)
-        return HttpSide(host, listener, token, self.allowed), file
+        return HttpSide(host, listener, token, self.allowed, self.read_only), file
 
 
-def _gate(file: Path | None, allowed: tuple[str, ...], *, no_token: bool) -> _Gate:
+def _gate(file: Path | None, allowed: tuple[str, ...], *, no_token: bool, read_only: bool) -> _Gate:
     """What the options ask for.
 
     Raises:
@@ -230,7 +244,7 @@ def _gate(file: Path | None, allowed: tuple[str, ...], *, no_token: bool) -> _Ga
     """
     if no_token and file is not None:
         raise ValidationError.of("E305", argument="--no-token", reason="--token-file is given, too")
-    return _Gate(None if no_token else bearer_token(file), no_token, allowed)
+    return _Gate(None if no_token else bearer_token(file), no_token, allowed, read_only)
 
 
 def _serve_http(

@@ -14,6 +14,7 @@ from cde_orchestrator.domain.errors.entry import ErrorMessage
 from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
 from cde_orchestrator.domain.errors.finish_messages import FINISH_MESSAGES
 from cde_orchestrator.domain.errors.growth_messages import GROWTH_MESSAGES
+from cde_orchestrator.domain.errors.page_messages import PAGE_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
 from cde_orchestrator.domain.errors.proof_messages import PROOF_MESSAGES
 from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
@@ -27,6 +28,7 @@ _WORDED = {
     **APPROVAL_MESSAGES,
     **GROWTH_MESSAGES,
     **FINISH_MESSAGES,
+    **PAGE_MESSAGES,
     **STATE_MESSAGES,
     **VALIDATION_MESSAGES,
     **SYSTEM_MESSAGES,

@@ -65,9 +65,10 @@ def user_name() -> str:
         return str(os.getuid())
 
 
-def person_name() -> str:
-    """Who acts in this call, for the journal: a person on this machine."""
-    return f"{PERSON}{user_name()}@{socket.gethostname()}"
+def person_name(channel: str = "") -> str:
+    """Who acts in this call, for the journal: a person on this machine, and by which channel."""
+    by = f" ({channel})" if channel else ""
+    return f"{PERSON}{user_name()}@{socket.gethostname()}{by}"
 
 
 def terminal_problem(streams: Sequence[TextIO | None]) -> str | None:

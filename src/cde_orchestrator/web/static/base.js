@@ -199,20 +199,26 @@ export function setUpTheme() {
 // ---- the connection ----
 
 // Whoever is signed in by the token already is, by an address of `cde dashboard`, known as a person from now on.
-if (location.hash.startsWith("#once=")) {
-  const once = location.hash.slice("#once=".length);
+export const signedIn = location.hash.startsWith("#once=") ? signIn(location.hash.slice("#once=".length)) : Promise.resolve();
+
+function signIn(once) {
   history.replaceState(null, "", location.pathname + location.search);
-  fetch(location.pathname, { method: "POST", body: new URLSearchParams({ once }), redirect: "manual" });
+  return fetch(location.pathname, { method: "POST", body: new URLSearchParams({ once }), redirect: "manual" });
 }
 
 /** What is at an address, or what a form with these fields is answered there. */
 export async function load(address, fields) {
   const form = fields && { method: "POST", body: new URLSearchParams(fields) };
   const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store", ...form });
-  if (answer.status === 401) location.reload();
+  if (answer.status === 401) reload();
   const content = await answer.json();
   if (answer.ok) return content;
-  throw Object.assign(new Error(content.error?.title ?? "No answer"), { told: content.error });
+  throw Object.assign(new Error(content.error?.title ?? "No answer"), { told: content.error, form: content.form });
+}
+
+/** Get the page anew, unless a form holds what somebody typed. */
+export function reload() {
+  if (!document.querySelector("form[data-typed]")) location.reload();
 }
 
 const STATES = { live: "Live", lost: "Connection lost, reconnecting", paused: "Paused", connecting: "Connecting" };

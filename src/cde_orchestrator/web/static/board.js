@@ -92,7 +92,7 @@ function line(board) {
 function newcomer() {
   return empty(
     "No features yet",
-    element("p", {}, "Start one here:"),
+    element("p", {}, $("acts").firstChild ? "Start one above, or in a terminal:" : "Start one here:"),
     command("cde start 'Add a login page with password reset'"),
     element("p", {}, "or ask your agent: “Start a CDE feature and follow its phases.”"),
   );

@@ -1,3 +1,5 @@
+import { startAction } from "./actions-start.js";
+import { acting } from "./actions.js";
 import { $, Connection, load, setUpTheme } from "./base.js";
 import { foldCards, moreCards, showBoard, showRefusal } from "./board.js";
 import { setUpFilters, showFilters } from "./filters.js";
@@ -18,6 +20,7 @@ async function refresh() {
     return;
   }
   if (wanted !== location.search) return refresh();
+  if ((await acting).person) $("acts").append(startAction());
   showFrame(reply);
   showHealth(reply);
   showFilters(reply.board);
@@ -26,8 +29,10 @@ async function refresh() {
 }
 
 setUpTheme();
+
 const connection = new Connection(refresh);
 const again = () => connection.update();
+addEventListener("acted", again);
 $("board").addEventListener("more", again);
 setUpFilters(() => {
   foldCards();

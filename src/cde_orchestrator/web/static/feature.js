@@ -1,4 +1,6 @@
 import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { actionsOf } from "./actions-feature.js";
+import { acting, actionAddress } from "./actions.js";
 import { code } from "./panels.js";
 import { codeCard, outputsCard, outputsOf } from "./work.js";
 
@@ -19,6 +21,7 @@ async function refresh() {
   serverTime(reply.at);
   known = reply.status.updated_at;
   showHead(reply.status);
+  await showActions(reply.status);
   showSteps(reply.status);
   await showDecision(reply.status);
   showParts(reply.status);
@@ -46,6 +49,17 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   const changed = difference && `${difference.files} ${difference.files === 1 ? "file" : "files"} changed, +${difference.added} −${difference.removed} lines`;
   const more = [`workflow ${feature.workflow}`, changed, claim ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
+}
+
+let offered = null;
+
+/** What a person can do with the feature, if one acts in this browser. */
+async function showActions({ feature }) {
+  const { person } = await acting;
+  const told = JSON.stringify([person, feature.name, feature.status, feature.current_phase]);
+  if (!person || offered === told) return;
+  offered = told;
+  $("acts").replaceChildren(...actionsOf({ feature }));
 }
 
 const steps = new Map();
@@ -105,7 +119,7 @@ async function showDecision({ phase, feature }) {
   let shown = null;
   if (phase?.handler === "human_input") {
     try {
-      shown = await load(`/dashboard/decisions/${encodeURIComponent(feature.id)}`);
+      shown = await load(actionAddress("decide", feature.id));
     } catch (error) {
       if (!error.told) throw error;
     }
@@ -123,20 +137,17 @@ function decision({ approval, form, feature }) {
   const reason = element("textarea", { name: "reason", rows: 3, placeholder: "What has to become better", "aria-label": "What has to become better" });
   async function answer(decided) {
     try {
-      await load(`/dashboard/decisions/${encodeURIComponent(feature.id)}`, { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
+      await load(actionAddress("decide", feature.id), { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
       announce("Recorded");
     } catch (error) {
       if (!error.told) throw error;
-      announce(error.told.message);
-      const again = await load(`/dashboard/decisions/${encodeURIComponent(feature.id)}`).catch(() => null);
-      if (again?.approval.digest === approval.digest) {
-        form = again.form; // each is good for one answer
-        return write(problem, error.told.message);
-      }
+      write(problem, error.told.message);
+      const again = await load(actionAddress("decide", feature.id)).catch(() => null);
+      if (again?.approval.digest === approval.digest) return void (form = again.form); // each is good for one answer
     }
     await refresh();
   }
-  const buttons = [element("button", { type: "button", onclick: () => answer("approve") }, "Approve"), reason, element("button", { type: "button", onclick: () => answer("send back") }, `Send back to ${words(approval.back_to)}`)];
+  const buttons = [element("button", { class: "button primary", type: "button", onclick: () => answer("approve") }, "Approve"), reason, element("button", { class: "button", type: "button", onclick: () => answer("send back") }, `Send back to ${words(approval.back_to)}`)];
   const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
   return element("section", { class: "card decision", "aria-label": "Waits for a person" },
     element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
@@ -239,7 +250,7 @@ function showTimeline(changes) {
     return Object.assign(element("li", {}, element("div", { class: "moment" }, shown.what, shown.when, shown.sub)), { shown });
   }, ({ shown }, each) => {
     write(shown.what, each.event.slice(0, 1).toUpperCase() + each.event.slice(1));
-    write(shown.sub, `${each.actor.replace(/^mcp:/, "")} · ${words(each.operation)}`);
+    write(shown.sub, `${each.actor.replace(/^(mcp|person):/, "")} · ${words(each.operation)}`);
     attribute(shown.sub, "title", `${each.summary}\nchange ${each.sequence}, correlation id ${each.correlation_id}`);
     showMoment(shown.when, each.at, ago);
   });
@@ -247,4 +258,5 @@ function showTimeline(changes) {
 }
 
 setUpTheme();
-new Connection(refresh);
+const connection = new Connection(refresh);
+addEventListener("acted", () => connection.update());

@@ -1,3 +1,4 @@
+import "./actions.js";
 import { Connection, load, setUpTheme } from "./base.js";
 import { showCharts } from "./charts.js";
 import { showAlerts, showBreakers, showErrors, showFigures, showFrame, showHealth, showSlowest } from "./panels.js";

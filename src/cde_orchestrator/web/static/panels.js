@@ -1,5 +1,5 @@
 // What both pages of the project show above all else; and the panels of operations.
-import { $, Stack, absolute, ago, announce, attribute, command, duration, element, empty, figure, load, megabytes, milliseconds, percent, serverTime, showMoment, words, write } from "./base.js";
+import { $, Stack, absolute, ago, announce, attribute, command, duration, element, empty, figure, load, megabytes, milliseconds, percent, reload, serverTime, showMoment, words, write } from "./base.js";
 
 // ---- the frame ----
 
@@ -7,7 +7,7 @@ let version = null;
 
 /** Which project, as of when, and by which release. */
 export function showFrame(reply, page) {
-  if (version !== null && reply.health.version !== version) location.reload(); // the server is a newer one
+  if (version !== null && reply.health.version !== version) reload(); // the server is a newer one
   version = reply.health.version;
   serverTime(reply.at);
   const name = reply.project?.name ?? "CDE";

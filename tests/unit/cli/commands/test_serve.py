@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 import structlog
 
 from cde_orchestrator import server
-from cde_orchestrator.adapters.runners.server_file import kept_token, server_folder
+from cde_orchestrator.adapters.runners.server_file import FILE, kept_token, server_folder
 from cde_orchestrator.cli.commands import serve
 from cde_orchestrator.cli.commands.serve import bearer_token, listening
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
@@ -140,6 +141,17 @@ def test_the_token_that_is_given_is_the_one_and_none_is_kept(
     )
     assert answer["token_file"] is None
     assert not server_folder(at_project.folder).exists()
+
+
+def test_a_server_that_only_shows_is_found_by_no_command(at_project: Terminal, http: Http) -> None:
+    for words, found in (((), True), (("--read-only",), False)):
+        at_project.run(*OVER_HTTP, *words)
+        side = http.served[-1][2]
+        assert side.read_only is not found
+        with listening("127.0.0.1", 0) as listener:
+            here = replace(side, listener=listener)
+            with server._announced(at_project.folder, here):
+                assert (server_folder(at_project.folder) / FILE).exists() is found
 
 
 def test_without_a_token_it_is_said_who_is_let_in(at_project: Terminal, http: Http) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.web.decisions import FORM_SECONDS, FORMS_KEPT, Forms
+from cde_orchestrator.web.actions.forms import FORM_SECONDS, FORMS_KEPT, Forms
 
 
 class Now:

@@ -1,0 +1,45 @@
+"""Words for what a person does over the page and is refused: E155, E156, E333 and E334."""
+
+from __future__ import annotations
+
+from cde_orchestrator.domain.errors.entry import Suggestion, message
+from cde_orchestrator.domain.errors.fixes import SHOW_STATUS, STATUS_CALL, fix
+
+_OPEN = "Open the page by this command, in a terminal of your own: cde dashboard"
+_INSTEAD = "Or do the same in a terminal: {command}"
+
+PAGE_MESSAGES = {
+    "E155": message(
+        "Changed Since You Read It",
+        "'{feature}' changed after this form was opened: {news}. Nothing was done.",
+        "Read what is there now, then send the form again: what you wrote is kept",
+        "If another person did it already, there is nothing left to do",
+        Suggestion("See where the feature is", *STATUS_CALL),
+        fixes=(SHOW_STATUS,),
+    ),
+    "E156": message(
+        "Form Not Good Any More",
+        "This form was answered before, is more than an hour old, or is not of this browser and "
+        "this server. Nothing was done by it now.",
+        "See what there is: it may be done already",
+        "Then open the form again; what you wrote is kept in it",
+        "After a restart of the server, open the page again: cde dashboard",
+        fixes=(fix("dashboard"),),
+    ),
+    "E333": message(
+        "Page Only Shows",
+        "Nothing can be changed over this page: its server was started with --read-only.",
+        "Do it in a terminal: {command}",
+        "To act on a page, open one of a server of your own: cde dashboard",
+        "What the page shows stays up to date meanwhile",
+        fixes=(fix("dashboard"),),
+    ),
+    "E334": message(
+        "Only A Person Acts Here",
+        "Nothing was done over the page: {reason}.",
+        _OPEN,
+        _INSTEAD,
+        "A token alone only reads, on purpose: so no program acts for a person",
+        fixes=(fix("dashboard"),),
+    ),
+}

@@ -1,0 +1,1 @@
+"""What a person does over the page: one file for each action, and the forms that they answer."""

@@ -1,0 +1,38 @@
+"""Close a feature without finishing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import CANCELLED, CLOSED_STATUSES
+from cde_orchestrator.web.actions.action import Action, Asked
+from cde_orchestrator.web.actions.features import facts_of, saying_news, seen, shell
+
+
+def _show(asked: Asked) -> Mapping[str, Any]:
+    shown = seen(asked)
+    view = shown["feature"]
+    if view["status"] in CLOSED_STATUSES:
+        raise FeatureError.of("E105", feature=view["name"], status=view["status"])
+    return shown
+
+
+def _do(asked: Asked) -> Mapping[str, Any]:
+    (state,) = facts_of(asked.digest)
+    close = CloseFeature(
+        feature_id=asked.about,
+        outcome=asked.given("outcome") or CANCELLED,
+        reason=asked.fields.get("reason", ""),
+        takeover=asked.chosen("takeover"),
+        seen=state,
+    )
+    with saying_news(asked, "E105"):
+        reply = asked.handle(close)
+    feature = reply["feature"]
+    return {"feature": feature, "undo": shell("reopen", feature["name"])}
+
+
+CLOSE = Action("close", "cde close {about} --reason REASON", _show, _do)

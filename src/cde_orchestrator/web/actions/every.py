@@ -1,0 +1,22 @@
+"""Every action of the page, by its name."""
+
+from __future__ import annotations
+
+from cde_orchestrator.web.actions.close import CLOSE
+from cde_orchestrator.web.actions.decide import DECIDE
+from cde_orchestrator.web.actions.note import NOTE
+from cde_orchestrator.web.actions.reopen import REOPEN
+from cde_orchestrator.web.actions.rollback import ROLL_BACK
+from cde_orchestrator.web.actions.start import START
+
+EVERY = {
+    each.name: each
+    for each in (
+        DECIDE,
+        NOTE,
+        ROLL_BACK,
+        CLOSE,
+        REOPEN,
+        START,
+    )
+}

@@ -1,0 +1,77 @@
+// Start a feature, on the first page.
+import { actionButton, field } from "./actions.js";
+import { command, element, words, write } from "./base.js";
+
+const PAUSE = 400; // milliseconds without a key after which the fitting workflow is asked for
+const NAMED = 6;
+
+export function startAction() {
+  const goal = element("textarea", { name: "goal", rows: 5, "aria-required": "true", placeholder: "Add a login page with password reset", "data-asks": "" });
+  const workflow = element("select", { name: "workflow" });
+  const agent = element("select", { name: "agent" });
+  const fit = element("p", { class: "fit", role: "status" });
+  const phases = element("p", { class: "muted help" });
+  let known = null;
+  let waiting = null;
+
+  function describe() {
+    const chosen = known.workflows.find((each) => each.name === (workflow.value || known.default));
+    write(phases, chosen ? `${chosen.description} ${chosen.phases.slice(0, NAMED).map(words).join(" → ")}${chosen.phases.length > NAMED ? " → …" : ""}` : "");
+    const fits = known.fits;
+    const name = workflow.value || known.default;
+    fit.replaceChildren(...(!fits ? [] : fits.workflow === name ? [element("span", {}, `${fits.workflow} fits: ${fits.why}.`)]
+      : [element("span", {}, `${fits.workflow} would fit: ${fits.why}. `), element("button", { class: "link", type: "button", onclick: take }, `Use ${fits.workflow}`)]));
+  }
+
+  function take() {
+    workflow.value = known.fits.workflow;
+    describe();
+    workflow.focus();
+  }
+
+  function options(select, first, names) {
+    const wanted = JSON.stringify([first, names]);
+    if (select.dataset.names === wanted) return;
+    const before = select.value;
+    select.dataset.names = wanted;
+    select.replaceChildren(element("option", { value: "" }, first), ...names.map((each) => element("option", { value: each }, each)));
+    if (names.includes(before)) select.value = before;
+  }
+
+  return actionButton({
+    action: "start",
+    label: "Start a feature",
+    title: "Start a feature",
+    send: "Start",
+    tone: "primary",
+    busy: "Starting; its checks are tried first…",
+    fields: (ask, shown) => {
+      goal.addEventListener("input", () => {
+        clearTimeout(waiting);
+        waiting = setTimeout(ask, PAUSE);
+      });
+      workflow.addEventListener("change", describe);
+      return [
+        field("What it should do", goal),
+        element("div", { class: "two" }, field("Workflow", workflow), field("Agent", agent)),
+        element("div", { class: "advice" }, fit, phases), shown,
+        field("Name", element("input", { name: "name", maxlength: 200 }), "Optional; without one it is made from the goal."),
+      ];
+    },
+    show: (shown) => {
+      known = shown;
+      options(workflow, `${shown.default} (default)`, shown.workflows.map((each) => each.name).filter((each) => each !== shown.default));
+      options(agent, "I give it to one later", shown.agents);
+      describe();
+    },
+    done: (reply) => [
+      element("p", { class: "strong" }, `${reply.feature.name} is started.`),
+      reply.fits ? element("p", {}, reply.fits) : null,
+      ...reply.remarks.map((each) => element("p", { class: "muted" }, each)),
+      reply.run ? element("div", {}, element("p", { class: "muted" }, `To have ${reply.agent} do it:`), command(reply.run)) : null,
+      reply.grow ? element("div", {}, element("p", { class: "muted" }, "To follow the other workflow, before anything is submitted:"), command(reply.grow)) : null,
+      element("div", {}, element("p", { class: "muted" }, "To undo it:"), command(reply.undo)),
+    ],
+    next: (reply) => [`/dashboard/features/${encodeURIComponent(reply.feature.id)}`, "Open it"],
+  });
+}

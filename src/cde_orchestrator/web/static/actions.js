@@ -1,0 +1,160 @@
+// What a person does over the page. A button opens a form in a dialog; each form that the server gives is answered once.
+//
+//   actionButton({ action: "close", about: id, label: "Close", title: "Close this feature", send: "Close it", tone: "danger",
+//                  intro: "No more work is taken on it.", show: (shown) => nodes, fields: (ask, shown) => nodes,
+//                  done: (reply) => nodes, next: (reply) => [address, label] })
+//
+// `action` and `about` are those of /dashboard/actions. `show` draws what GET answered, and draws it again whenever that is read again.
+// `fields` are made once, so that nothing typed is lost: labelled inputs, each with the name that the server knows (see `field`).
+// They may say where in them that is drawn, which else is above them: `fields: (ask, shown) => [..., shown, ...]`.
+// `ask()` reads again, with what the fields that have `data-asks` say now. `done` draws what came of it in place of the form; without nodes the dialog closes
+// and `said` is announced; `next` is where to go on. The window then gets the event "acted". `tone` is that of what sends the form, "primary" or "danger".
+import { $, announce, attribute, command, element, load, signedIn, write } from "./base.js";
+
+export const actionAddress = (action, about, fields) => {
+  const path = ["/dashboard/actions", action, about].filter(Boolean).map((each, place) => (place ? encodeURIComponent(each) : each)).join("/");
+  return fields ? `${path}?${new URLSearchParams(fields)}` : path;
+};
+
+/** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
+export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
+  write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, open this page by cde dashboard");
+  return who;
+}, () => ({ person: null, actions: [] }));
+
+const ASKED = 4000; // characters of a field that are asked with
+let made = 0;
+
+/** A labelled input, select or textarea; `more` is a line that helps. */
+export function field(label, input, more) {
+  input.id ||= `field-${(made += 1)}`;
+  const box = input.type === "checkbox";
+  const words = element("label", { for: input.id }, label);
+  if (more) attribute(input, "aria-describedby", `${input.id}-more`);
+  const help = more && element("p", { class: "muted help", id: `${input.id}-more` }, more);
+  return element("div", { class: box ? "field box" : "field" }, box ? [input, words] : [words, input], help);
+}
+
+/** The field for the reason of an action. */
+export const reason = (label, more) => field(label, element("textarea", { name: "reason", rows: 3, "aria-required": "true" }), more);
+
+/** A box to take the feature over from the agent that is at work on it, if one is. */
+export const takeover = ({ claim }) => claim && field(`Take it over from ${claim.agent}`, element("input", { type: "checkbox", name: "takeover" }), `${claim.agent} is at work on it; that it was taken over is recorded.`);
+
+/** What was done, and how it is undone. */
+export const undone = (title, undo, more) => [element("p", { class: "strong" }, title), more ? element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What changed" }, more) : null,
+  undo ? element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(undo)) : null];
+
+const buttons = new Map();
+
+/** The button of an action, the same one whenever it is asked for again: its form keeps what was typed. */
+export function actionButton(spec) {
+  const key = `${spec.action} ${spec.about ?? ""}`;
+  if (buttons.has(key)) return buttons.get(key);
+  let dialog = null;
+  const button = element("button", { class: spec.tone === "primary" ? "button primary" : "button", type: "button", "aria-haspopup": "dialog" }, spec.label);
+  button.addEventListener("click", () => (dialog ??= actionDialog(spec)).open());
+  buttons.set(key, button);
+  return button;
+}
+
+function actionDialog({ action, about, title, intro, send, busy, tone, show, fields, done, next, said }) {
+  const id = `action-${(made += 1)}`;
+  const shown = element("div", { class: "shown" });
+  const problem = element("p", { class: "problem", role: "alert", id: `${id}-problem` });
+  const submit = element("button", { class: `button ${tone || "primary"}`, type: "submit" }, send);
+  const inputs = [fields?.(() => (reading = read()), shown)].flat();
+  const form = element("form", { novalidate: true, autocomplete: "off" }, intro ? element("p", { class: "muted" }, intro) : null, inputs.includes(shown) ? null : shown, inputs, problem,
+    element("div", { class: "row-of-buttons" }, submit, element("button", { class: "button", type: "button", onclick: () => root.close() }, "Cancel")));
+  const result = element("div", { class: "result", role: "status", hidden: true });
+  const root = element("dialog", { class: "act", "aria-labelledby": id },
+    element("header", { class: "head" }, element("h2", { id }, title), element("button", { class: "plain", type: "button", "aria-label": "Close this dialog", onclick: () => root.close() }, "✕")), form, result);
+  const values = () => Object.fromEntries(new FormData(form));
+  const choices = () => Object.fromEntries([...form.querySelectorAll("[data-asks]")].filter((each) => each.type !== "checkbox" || each.checked).map((each) => [each.name, each.value.slice(0, ASKED)]));
+  let word = null;
+  let asked = 0;
+  let reading = null;
+
+  /** Read what the form is about, and get one that can be answered. */
+  async function read() {
+    const turn = (asked += 1);
+    word = null;
+    try {
+      const reply = await load(actionAddress(action, about, choices()));
+      if (turn !== asked) return;
+      word = reply.form;
+      if (reply.refused) refuse({ told: reply.refused });
+      shown.replaceChildren(...[show?.(reply)].flat().filter(Boolean));
+    } catch (error) {
+      if (turn === asked) refuse(error);
+    }
+  }
+
+  function refuse(error) {
+    if (!error.told && !(error instanceof TypeError || error instanceof SyntaxError)) throw error;
+    if (!error.told) return write(problem, "The server does not answer. What you wrote is kept: try again.");
+    const { code, message, suggestions } = error.told;
+    const again = code === "E902" ? "Sign in again by this command, in a terminal of your own: cde dashboard" : suggestions?.[0];
+    const more = again && !code.startsWith("E30") ? element("span", { class: "muted" }, again) : null;
+    problem.replaceChildren(element("span", {}, message, " ", element("a", { class: "code", href: `/errors/${encodeURIComponent(code)}`, target: "_blank", rel: "noopener" }, code)), ...(more ? [more] : []));
+  }
+
+  async function answer(event) {
+    event.preventDefault();
+    if (submit.disabled) return;
+    submit.disabled = true;
+    write(problem, "");
+    write(submit, busy ?? send);
+    try {
+      await reading;
+      if (!word) await (reading = read()); // who was signed out may act again by now
+      if (!word) return problem.firstChild ? null : refuse(new TypeError());
+      const reply = await load(actionAddress(action, about), { ...values(), form: word ?? "" });
+      form.reset();
+      mark();
+      finish(reply);
+    } catch (error) {
+      if (error.form) word = error.form;
+      else if (error.told) await read(); // what there is now, for whoever sends it again
+      refuse(error);
+      const all = [...form.querySelectorAll("textarea, input, select")];
+      (all.find((each) => each.ariaRequired && !each.value.trim()) ?? all[0])?.focus();
+    } finally {
+      submit.disabled = false;
+      write(submit, send);
+    }
+  }
+
+  function finish(reply) {
+    dispatchEvent(new Event("acted"));
+    const nodes = [done?.(reply)].flat().filter(Boolean);
+    if (!nodes.length) {
+      root.close();
+      return announce(said ?? "Done");
+    }
+    const [address, label] = next?.(reply) ?? [];
+    const on = address && element("a", { class: "button primary", href: address }, label);
+    const close = element("button", { class: on ? "button" : "button primary", type: "button", onclick: () => root.close() }, "Done");
+    result.replaceChildren(...nodes, element("div", { class: "row-of-buttons" }, on ?? null, close));
+    form.hidden = true;
+    result.hidden = false;
+    (on ?? close).focus();
+  }
+
+  const mark = () => attribute(form, "data-typed", [...form.querySelectorAll("textarea, input:not([type=checkbox])")].some((each) => each.value.trim()) ? "" : null);
+  form.addEventListener("input", mark);
+  form.addEventListener("submit", answer);
+  form.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit());
+  document.body.append(root);
+  return {
+    async open() {
+      form.hidden = false;
+      result.hidden = true;
+      write(problem, "");
+      reading = read();
+      root.showModal();
+      form.querySelector("textarea, input, select")?.focus();
+      await reading;
+    },
+  };
+}
