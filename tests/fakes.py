@@ -500,8 +500,8 @@ class World:
     @property
     def rendering(self) -> PhasePrompts:
         """The prompts of the project's phases."""
-        what = (self.prompts, self.files, self.callers)
-        return PhasePrompts(self.root, *what, lambda: self.git, lambda: self.proofs.proving)
+        later = (lambda: self.callers, lambda: self.git, lambda: self.proofs.proving)
+        return PhasePrompts(self.root, self.prompts, self.files, *later)
 
     @property
     def features(self) -> ProjectFeatures:

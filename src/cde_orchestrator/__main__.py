@@ -40,6 +40,8 @@ def main() -> None:
             run()
     except KeyboardInterrupt:  # before the command line itself could take it
         raise SystemExit(130) from None
+    finally:
+        gc.freeze()  # the interpreter's end looks through what is left, and would find nothing
 
 
 if __name__ == "__main__":

@@ -198,8 +198,8 @@ class ProjectPorts:
         """The prompts of the project's phases, with the files that these ports have."""
         from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 
-        what = (self.prompts, self.files, self.callers)
-        return PhasePrompts(self.root, *what, lambda: self.git, lambda: self.proving)
+        later = (lambda: self.callers, lambda: self.git, lambda: self.proving)
+        return PhasePrompts(self.root, self.prompts, self.files, *later)
 
     @property
     def baselines(self) -> Baselines:

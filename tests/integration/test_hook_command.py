@@ -16,16 +16,28 @@ import pytest
 from cde_orchestrator.adapters.runners.trust import UserTrustStore
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from cde_orchestrator.project_ports import ProjectPorts
 from tests.command_line import CDE, cde
 from tests.integration.deliverables import deliverable
 from tests.integration.mcp_client import Agent, stdio_agent
-from tests.integration.test_start_up import COMPILED, HEAVY, OWN, TELL, packages, unmeasured
+from tests.integration.test_start_up import (
+    COMPILED,
+    HEAVY,
+    MADE,
+    OWN,
+    TELL,
+    packages,
+    unmeasured,
+)
 from tests.let_in import bearer, let_in
 
 SPEC = "specs/login/reproduction.md"
@@ -109,6 +121,36 @@ def test_a_session_begins_with_the_phase_and_its_prompt(login: Path) -> None:
         assert text.startswith("Feature login of this project is at phase reproduce")
         assert "# Reproduce" in text
         assert f"`{SPEC}`" in text
+
+
+def rendered(project: Path) -> str:
+    """The prompt as a command renders it, from a project that was opened as a whole."""
+    ports = ProjectPorts(project, load_settings(project), OperationMeter())
+    found, feature, workflow = ports.features.read("login")
+    phase = ports.rendering.committed_view(found, feature, workflow, ONLOOKER)
+    ports.close()
+    assert phase is not None
+    return phase["prompt"]
+
+
+def test_the_prompt_is_word_for_word_that_of_commands(login: Path) -> None:
+    """Also with outputs before it, another check, a person's rules, and without a template."""
+    assert str(context(login)).endswith(rendered(login))
+    submit(login, "reproduce")
+    file = login / ".cde" / "workflow.yml"
+    file.write_text(file.read_text().replace("check: []", 'check: ["true"]'))
+    (login / ".cde" / "rules.md").write_text("Speak <b>Danish</b>.\n")
+    own = login / ".cde" / "prompts" / "quick-fix"
+    own.mkdir(parents=True)
+    (own / "fix.md").write_text("Mend {{ feature.name }}, by {{ inputs[0].path }}.")
+
+    prompt = rendered(login)
+
+    assert str(context(login)).endswith(prompt)
+    assert SPEC in prompt
+    (own / "fix.md").write_text("{{ nobody }}")
+    assert rendered(login) == ""
+    assert "gives it" in str(context(login))
 
 
 def test_a_session_does_not_end_before_its_phase_is_submitted_and_three_times_at_most(
@@ -449,8 +491,17 @@ def test_a_hook_imports_little(login: Path) -> None:
         compiled = last_line(COMPILED, login, event, given)
         assert compiled["templates"] == 0
         assert compiled["programs"] == 0
+        made = last_line(MADE, login, event, given)
+        assert made["dataclasses"] <= 26, "the state's records, the errors' texts and the event"
+        assert made["patterns"] <= 12
 
 
+REPOSITORY = (
+    "cde_orchestrator.adapters.repositories.filesystem",
+    "cde_orchestrator.infrastructure.settings.settings",
+    "cde_orchestrator.project_ports",
+)
+"""What a command opens a project with; a hook has read the state."""
 AT_ONCE = {
     "cde_orchestrator.__main__",
     "cde_orchestrator.domain",
@@ -483,7 +534,12 @@ def test_a_session_begins_with_little_work(login: Path) -> None:
     assert compiled["templates"] == compiled["programs"] == 0
     loaded = modules(login, "SessionStart", given)
     assert (HEAVY - {"jinja2"}) & loaded == set()
-    assert len(loaded) <= 400
+    assert not [each for each in loaded if each.startswith(REPOSITORY)], "the state is read once"
+    assert len(loaded) <= 345, "Jinja and YAML are 40 of them, the domain 60"
+    made = last_line(MADE, login, "SessionStart", given)
+    assert made["modules"] <= 155
+    assert made["dataclasses"] <= 44, "those of a Stop, and what a feature is made of"
+    assert made["patterns"] <= 30, "what secrets, Markdown and gates are known by is not needed"
 
 
 def modules(cwd: Path, event: str, given: dict[str, Any]) -> set[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, dataclass_transform
+
+from cde_orchestrator.domain.value import Value
 
 Reply = TypeVar("Reply")
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
-class UseCase(ABC, Generic[Reply]):
+class UseCase(Value, ABC, Generic[Reply], abstract=True):
     """A use case: its fields are the arguments, calling it does the work.
 
     Every subclass is a frozen dataclass of keywords that says its own ``operation``, ``tolerant``,
@@ -40,8 +42,8 @@ class UseCase(ABC, Generic[Reply]):
         routine: bool = False,
         in_worktree: bool = False,
     ) -> None:
-        """Make the use case a dataclass, and say what it is to those who run it."""
-        dataclass(frozen=True, kw_only=True)(cls)
+        """Say what the use case is to those who run it."""
+        super().__init_subclass__(kw_only=True)
         cls.operation, cls.tolerant, cls.routine = operation, tolerant, routine
         cls.in_worktree = in_worktree
 

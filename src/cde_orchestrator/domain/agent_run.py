@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cde_orchestrator.domain.value import Value
+
 RUNS_KEPT = 20
 """Runs that stay with a phase, the newest ones; the journal has them all."""
 DENIED_KEPT = 10
@@ -53,8 +55,7 @@ class AgentReport:
         return bool(self.turns or self.input_tokens or self.denied)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentRun:
+class AgentRun(Value, kw_only=True):
     """One run of an agent for an attempt at a phase."""
 
     at: datetime

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
 from cde_orchestrator.domain.criteria import Criterion
+from cde_orchestrator.domain.value import Value
 
 Channel = Literal["terminal", "page", "elicitation", "program"]
 """How a person was asked: at a terminal, on the dashboard, by an MCP client, or by a program that
 has the product as a library, which answers for itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Value, kw_only=True):
     """Who decides.
 
     Attributes:
@@ -37,8 +37,7 @@ class Person:
         return f"{self.user}@{self.host}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Value, kw_only=True):
     """A person's yes to a phase.
 
     Attributes:
@@ -56,8 +55,7 @@ class Approval:
     outputs: Mapping[str, str | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiver:
+class Waiver(Value, kw_only=True):
     """A person's word that a criterion counts without a proof.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from cde_orchestrator.domain.feature import CANCELLED, COMPLETED, FAILED
 from cde_orchestrator.domain.phase_record import PhaseStatus
+from cde_orchestrator.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Value):
     """A member of the state that a change set or removed.
 
     Attributes:
@@ -23,8 +23,7 @@ class Member:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Value):
     """What a change is made of.
 
     Attributes:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.errors.installing import remedy_of
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Value):
     """A command as a list of arguments, never a line for a shell.
 
     Attributes:

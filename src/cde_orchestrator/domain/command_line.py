@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
+
+from cde_orchestrator.domain.value import Value
 
 CommandKind = Literal["check", "agent", "output"]
 COMMAND_KINDS = frozenset(get_args(CommandKind))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandLine:
+class CommandLine(Value, kw_only=True):
     """A command as a list of words, never a line for a shell.
 
     Attributes:
@@ -46,8 +46,7 @@ class CommandLine:
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Value, kw_only=True):
     """A command that a person trusts in one project."""
 
     digest: str

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.history import Damage
+from cde_orchestrator.domain.value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,7 @@ class PartCondition:
     repaired: Sequence[tuple[datetime, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StateCondition:
+class StateCondition(Value):
     """How a project's state is, as its repository finds it without changing anything.
 
     Attributes:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.marked_items import Mark, defining, plain_words
+from cde_orchestrator.domain.value import Value
 
 TEXT_LIMIT = 500
 
 CRITERION = Mark("AC")
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(Value):
     """Something that a feature must fulfil, as its specification says it.
 
     Attributes:

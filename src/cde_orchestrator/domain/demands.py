@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.path_patterns import matches_any
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Handler, Workflow
 
 NOBODY = "no approval is asked for: the workflow has no phase of a person"
@@ -21,8 +21,7 @@ _A_DOCUMENT = "README.md"
 _NAMED = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseDemand:
+class PhaseDemand(Value, kw_only=True):
     """What a phase demanded.
 
     Attributes:
@@ -41,8 +40,7 @@ class PhaseDemand:
     verdicts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseApproval:
+class PhaseApproval(Value, kw_only=True):
     """A person's yes to a phase, as it is recorded.
 
     Attributes:
@@ -66,8 +64,7 @@ class PhaseApproval:
         return f"{self.phase} approved by {self.user}@{self.host} {how}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Value, kw_only=True):
     """The rules under which a feature was completed.
 
     Attributes:

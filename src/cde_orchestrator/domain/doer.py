@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import OTHER_AGENT, Phase, Workflow
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ _BY_ENVIRONMENT = "environment"
 """What the session begins with of an agent that only the environment of its commands names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doer:
+class Doer(Value, kw_only=True):
     """Who did a phase.
 
     Attributes:

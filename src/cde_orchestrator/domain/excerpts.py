@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.markdown import Kind
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.text import harmless
+from cde_orchestrator.domain.value import Value
 
 SECTIONS_LIMIT = 2_400
 """Characters of all sections of a document together."""
 READ_BYTES = 256 * 1024
 """Bytes of a document that are looked at."""
 _DEEPEST = 2
-_UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*")
+_UNDERLINE = pattern(r" {0,3}(?:=+|-+)[ \t]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Value):
     """What is under a heading of the first two levels.
 
     Attributes:

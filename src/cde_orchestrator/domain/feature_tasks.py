@@ -7,7 +7,7 @@ the phase in which they were made, so that a rollback of the phase takes them ba
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
@@ -15,13 +15,13 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.tasks import TASKS_LIMIT, Task, tasks_in, ticks_in
 from cde_orchestrator.domain.text import harmless
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 _ID_SHOWN = 40
 
 
-@dataclass(frozen=True, slots=True)
-class TaskState:
+class TaskState(Value):
     """A task, and whether it is done."""
 
     task: Task

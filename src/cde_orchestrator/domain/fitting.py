@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.value import Value
+
 DOCUMENTS = "documentation docs readme tutorial changelog docstrings"
 DOCUMENT = "document"
 DEFECTS = (
@@ -26,16 +29,15 @@ FILES = 3
 CHARACTERS = 800
 """What a small goal has at most: points are its list items, or its sentences if it has none."""
 
-_WORD = re.compile(r"[^\W_]+")
-_ITEM = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\S", re.MULTILINE)
-_SENTENCE_END = re.compile(r"[.!?](?=\s+[^a-z\s]|\s*\Z)")
-_FILE = re.compile(r"(?<![\w/.-])(?:[\w.-]+/)*[\w-]+\.[a-z][a-z0-9]{0,3}(?![\w/(])", re.IGNORECASE)
-_DOCUMENT_FILE = re.compile(r".*\.(?:md|rst|txt|adoc)", re.IGNORECASE)
+_WORD = pattern(r"[^\W_]+")
+_ITEM = pattern(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\S", re.MULTILINE)
+_SENTENCE_END = pattern(r"[.!?](?=\s+[^a-z\s]|\s*\Z)")
+_FILE = pattern(r"(?<![\w/.-])(?:[\w.-]+/)*[\w-]+\.[a-z][a-z0-9]{0,3}(?![\w/(])", re.IGNORECASE)
+_DOCUMENT_FILE = pattern(r".*\.(?:md|rst|txt|adoc)", re.IGNORECASE)
 _ABBREVIATIONS = frozenset({"e.g", "i.e"})
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Value):
     """The workflow that fits a goal, and why."""
 
     workflow: str
@@ -54,8 +56,7 @@ class Rule:
     find: Callable[[Goal], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Value):
     """What was asked for, as rules look at it, and whether the project has a test command."""
 
     text: str

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.criteria import criteria_in, criteria_of_file, overlooked_in
 from cde_orchestrator.domain.exceptions import OutputError
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.tasks import problems_of_tasks
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase
 
 SyntaxJudge = Callable[[str, str], str | None]
@@ -26,31 +28,31 @@ could not be found out in a reasonable time."""
 
 EXPRESSION = "re:"
 _PARSED = frozenset({"json", "yaml", "toml"})
-_SLOT = re.compile(
+_SLOT = pattern(
     r"(?i)<fill(?:[ \t]*:[^>\n]*>?|[ \t]*>)|&lt;fill(?:[ \t]*:(?:(?!&gt;).)*(?:&gt;)?|[ \t]*&gt;)"
 )
 """What a form leaves to be written, also as HTML escapes it: so some programs pass a form on."""
-_OPEN = re.compile(
+_OPEN = pattern(
     r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}"
     r"|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]{0,200}\]"
 )
-_LEFT_OVER = re.compile(
+_LEFT_OVER = pattern(
     r"\[ {0,3}(?:insert|your|fill|add|enter|describe|put|write)\b[^\[\]\n]{0,200}"
     r"\bhere[ .]{0,3}\](?![(\[:])"
     r"|\[ {0,3}insert (?:an?|the|your|some)\b[^\[\]\n]{0,200}\](?![(\[:])",
     re.IGNORECASE,
 )
-_LEFT_OVER_VALUE = re.compile(
+_LEFT_OVER_VALUE = pattern(
     r"(?:.*[:|])?[\s>*_\-+.\d)#]*+"
     r"<(?:insert|your|fill|add|enter|describe|put|write)[ _-][^<>\n]{0,200}[ _-]here>"
     r"[.*_\s]*+(?:\|.*)?",
     re.IGNORECASE,
 )
 """A slot in angle brackets that is all that is said; in a sentence it may be what it is about."""
-_FILLER = re.compile(
+_FILLER = pattern(
     r"[\s>*_\-+|.\d)]{0,20}lorem ipsum(?:[ ,]+dolor\b.*|[\s.,…*_]*)", re.IGNORECASE | re.DOTALL
 )
-_PUT_OFF = re.compile(
+_PUT_OFF = pattern(
     r"[\s>*_\-+|.\d)(\[\]xX]*"
     r"(?:(?:TODO|TBD|FIXME)\b"
     r"(?! (?:comments?|entry|entries|items?|lists?|markers?|notes?|tags?)\b).*"
@@ -58,16 +60,15 @@ _PUT_OFF = re.compile(
 )
 """What puts a section off; a sentence about such comments does not."""
 _WHOLE = (_PUT_OFF, _LEFT_OVER, _LEFT_OVER_VALUE, _FILLER)
-_VERDICT = re.compile(
+_VERDICT = pattern(
     r"[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)?[*_`]*verdict[*_`]*[ \t]*:(.*)", re.IGNORECASE
 )
-_VERDICT_WORDS = re.compile(r"[^\W_]+(?:[ '-][^\W_]+)*")
+_VERDICT_WORDS = pattern(r"[^\W_]+(?:[ '-][^\W_]+)*")
 _VERDICT_LIMIT = 60
-_PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**(?:\s*\|.*|[.\s]*)")
+_PUT_OFF_VALUE = pattern(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**(?:\s*\|.*|[.\s]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """One reason why an output is not accepted.
 
     Attributes:
@@ -87,8 +88,7 @@ class Problem:
         return f"{self.output} at {place} {self.problem}"
 
 
-@dataclass(frozen=True, slots=True)
-class OtherVerdict:
+class OtherVerdict(Value):
     """A verdict that is none of those that pass; ``line`` is where it is, from 1."""
 
     output: str
@@ -97,8 +97,7 @@ class OtherVerdict:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Value, kw_only=True):
     """The gate of one phase of one feature.
 
     Attributes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cde_orchestrator.domain.value import Value
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
@@ -27,8 +29,7 @@ class HistoryEntry:
     event: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OtherSide:
+class OtherSide(Value):
     """A side of a fork that is not followed.
 
     Attributes:
@@ -44,8 +45,7 @@ class OtherSide:
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Value):
     """A checkpoint that was kept.
 
     Attributes:
@@ -62,16 +62,14 @@ class Backup:
     fork: OtherSide | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Value):
     """A state file that is not as it should be."""
 
     file: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Salvaged:
+class Salvaged(Value):
     """What whole records and checkpoints give of a state, wherever they are.
 
     Attributes:
@@ -95,8 +93,7 @@ class Salvaged:
     unusable: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Value):
     """What it takes to move a state from one place to another; nothing where it is there already.
 
     Attributes:

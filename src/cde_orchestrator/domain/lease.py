@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
+
+from cde_orchestrator.domain.value import Value
 
 Surface = Literal["mcp", "shell", "run"]
 
@@ -15,8 +17,7 @@ RENEWAL = timedelta(minutes=5)
 """How much of a lease may pass before a mere question renews it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Value):
     """A process of a machine; ``started`` distinguishes it from another with the same number."""
 
     pid: int
@@ -24,8 +25,7 @@ class Process:
     host: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Value, kw_only=True):
     """Who calls.
 
     Attributes:
@@ -68,8 +68,7 @@ def name_commands(agent: str, session: str) -> str:
     return f"commands {digest[:16]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Value, kw_only=True):
     """A lease.
 
     Attributes:

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import Enum
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_HEADING = re.compile(r" {0,3}(#{1,6})(|[ \t].*)")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
-_NO_PARAGRAPH = re.compile(r" {0,3}(?:(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\Z)|[|>])|\t| {4}")
+from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.value import Value
+
+_FENCE = pattern(r" {0,3}(`{3,}|~{3,})(.*)")
+_HEADING = pattern(r" {0,3}(#{1,6})(|[ \t].*)")
+_UNDERLINE = pattern(r" {0,3}(=+|-+)[ \t]*")
+_NO_PARAGRAPH = pattern(r" {0,3}(?:(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\Z)|[|>])|\t| {4}")
 """A list, a table, a quotation or indented code, which no underline makes a heading."""
-_RULE = re.compile(r"[-*_=|:\s]*")
-_TICKS = re.compile(r"`+")
-_NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,4}){0,5}[.):]? +(?=\S)")
+_RULE = pattern(r"[-*_=|:\s]*")
+_TICKS = pattern(r"`+")
+_NUMBER = pattern(r"\d{1,4}(?:\.\d{1,4}){0,5}[.):]? +(?=\S)")
 _EMPHASIS = str.maketrans("", "", "*`~")
 _MARKS = "#-+>:*_`~ \t"
 """What may surround words that somebody took for a heading."""
 LINES_LIMIT = 200_000
 """Lines of a document that are judged: each costs time during which nothing else runs."""
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_BLANK = re.compile(r"\A\s*+\Z")
+_COMMENT = pattern(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_BLANK = pattern(r"\A\s*+\Z")
 _TEXT_TAGS = "pre|script|style|textarea"
 _BLOCK_TAGS = (
     "address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details"
@@ -33,7 +35,7 @@ _BLOCK_TAGS = (
     "|param|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul"
 )
 _HTML_BLOCKS = tuple(
-    (re.compile(rf" {{0,3}}<{start}", re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    (pattern(rf" {{0,3}}<{start}", re.IGNORECASE), pattern(end, re.IGNORECASE))
     for start, end in (
         (rf"(?:{_TEXT_TAGS})(?:[ \t>]|\Z)", rf"</(?:{_TEXT_TAGS})>"),
         (r"\?", r"\?>"),
@@ -43,7 +45,7 @@ _HTML_BLOCKS = tuple(
     )
 )
 """How a block of HTML begins and ends (CommonMark 0.31, 4.6), but for comments."""
-_LONE_TAG = re.compile(
+_LONE_TAG = pattern(
     r" {0,3}<(?:/[a-z][a-z0-9-]*+|[a-z][a-z0-9-]*+(?:\s++[a-z_:][\w.:-]*+"
     r"(?:\s*+=\s*+(?:[^\s\"'=<>`]++|'[^']*+'|\"[^\"]*+\"))?)*\s*+/?)\s*+>\s*+",
     re.IGNORECASE,
@@ -60,8 +62,7 @@ class Kind(Enum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Value):
     """A line of a document, without comments.
 
     Attributes:

@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.markdown import Kind, Line
+from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.value import Value
 
 Form = Literal["item", "heading", "row"]
 
 NAMES_LIMIT = 100
 """Places of a text in which an id is named that are considered, and ids that one may name."""
 _BULLET = r"(?:[-*+]|[0-9]{1,9}[.)])"
-_FENCE = re.compile(rf"[ \t]*(?:{_BULLET}[ \t]+)?(`{{3,}}[^`]*|~{{3,}}.*)")
+_FENCE = pattern(rf"[ \t]*(?:{_BULLET}[ \t]+)?(`{{3,}}[^`]*|~{{3,}}.*)")
 """One within a list item, further to the right than a document's own."""
-_NEW_BLOCK = re.compile(rf"[ \t]*{_BULLET}[ \t]|[ \t]*[|>]")
-_LIST_MARK = re.compile(rf"[ \t]*{_BULLET}[ \t]+(?:\[[ xX]\][ \t]+)?")
+_NEW_BLOCK = pattern(rf"[ \t]*{_BULLET}[ \t]|[ \t]*[|>]")
+_LIST_MARK = pattern(rf"[ \t]*{_BULLET}[ \t]+(?:\[[ xX]\][ \t]+)?")
 _CLOSING = {"[": "]", "(": ")"}
 _MARKS = " \t*_~`])([:|.,;\u2013\u2014-"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Value):
     """What begins with an id.
 
     Attributes:
@@ -53,13 +53,13 @@ class Mark:
     def __init__(self, prefix: str) -> None:
         number = "([1-9][0-9]{0,3})(?![0-9])"
         link = rf"[ \t]*(?:[-\u2013\u2014\u2026]|\.{{2,3}}|to|through)[ \t]*{prefix}|[-\u2013]"
-        self._named = re.compile(rf"(?<!\w){prefix}{number}(?:(?:{link}){number})?(?!\w)")
+        self._named = pattern(rf"(?<!\w){prefix}{number}(?:(?:{link}){number})?(?!\w)")
         identity = rf"[*_~`\[(]*({prefix}[1-9][0-9]{{0,3}})(?!\w|[.-]\w)"
         self._prefix = prefix
-        self._item = re.compile(rf"[ \t]*{_BULLET}[ \t]+(?:\[([ xX])\][ \t]+)?{identity}(.*)")
-        self._row = re.compile(rf"[ \t]*+(?:\|[ \t]*+)?{identity}([^|]*\|.*)")
-        self._title = re.compile(rf"{identity}(.*)")
-        self._near = re.compile(
+        self._item = pattern(rf"[ \t]*{_BULLET}[ \t]+(?:\[([ xX])\][ \t]+)?{identity}(.*)")
+        self._row = pattern(rf"[ \t]*+(?:\|[ \t]*+)?{identity}([^|]*\|.*)")
+        self._title = pattern(rf"{identity}(.*)")
+        self._near = pattern(
             rf"(?:[ \t>|]|{_BULLET}(?=[ \t])|\[[ xX]\])*"
             rf"[*_~`\[(]*({prefix}[ \t._-]?0*([0-9]{{1,4}}))(?!\w)",
             re.IGNORECASE,

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.markdown import Kind, Line
+from cde_orchestrator.domain.patterns import pattern
 
 HEADINGS = ("follow-ups", "findings", "open points")
 SHOWN = 5
 POINT_LIMIT = 200
 """Characters of a point that are shown."""
-_ITEM = re.compile(r"(?:[-+*]|\d{1,4}[.)])[ \t]+(?:\[(?P<box>[ xX])\][ \t]+)?(?P<words>\S.*)")
-_ROW = re.compile(r"\|.*")
-_PARTS = re.compile(r"[,;:()|.]| - |[\u2013\u2014]")
-_DONE = re.compile(
+_ITEM = pattern(r"(?:[-+*]|\d{1,4}[.)])[ \t]+(?:\[(?P<box>[ xX])\][ \t]+)?(?P<words>\S.*)")
+_ROW = pattern(r"\|.*")
+_PARTS = pattern(r"[,;:()|.]| - |[\u2013\u2014]")
+_DONE = pattern(
     r"(?:now |already |was |is )?(?:done|fixed|resolved|closed|obsolete|settled)"
     r"(?: (?:at|before|during|here|in|now|since|with)\b.*)?"
 )
-_OPEN = re.compile(
+_OPEN = pattern(
     r"\b(?:open|not (?:yet )?(?:done|fixed|resolved)|unfixed|unresolved)\b"
     r"|\b(?:done|fixed|resolved|closed|settled)[ :|-]+(?:no|not(?: yet)?|never|false)"
     r"[ ]*(?:[,;.|)]|$)"
 )
-_NOTHING = re.compile(
+_NOTHING = pattern(
     r"(?:none|nothing|no (?:open |further |other )?(?:findings?|follow-ups?|points?)|n/a)"
     r"(?: (?:at all|else|found|for now|known|left|open|so far|to (?:add|do|fix|report)|yet))?"
     r"(?:[ ]*(?:[,;:()|.\u2013\u2014]|$)| - )"

@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.value import Value
+
 FAILED = "failed"
 """Of the counts, the one of tests that failed, errors included."""
 SHOWN = 30
 NAME_LIMIT = 200
 """How many names of failing tests are shown, and characters of each."""
 
-_NUMBER_WORD = re.compile(r"(?P<number>\d+) (?P<word>[a-z]+(?: out)?)")
-_WORD_NUMBER = re.compile(r"(?P<word>[a-z][a-z ]*)[= ](?P<number>\d+)", re.IGNORECASE)
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_NUMBER_WORD = pattern(r"(?P<number>\d+) (?P<word>[a-z]+(?: out)?)")
+_WORD_NUMBER = pattern(r"(?P<word>[a-z][a-z ]*)[= ](?P<number>\d+)", re.IGNORECASE)
+_ANSI = pattern(r"\x1b\[[0-9;]*[A-Za-z]")
 _WORDS = {
     "pass": "passed",
     "ok": "passed",
@@ -28,8 +31,7 @@ _WORDS = {
 _NOT_SHOWN = frozenset({"total", "tests", "warning", "warnings", "measured", "filtered out"})
 
 
-@dataclass(frozen=True, slots=True)
-class PrintedTests:
+class PrintedTests(Value):
     """What the end of an output says of tests.
 
     Attributes:
@@ -80,43 +82,43 @@ def _all_of(names: Sequence[str], due: int) -> tuple[str, ...] | None:
 
 _FORMS = (
     _Form(  # pytest
-        re.compile(
+        pattern(
             r"^(?:FAILED|ERROR) (\S+?::[^\[\n]*?(?:\[.*?\])?|\S+\.py)(?: - .*)?$", re.MULTILINE
         ),
-        re.compile(r"^(?:=+ )?\d+ [a-z]+(?:, \d+ [a-z]+)* in [\d.]+s.*$", re.MULTILINE),
+        pattern(r"^(?:=+ )?\d+ [a-z]+(?:, \d+ [a-z]+)* in [\d.]+s.*$", re.MULTILINE),
         _NUMBER_WORD,
     ),
     _Form(  # unittest
-        re.compile(r"^(?:FAIL|ERROR): ([\w.]+ \([\w.]+\)(?: [(\[].*)?)$", re.MULTILINE),
-        re.compile(r"^(?:FAILED|OK)(?: \([a-z =\d,]+\))?$", re.MULTILINE),
+        pattern(r"^(?:FAIL|ERROR): ([\w.]+ \([\w.]+\)(?: [(\[].*)?)$", re.MULTILINE),
+        pattern(r"^(?:FAILED|OK)(?: \([a-z =\d,]+\))?$", re.MULTILINE),
         _WORD_NUMBER,
     ),
     _Form(  # cargo
-        re.compile(r"^test (.+) \.\.\. FAILED$", re.MULTILINE),
-        re.compile(r"^test result: [^\n]+$", re.MULTILINE),
+        pattern(r"^test (.+) \.\.\. FAILED$", re.MULTILINE),
+        pattern(r"^test result: [^\n]+$", re.MULTILINE),
         _NUMBER_WORD,
         adds_up=True,
     ),
     _Form(  # jest and vitest
-        re.compile(r"^ *(?:● |FAIL  )(.+ [\u203a>] .+)$", re.MULTILINE),
-        re.compile(r"^ *Tests:? +\d+ [^\n]+$", re.MULTILINE),
+        pattern(r"^ *(?:● |FAIL  )(.+ [\u203a>] .+)$", re.MULTILINE),
+        pattern(r"^ *Tests:? +\d+ [^\n]+$", re.MULTILINE),
         _NUMBER_WORD,
     ),
     _Form(  # node --test, and whatever prints TAP
-        re.compile(
+        pattern(
             r"^ *(?:not ok \d+ - (?=.)|✖ (?=.+ \([\d.]+ ?ms\)$))(.+?)"
             r"(?: \([\d.]+ ?ms\)| #.*)?$",
             re.MULTILINE,
         ),
-        re.compile(r"^(?:#|\u2139) (?:pass|fail|skipped) \d+$", re.MULTILINE),
+        pattern(r"^(?:#|\u2139) (?:pass|fail|skipped) \d+$", re.MULTILINE),
         _WORD_NUMBER,
         adds_up=True,
     ),
-    _Form(re.compile(r"^ *--- FAIL: (\S+)(?: .*)?$", re.MULTILINE)),  # go, which counts nothing
+    _Form(pattern(r"^ *--- FAIL: (\S+)(?: .*)?$", re.MULTILINE)),  # go, which counts nothing
 )
-_GO_FAILED = re.compile(r"^--- FAIL: (\S+)|^FAIL\t(\S+)([^\n]*)$", re.MULTILINE)
-_GO_TESTED = re.compile(r"^(?:ok  |FAIL)\t(?!.*\[no tests? (?:files|to run)\])", re.MULTILINE)
-_GO_PACKAGE = re.compile(r"^(?:ok  |FAIL|\?   )\t", re.MULTILINE)
+_GO_FAILED = pattern(r"^--- FAIL: (\S+)|^FAIL\t(\S+)([^\n]*)$", re.MULTILINE)
+_GO_TESTED = pattern(r"^(?:ok  |FAIL)\t(?!.*\[no tests? (?:files|to run)\])", re.MULTILINE)
+_GO_PACKAGE = pattern(r"^(?:ok  |FAIL|\?   )\t", re.MULTILINE)
 
 
 def printed_tests(text: str, *, is_whole: bool) -> PrintedTests:

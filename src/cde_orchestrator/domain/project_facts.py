@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.value import Value
 
 NAMES_SHOWN = 20
 CHECKLIST_SHOWN = 12
 WORDS_LIMIT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFacts:
+class ProjectFacts(Value):
     """Facts about a project, each drawn from its files and never asked of a person.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
+
+from cde_orchestrator.domain.value import Value
 
 Outcome = Literal["passed", "failed", "error", "skipped", "expected_failure", "missing"]
 """How a test ended: ``error`` before it ran, as when its file cannot be loaded; ``missing``:
@@ -18,8 +19,7 @@ HowKnockedOut = Literal["nothing", "other", "before", "control"]
 change, or is as it is but for code that has no effect."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Value, kw_only=True):
     """What is offered as a proof of a criterion: a test, or a command.
 
     Attributes:
@@ -46,8 +46,7 @@ class Proof:
         return f"$ {shlex.join(self.command)}" + (f" contains {wanted}" if self.contains else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestResult:
+class TestResult(Value, kw_only=True):
     """How one test ended in one run.
 
     Attributes:
@@ -67,8 +66,7 @@ class TestResult:
         return self.outcome == "passed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofSeen:
+class ProofSeen(Value, kw_only=True):
     """What was seen of one proof.
 
     Attributes:
@@ -100,8 +98,7 @@ class ProofSeen:
         return not self.reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CriterionSeen:
+class CriterionSeen(Value, kw_only=True):
     """A criterion, and what was seen of its proofs.
 
     Attributes:
@@ -129,8 +126,7 @@ class CriterionSeen:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofEvidence:
+class ProofEvidence(Value, kw_only=True):
     """What the orchestrator saw when a phase's criteria were proven.
 
     Attributes:
@@ -178,8 +174,7 @@ class ProofEvidence:
         return bool(self.criteria) and all(criterion.is_met for criterion in self.criteria)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Verified(Value, kw_only=True):
     """How it ended when a completed feature was last proven again.
 
     Attributes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.domain.proofs import Proof
 from cde_orchestrator.domain.text import hidden_character
+from cde_orchestrator.domain.value import Value
 
 PROOFS_LIMIT = 200
 """Proofs of one feature: each is run up to eight times."""
@@ -56,8 +57,7 @@ class Written(Protocol):
         """The line."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProofsProblem:
+class ProofsProblem(Value):
     """Why the file cannot be used.
 
     Attributes:
@@ -80,8 +80,7 @@ class ProofsProblem:
         return {key: value for key, value in asdict(self).items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedProofs:
+class ParsedProofs(Value):
     """The proofs by criterion, in the file's order, and everything that is wrong."""
 
     proofs: Mapping[str, tuple[Proof, ...]]

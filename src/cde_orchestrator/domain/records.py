@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.secrets import data_without_secrets, without_secrets
 from cde_orchestrator.domain.text import checked_text, why_unreadable
+from cde_orchestrator.domain.value import Value
 
 PROGRESS_LIMIT_BYTES = 64 * 1024
 """Bytes of one saved progress, its note and data together."""
@@ -28,8 +29,7 @@ REASON_LIMIT = 4_000
 """Characters of a reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Value):
     """A recorded output: the file's path in the project, its SHA-256 and size in bytes."""
 
     id: str
@@ -38,8 +38,7 @@ class Artifact:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value):
     """An attempt that was given up; ``key`` names the call, so that a repeat counts once."""
 
     at: datetime
@@ -54,8 +53,7 @@ class Failure:
         return said and is_repeated(before.at, self.at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Value, kw_only=True):
     """What a check left: nobody's word, but what the orchestrator saw.
 
     Attributes:
@@ -88,8 +86,7 @@ class Evidence:
         return f"The check {' '.join(self.command)} {ending}:\n{self.tail}".rstrip(":\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Value):
     """The work tree when a feature began: what it had already is no work of the feature's.
 
     Attributes:
@@ -102,8 +99,7 @@ class Baseline:
     dirty: Mapping[str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceBase:
+class SourceBase(Value):
     """All of the source when a feature began, as git keeps it.
 
     Attributes:
@@ -115,8 +111,7 @@ class SourceBase:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMoment:
+class SourceMoment(Value):
     """All of the source in one folder at one moment, as git keeps it.
 
     Attributes:
@@ -132,8 +127,7 @@ class SourceMoment:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Discarded:
+class Discarded(Value):
     """An output that a rollback discarded: whose, of which attempt, and the copy that was kept."""
 
     output: str
@@ -142,8 +136,7 @@ class Discarded:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Value):
     """Why a phase was begun again, by a rollback or a verdict; that is no failure of an attempt.
 
     Attributes:
@@ -178,8 +171,7 @@ PATHS_KEPT = 200
 """Paths of a difference that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Value):
     """How much of the source changed: files, and lines that were added and removed.
 
     Attributes:
@@ -192,8 +184,7 @@ class Difference:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Value):
     """Partial work that somebody saved inside a phase; ``data`` is any JSON value."""
 
     at: datetime

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.value import Value
 
 COMPARED = 1_000
 """The newest features that are compared."""
@@ -19,8 +21,8 @@ _FEWEST, _SHARE = 5, 10
 """What more features than five, and than a tenth of them, have in common says nothing."""
 _WORDS_TOGETHER = 2
 _LONG_GOAL = 12
-_PATH = re.compile(r"[\w.-]{1,100}(?:/[\w.-]{1,100}){0,20}")
-_WORD = re.compile(r"[^\W\d_]{3,40}")
+_PATH = pattern(r"[\w.-]{1,100}(?:/[\w.-]{1,100}){0,20}")
+_WORD = pattern(r"[^\W\d_]{3,40}")
 _STOP_WORDS = frozenset(
     _WORD.findall(
         "able about above add after again against all allow also and another any are because "
@@ -37,8 +39,7 @@ _STOP_WORDS = frozenset(
 """Words that say nothing of what a text is about, without their plural."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
+class Touched(Value, kw_only=True):
     """What a feature is about, and which files it touched as far as that was recorded.
 
     Attributes:
@@ -55,8 +56,7 @@ class Touched:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Value):
     """A feature that has to do with another; ``paths`` is empty where only its words say so."""
 
     feature: Touched

@@ -14,71 +14,70 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.secret_makes import holds_known_make, without_known_makes
 
 REDACTED = "[redacted]"
 
 _KEY_LINE = r"-{4,5} ?%s [ A-Z0-9_-]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
-_KEY_BEGIN, _KEY_END = (re.compile(_KEY_LINE % word) for word in ("BEGIN", "END"))
-PRIVATE_KEY = re.compile(rf"{_KEY_BEGIN.pattern}.*?(?:{_KEY_END.pattern}|\Z)", re.DOTALL)
-_KEY_BODY = re.compile(r"[\s>|│┃]*(?:[A-Za-z0-9+/=]*|[A-Z][A-Za-z0-9-]{2,30}: .*)\s*")
+_KEY_BEGIN, _KEY_END = (pattern(_KEY_LINE % word) for word in ("BEGIN", "END"))
+PRIVATE_KEY = pattern(rf"{_KEY_LINE % 'BEGIN'}.*?(?:{_KEY_LINE % 'END'}|\Z)", re.DOTALL)
+_KEY_BODY = pattern(r"[\s>|│┃]*(?:[A-Za-z0-9+/=]*|[A-Z][A-Za-z0-9-]{2,30}: .*)\s*")
 """A line of a private key, between its first and its last, as some programs show it."""
 # Each of the patterns below keeps its first group, and what follows that is the secret.
 # A password may hold an @ that nobody escaped.
 # Bounded, and possessive but for groups: hostile text must not cost time quadratic in its length.
-_URL_CREDENTIALS = re.compile(
+_URL_CREDENTIALS = pattern(
     r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+(?:@[^\s/@\"'<>,;]*+(?=@))*)?(?=@)",
     re.IGNORECASE,
 )
 _SCHEME = r"\b((?:bearer|basic)\s+)"
 _LETTERS = r"[A-Za-z0-9+/=._~-]"
 # With a digit in it: "bearer authentication" is no secret.
-_BEARER = re.compile(rf"{_SCHEME}(?=[^\s\d]*\d){_LETTERS}{{12,}}", re.IGNORECASE)
-_STRICT_BEARER = re.compile(rf"{_SCHEME}{_LETTERS}{{8,}}", re.IGNORECASE)
+_BEARER = pattern(rf"{_SCHEME}(?=[^\s\d]*\d){_LETTERS}{{12,}}", re.IGNORECASE)
+_STRICT_BEARER = pattern(rf"{_SCHEME}{_LETTERS}{{8,}}", re.IGNORECASE)
 _WORDS = "password|passwd|passphrase|secret|token"
 _ASSIGNS = r"\s?(?::=|=>|\?=|=)\s?[\"'`]?|:\s?[\"'`]|:|[\"'],\s?[\"']"
 _KEYS = "api|access|account|private|secret"
 # Six characters or more with a digit in them: "password: at least 8 characters" is a
 # requirement, password=hunter2 is none. A call, as token = parts[0].strip(), is code.
-_ASSIGNED = re.compile(
+_ASSIGNED = pattern(
     rf"(?<!\w)(\w{{0,40}}(?:{_WORDS}|(?:{_KEYS})"
     rf"[-_]?key)(?:[\"']?(?:{_ASSIGNS})))(?![\w.\[\]]{{1,80}}\()"
     r"(?=[^\s\"'`,;&]{0,80}\d)[^\s\"'`,;&]{6,}",
     re.IGNORECASE,
 )
 # As YAML has it: long, of letters and digits, and no path.
-_YAML = re.compile(
+_YAML = pattern(
     rf"(?<!\w)(\w{{0,40}}(?:{_WORDS}|(?:{_KEYS})[-_]?key):\s{{1,3}})"
     r"(?=[a-z_.=+~-]{0,80}\d)(?=[\d_.=+~-]{0,80}[a-z])[a-z0-9_.=+~-]{16,}(?![^\s,;])",
     re.IGNORECASE,
 )
-_CURL = re.compile(
-    r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[\s=]{1,3}[\"']?[^\s:\"']{1,100}:)[^\s\"']+"
-)
-_SIGNATURE = re.compile(
+_CURL = pattern(r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[\s=]{1,3}[\"']?[^\s:\"']{1,100}:)[^\s\"']+")
+_SIGNATURE = pattern(
     r"([?&](?:sig|x-amz-signature|x-goog-signature)=)[\w%+/=-]{20,}", re.IGNORECASE
 )
-_NUGET = re.compile(r"(\bkey=\"(?:cleartext)?password\"\s{1,5}value=\")[^\"]+", re.IGNORECASE)
-_NETRC = re.compile(
+_NUGET = pattern(r"(\bkey=\"(?:cleartext)?password\"\s{1,5}value=\")[^\"]+", re.IGNORECASE)
+_NETRC = pattern(
     r"(\bmachine\s{1,3}\S{1,100}\s{1,3}login\s{1,3}\S{1,100}\s{1,3}password\s{1,3})\S+"
 )
-_MANIFEST = re.compile(r"\bkind:\s{0,5}[\"']?Secret\b")
-_MANIFEST_DATA = re.compile(
+_MANIFEST = pattern(r"\bkind:\s{0,5}[\"']?Secret\b")
+_MANIFEST_DATA = pattern(
     r"^([ \t]*)(?:data|stringData):[ \t]*\n((?:\1[ \t]+[^\n]*(?:\n|\Z))+)", re.MULTILINE
 )
 _STRICT_NAMES = rf"(?:{_WORDS}|pwd|(?:{_KEYS}|ssh|encryption|signing)[-_]?key)"
 # The name as code, JSON, a header or an option spells it: {"api_key": "..."}, --password ... .
-_STRICT_ASSIGNED = re.compile(
+_STRICT_ASSIGNED = pattern(
     rf"\b(\w*{_STRICT_NAMES}\\*[\"']?\s*[=:]\s*)"
     r"(?:\\+\"[^\"\\]+(?:\\+\"|\Z)|\"(?:[^\"\\]|\\.)+(?:\"|\Z)|'(?:[^'\\]|\\.)+(?:'|\Z)|"
     r"[^\s,;&\"']+)",
     re.IGNORECASE | re.DOTALL,
 )
-_OPTION = re.compile(
+_OPTION = pattern(
     rf"(--[\w-]{{0,40}}{_STRICT_NAMES}\s+)(?:\"[^\"]+\"|'[^']+'|[^\s\"'-][^\s\"']*)",
     re.IGNORECASE,
 )
-_HEADER = re.compile(
+_HEADER = pattern(
     r"\b((?:(?:proxy-)?authorization|(?:set-)?cookie)\\*[\"']?\s*:\s*\\*[\"']?)"
     r"(?!(?:bearer|basic)\s)[^\s\r\n\"'\\][^\r\n\"'\\]*",
     re.IGNORECASE,
@@ -87,7 +86,7 @@ _ALWAYS = (_URL_CREDENTIALS, _CURL, _SIGNATURE, _NUGET, _NETRC)
 _LENIENT = (*_ALWAYS, _BEARER, _ASSIGNED, _YAML)
 _STRICT = (*_ALWAYS, _STRICT_BEARER, _HEADER, _OPTION, _STRICT_ASSIGNED)
 _DEPTH = 8
-_SECRET_NAME = re.compile(
+_SECRET_NAME = pattern(
     r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
     r"(access|account|private|ssh|encryption|signing)[-_]?key|"
     r"authorization|credential|cookie|session[-_]?id$|^auth$|(^|[-_])pwd$",
@@ -146,8 +145,8 @@ def without_secrets(text: str, *, strict: bool = False) -> str:
     if holds_known_make(text):
         text = without_known_makes(text, REDACTED)
     if hinted:
-        for pattern in _STRICT if strict else _LENIENT:
-            text = pattern.sub(rf"\1{REDACTED}", text)
+        for each in _STRICT if strict else _LENIENT:
+            text = each.sub(rf"\1{REDACTED}", text)
         if _MANIFEST.search(text):
             text = _MANIFEST_DATA.sub(_without_values, text)
     return text

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, pairwise
 
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.criteria import CRITERION
 from cde_orchestrator.domain.markdown import Line
 from cde_orchestrator.domain.marked_items import Item, Mark, belonging_to, defining, item_words
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.domain.value import Value
 
 TASK = Mark("T")
 TASKS_LIMIT = 100
@@ -27,34 +29,33 @@ LINES_LIMIT = 200
 
 _SECTION = "## tasks"
 _COVERAGE = "## coverage"
-_SPAN = re.compile(r"(?<!`)`{1,3}([^`]{1,300})`{1,3}")
-_PLACE = re.compile(r"([^\s:*?\"<>|]+)(?:::\S*|:[0-9]\S*)?")
+_SPAN = pattern(r"(?<!`)`{1,3}([^`]{1,300})`{1,3}")
+_PLACE = pattern(r"([^\s:*?\"<>|]+)(?:::\S*|:[0-9]\S*)?")
 """A file, maybe with a test or a line in it."""
-_ENDING = re.compile(
+_ENDING = pattern(
     r".*\.(?:adoc|c|cc|cfg|cjs|cpp|cs|css|csv|go|gradle|h|hpp|htm|html|ini|java|js|json|jsonc|jsx"
     r"|kt|kts|less|lock|lua|md|mjs|php|pl|proto|ps1|py|pyi|rb|rs|rst|sass|scala|scss|sh|sql|svelte"
     r"|svg|swift|tf|toml|ts|tsx|txt|vue|xml|yaml|yml)",
     re.IGNORECASE,
 )
-_NAME = re.compile(
+_NAME = pattern(
     r"(?:Docker|Container|Gem|Jenkins|Just|just|Make|Pip|Proc|Rake|Vagrant)file(?:\.[\w-]+)?"
     r"|GNUmakefile|makefile|go\.(?:mod|sum|work)|CODEOWNERS|LICENSE"
     r"|\.(?:docker|git|npm|prettier|eslint)ignore|\.gitattributes|\.editorconfig|\.env\.example"
 )
 """A file that has another ending, or none."""
-_NO_PATH = re.compile(
+_NO_PATH = pattern(
     r"[A-Z]+(?:/[A-Z]+)+|(?i:and/or|either/or|yes/no|true/false|on/off|n/a|he/she|his/her)"
     r"|(?:application|audio|font|image|multipart|text|video)/(?:\*|css|csv|event-stream|form-data"
     r"|gif|html|javascript|jpeg|json|markdown|mp4|mpeg|octet-stream|pdf|plain|png|toml|webp|xml"
     r"|yaml|zip|x-[\w.-]+|vnd\.[\w.+-]+|[\w.-]+\+(?:json|xml|yaml|zip))"
 )
 """Words or methods with a slash between them, and types of content."""
-_SERVES = re.compile(r"(?:serves|covers|for|and|criterion|criteria|ac[0-9]+|[\W_])*")
+_SERVES = pattern(r"(?:serves|covers|for|and|criterion|criteria|ac[0-9]+|[\W_])*")
 """What says nothing but which criteria a task serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Value):
     """A part of the work.
 
     Attributes:

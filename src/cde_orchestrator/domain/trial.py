@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from cde_orchestrator.domain.clock import parse_utc
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.printed_tests import printed_tests
 from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.value import Value, completed
 
 TrialKind = Literal["check", "runner"]
 Outcome = Literal["passed", "failed", "flaky", "too_slow", "cannot_run", "untrusted", "not_tried"]
 RAN: frozenset[Outcome] = frozenset({"passed", "failed"})
 """Of what ran to its end, what it says of the source."""
-_INSTALLING = re.compile(
+_INSTALLING = pattern(
     r"\s*(nox > )?(creating (isolated |virtual ?)?env|using c?python |go: downloading "
     r"|(download|fetch|install|prepar|build)(ing|ed) \S|built \S|collecting \S|resolv(ing|ed) \S"
     r"|updating crates\.io|(sync|check)ing dependencies|\S+ install_(deps|package)|packages: \+"
@@ -28,8 +30,7 @@ FAILING_KEPT = 100
 """Names of failing tests that are kept; of more, none are, as not all are known then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Value, kw_only=True):
     """One trial.
 
     Attributes:
@@ -83,7 +84,7 @@ class Trial:
     def of(cls, data: Any) -> Trial | None:
         """The trial from plain data; None where it is none."""
         try:
-            known = {each.name: data[each.name] for each in fields(cls)}
+            known = {each.name: data[each.name] for each in fields(completed(cls))}
             known["at"] = parse_utc(known["at"])
             for name in ("command", "failing"):
                 known[name] = tuple(str(each) for each in known[name])

@@ -11,6 +11,7 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
+from cde_orchestrator.domain.value import Value
 
 Handler = Literal["agent", "human_input"]
 OutputType = Literal["markdown", "json", "yaml", "toml", "text"]
@@ -153,8 +154,7 @@ class Phase:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerSetting:
+class RunnerSetting(Value, kw_only=True):
     """What runs the tests that are proofs: runners that are known, or a command of the project.
 
     Attributes:

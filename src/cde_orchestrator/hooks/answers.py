@@ -27,7 +27,7 @@ def answer(event: Event, work: OpenWork) -> str:
         return _to_be_kept(event, subject)
     if subject.feature is None:
         return event.context(_listed(work))
-    return event.context(_introduction(work.root, subject.feature, subject.claimed_by))
+    return event.context(_introduction(work, subject.feature, subject.claimed_by))
 
 
 def _to_be_kept(event: Event, subject: Subject) -> str:
@@ -91,15 +91,18 @@ def _gate(feature: OpenFeature) -> list[str]:
     return lines
 
 
-def _introduction(root: Path, feature: OpenFeature, claimed_by: str) -> str:
+def _introduction(work: OpenWork, feature: OpenFeature, claimed_by: str) -> str:
     """The feature, its phase and the phase's prompt."""
     where = f"Feature {feature.name} of this project is at phase {feature.phase} of cde"
     if claimed_by == "another":
         return f"{where}; {feature.claim['agent']} works on it. Leave it, unless you are asked."
     if feature.waits_for_person:
         return f"{where}, which waits for a person: cde status {feature.name} says for what."
+    from cde_orchestrator.hooks.present_prompt import present_prompt
+
+    prompt = present_prompt(work.root, work.document, feature.id)
     return f"{where}. Unless you are asked for something else, work by its prompt:\n\n" + (
-        _prompt(root, feature) or f"cde_resumeFeature(feature_id='{feature.name}') gives it."
+        prompt or f"cde_resumeFeature(feature_id='{feature.name}') gives it."
     )
 
 
@@ -114,19 +117,6 @@ def _listed(work: OpenWork) -> str:
             "Before you work on one, call cde_resumeFeature with its name, or run cde resume NAME.",
         ]
     )
-
-
-def _prompt(root: Path, feature: OpenFeature) -> str:
-    """The prompt of the feature's current phase, without what takes time to find out."""
-    from cde_orchestrator.application.features.phase_prompt import ONLOOKER
-    from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-    from cde_orchestrator.infrastructure.settings.settings import load_settings
-    from cde_orchestrator.project_ports import ProjectPorts
-
-    ports = ProjectPorts(root, load_settings(root), OperationMeter())
-    project, meant, workflow = ports.features.read(feature.id)
-    phase = ports.rendering.committed_view(project, meant, workflow, ONLOOKER)
-    return "" if phase is None else phase["prompt"]
 
 
 def _waits_for_trust(root: Path, feature: OpenFeature) -> bool:

@@ -101,10 +101,12 @@ class OpenWork:
     Attributes:
         root: the project's folder, or a worktree of it.
         features: those that are not closed; in the worktree of one, that one alone.
+        document: the whole state.
     """
 
     root: Path
     features: tuple[OpenFeature, ...]
+    document: Stored
 
 
 def open_work(root: Path) -> OpenWork | None:
@@ -121,7 +123,8 @@ def open_work(root: Path) -> OpenWork | None:
         if each.get("status") not in _CLOSED and each.get("current_phase") in each["phases"]
     )
     own = root.name if root.parent.parts[-2:] == (FOLDER, "worktrees") else None
-    return OpenWork(root, tuple(each for each in features if own in {None, each.name}))
+    own_features = tuple(each for each in features if own in {None, each.name})
+    return OpenWork(root, own_features, document)
 
 
 def _document(root: Path) -> Stored:

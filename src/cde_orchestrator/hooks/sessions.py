@@ -11,6 +11,7 @@ from typing import Literal
 
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.hooks import Event
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.hooks.open_work import OpenFeature, OpenWork
 
 _WRAPPERS = frozenset(
@@ -114,8 +115,7 @@ def _client_above(pid: int) -> int | None:
     return next(above, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Process:
+class _Process(Value):
     """A process that runs, as the system describes it."""
 
     pid: int

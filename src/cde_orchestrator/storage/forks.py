@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.history import OtherSide
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     read_file,
@@ -39,8 +40,7 @@ _TRAIL = 1_000
 """How many of a side's newest changes are recognized as its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Value):
     """A whole state, and the history that led to it.
 
     Attributes:
@@ -55,8 +55,7 @@ class Side:
     origin: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(Value):
     """What two histories leave in the files.
 
     Attributes:
@@ -72,8 +71,7 @@ class Fork:
     rewritten: dict[Path, bytes]
 
 
-@dataclass(slots=True)
-class _Evidence:
+class _Evidence(Value, frozen=False):
     """Every whole record and checkpoint, and the files that have it."""
 
     scans: dict[Path, Scan]

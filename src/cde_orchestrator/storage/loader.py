@@ -13,6 +13,7 @@ from typing import Any
 from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.errors.fixes import SALVAGE, UPGRADE, restore_at
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
 from cde_orchestrator.storage.forks import Fork, find_fork
 from cde_orchestrator.storage.format import checkpoint as checkpoints
@@ -25,16 +26,14 @@ from cde_orchestrator.storage.format.segment import ActiveSegment, find_active, 
 IN_PLACE = ("features",)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value):
     """A state file that is not as it should be."""
 
     path: Path
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Value):
     """Changes that no file has any more, between what is certain and what came after.
 
     Attributes:

@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.errors.fixes import DOCTOR_FIX
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     unlink,
@@ -37,8 +37,7 @@ SPARE_BYTES = 64 * 1024
 """Free space that must be left in addition to the next checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOnly:
+class ReadOnly(Value):
     """Why changes are refused, since when, and what leads out if that is known."""
 
     reason: str

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import orjson
 
 from cde_orchestrator.domain.exceptions import ProjectError, StateError
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 from cde_orchestrator.infrastructure.system.os_errors import error_words
 from cde_orchestrator.infrastructure.system.tree import names_in
@@ -25,8 +26,7 @@ from cde_orchestrator.storage.format.journal import GENESIS, Lost, Record, Scan,
 from cde_orchestrator.storage.format.json_patch import Document, keys_of, replay
 
 
-@dataclass(slots=True)
-class Remains:
+class Remains(Value, frozen=False):
     """What is whole among a project's files.
 
     Attributes:
@@ -49,8 +49,7 @@ class Remains:
         return bool(self.bases or self.records)
 
 
-@dataclass(slots=True)
-class Salvage:
+class Salvage(Value, frozen=False):
     """The best state that can be put together.
 
     Attributes:

@@ -54,6 +54,7 @@ from cde_orchestrator.application.state.undo_rollback import WorkPlaces
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.value import completed
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts
@@ -133,7 +134,7 @@ def use_cases() -> list[type[UseCase[Any]]]:
 
 @pytest.mark.parametrize("use_case", use_cases())
 def test_a_use_case_is_a_value_of_named_arguments(use_case: type[UseCase[Any]]) -> None:
-    members = fields(cast("Any", use_case))
+    members = fields(cast("Any", completed(use_case)))
     arguments: Any = {member.name: "x" for member in members}
     made = use_case(**arguments)
 

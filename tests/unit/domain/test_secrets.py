@@ -83,7 +83,9 @@ surroundings = st.text(
     st.characters(blacklist_categories=("L", "N", "Pc", "Pd", "Cs")), max_size=20
 )
 PATTERNS = {
-    name: pattern for name, pattern in vars(secrets).items() if isinstance(pattern, re.Pattern)
+    name: re.compile(each.pattern, each.flags)
+    for name, each in vars(secrets).items()
+    if isinstance(each, type(secrets.PRIVATE_KEY))
 }
 
 

@@ -26,6 +26,7 @@ from cde_orchestrator.domain.project import NAME_LIMIT, Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.related import COMPARED, Touched
 from cde_orchestrator.domain.text import checked_line
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 
@@ -350,7 +351,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return parse_utc
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and (issubclass(hint, Value) or is_dataclass(hint)):
         return partial(_made, hint)
     if hint is Any or hint in (str, int, float, bool):
         return copy.deepcopy

@@ -22,6 +22,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.value import completed
 from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage.format.checkpoint import OWN_KEYS
 from cde_orchestrator.storage.format.json_patch import Document
@@ -106,7 +107,7 @@ def _require_work(stored: Document) -> None:
 @cache
 def _hints_of(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    return {each.name: hints[each.name] for each in fields(kind)}
+    return {each.name: hints[each.name] for each in fields(completed(kind))}
 
 
 def _require_fit(value: Any, hint: Any, where: str = "") -> None:
@@ -126,7 +127,7 @@ def _require_fit(value: Any, hint: Any, where: str = "") -> None:
     elif kind in {list, tuple}:
         for number, item in enumerate(value):
             _require_fit(item, inner[0], f"{where}[{number}]")
-    elif isinstance(hint, type) and is_dataclass(hint):
+    elif isinstance(hint, type) and is_dataclass(completed(hint)):
         for name, found in _hints_of(hint).items():
             _require_fit(getattr(value, name), found, f"{where}.{name}" if where else name)
     elif hint is float:

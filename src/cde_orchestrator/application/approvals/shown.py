@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.approvals.waive import CriterionView, criterion_view
+from cde_orchestrator.application.criterion_views import CriterionView, criterion_view
 from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs

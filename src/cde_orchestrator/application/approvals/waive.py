@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
+from cde_orchestrator.application.criterion_views import (
+    CriterionView,
+    criterion_seen,
+    criterion_view,
+)
 from cde_orchestrator.application.features.feature_criteria import criteria_of, proving_phase
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
@@ -14,7 +17,6 @@ from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseStatus
-from cde_orchestrator.domain.proofs import CriterionSeen
 from cde_orchestrator.domain.records import checked_reason
 from cde_orchestrator.domain.workflow import Workflow
 
@@ -23,44 +25,10 @@ WAIVED = "waived"
 TAKEN_BACK = "waiver_taken_back"
 
 
-class CriterionView(TypedDict):
-    """A criterion, how it is met so far, and by which proofs.
-
-    ``digest`` is the SHA-256 of all its words, of which ``text`` may be the beginning; ``state``
-    is ``proven``, ``waived`` or ``unproven``; ``waived`` is why and by whom; ``sees`` are the
-    places that its proofs see, as of ``ProofView``.
-    """
-
-    id: str
-    text: str
-    digest: str
-    state: str
-    waived: str | None
-    proofs: list[str]
-    sees: list[str]
-
-
 class WaiverReply(FeatureReply):
     """The criterion that may be waived, or was."""
 
     criterion: CriterionView
-
-
-def criterion_view(feature: Feature, workflow: Workflow, criterion: Criterion) -> CriterionView:
-    """How a criterion is met so far."""
-    seen = _seen(feature, workflow, criterion)
-    waiver = feature.waivers.get(criterion.id)
-    waived = waiver.words if waiver and waiver.covers(criterion) else None
-    state = "proven" if seen and seen.proofs and seen.is_met else "unproven"
-    return {
-        "id": criterion.id,
-        "text": criterion.text,
-        "digest": criterion.digest,
-        "state": "waived" if waived else state,
-        "waived": waived,
-        "proofs": [proof.id for proof in seen.proofs] if seen else [],
-        "sees": list(seen.sees) if seen else [],
-    }
 
 
 class ShowCriterion(UseCase[WaiverReply], operation="show_criterion", in_worktree=True):
@@ -135,13 +103,6 @@ class WaiveCriterion(UseCase[WaiverReply], operation="waive_criterion", in_workt
             return {**features.reply(project, feature, None), "criterion": view}
 
 
-def _seen(feature: Feature, workflow: Workflow, criterion: Criterion) -> CriterionSeen | None:
-    phase = proving_phase(workflow)
-    evidence = feature.phases[phase.id].proof if phase else None
-    known = {each.id: each for each in evidence.criteria} if evidence else {}
-    return known.get(criterion.id)
-
-
 def _required(
     feature: Feature, workflow: Workflow, outputs: ProjectOutputs, criterion: str, *, undo: bool
 ) -> Criterion:
@@ -164,7 +125,7 @@ def _required(
     elif undo and found.id not in feature.waivers:
         reason = "no person waived it"
     elif is_decided:
-        seen = _seen(feature, workflow, found)
+        seen = criterion_seen(feature, workflow, found)
         how = "it is proven" if seen and seen.proofs else "it is decided"
         reason = f"{how}: phase '{phase.id}' was accepted"
     if reason or found is None:

@@ -25,6 +25,7 @@ from cde_orchestrator.domain.trial import (
     failing_tests,
     installing_line,
 )
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 KEPT = 20
@@ -36,8 +37,7 @@ NOT_RUN = {126: "as what may not be executed", 127: "as where a program is not f
 _SAID = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Value):
     """A command that can be tried.
 
     Attributes:
@@ -89,8 +89,7 @@ def subjects_of(
     return [*found.values(), *tests]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Value):
     """What is known of a workflow's commands, and what has to be run to know the rest."""
 
     known: Sequence[Trial] = ()

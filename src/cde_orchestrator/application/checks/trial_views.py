@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -13,16 +12,13 @@ from cde_orchestrator.application.checks.baselines import (
     kept_trials,
     trial_of,
 )
-from cde_orchestrator.application.ports.proving import UNKNOWN_VERSION
+from cde_orchestrator.application.checks.trial_words import BEFORE, ended, named, ran_none
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.printed_tests import FAILED
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.trial import Trial
 from cde_orchestrator.domain.workflow import Workflow
 
-FAILING_SHOWN = 10
-BEFORE = "before the work"
 LAST_TRIED = "when it was tried last by a start or cde check run"
 _FINE = frozenset({"passed", "not_tried"})
 _WAITS = "waits for a person: nobody has trusted it yet (cde trust)"
@@ -149,69 +145,10 @@ def _words(subject: Subject, outcome: str, trial: Trial | None, problem: str, wh
     return f"{head} {ended(trial, when)}"
 
 
-def named(kind: str, command: Sequence[str], directory: str) -> str:
-    """The command, as in a sentence."""
-    where = f" in {plain(directory)}" if directory != "." else ""
-    what = "The check" if kind == "check" else "The runner of tests"
-    return f"{what} `{plain(shlex.join(command))}`{where}"
-
-
-def ended(trial: Trial, when: str = BEFORE) -> str:
-    """How a trial ended, as the rest of a sentence."""
-    seconds = f"{trial.duration_ms / 1000:.1f} s"
-    if trial.outcome == "passed" and trial.kind == "runner":
-        if trial.says == UNKNOWN_VERSION:
-            return "is first run when criteria are proven; its program is there"
-        return f"works: {plain(trial.says)}"
-    if trial.outcome == "passed":
-        counts = counted(trial.counts)
-        but = ", but ran no test" if _ran_none(trial.counts) else ""
-        return f"passed {when}{but}{f': {counts}' if counts else ''}, in {seconds}"
-    if trial.outcome == "failed":
-        said = f"{counted(trial.counts)}, " if trial.counts else ""
-        return f"failed {when}: {said}exit code {trial.exit_code}, in {seconds}{_seen(trial)}"
-    if trial.outcome == "flaky":
-        return f"is flaky: it failed {when}, and passed when repeated at once{_seen(trial)}"
-    if trial.was_installing:
-        return (
-            f"spent its {trial.limit_seconds:.0f} s {when} on installing what it needs "
-            f"({plain(trial.says)}), so it is not known what fails already (cde check run lets "
-            "it finish; the next start tries it again)"
-        )
-    if trial.outcome == "too_slow":
-        return (
-            f"did not end within {trial.limit_seconds:.0f} s {when}, so it is not known what "
-            "fails already (cde check run waits longer)"
-        )
-    if trial.outcome == "cannot_run":
-        return f"could not be run {when}: {plain(trial.says)}"
-    return f"was not tried {when}: nobody had trusted it"
-
-
-def counted(counts: Mapping[str, int]) -> str:
-    """The counts in words, what failed first."""
-    ordered = sorted(counts.items(), key=lambda each: each[0] != FAILED)
-    return ", ".join(f"{count} {plain(word)}" for word, count in ordered)
-
-
-def _ran_none(counts: Mapping[str, int]) -> bool:
-    """Whether the output says that there was no test; one that counts nothing does not say it."""
-    return bool(counts) and not any(counts.values())
-
-
-def _seen(trial: Trial) -> str:
-    """Which tests failed, or else the last that it said."""
-    failing = trial.failing
-    if not failing:
-        return f"; it ends with: {plain(trial.says)}" if trial.says else ""
-    more = f" and {len(failing) - FAILING_SHOWN} more" if failing[FAILING_SHOWN:] else ""
-    return f": {', '.join(plain(each) for each in failing[:FAILING_SHOWN])}{more}"
-
-
 def noteworthy(views: Sequence[TrialView]) -> list[str]:
     """What to know of them before work begins."""
     return [
         f"{each['words']}."
         for each in views
-        if each["outcome"] not in _FINE or _ran_none(each["counts"])
+        if each["outcome"] not in _FINE or ran_none(each["counts"])
     ]

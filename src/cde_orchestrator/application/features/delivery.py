@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.ports.core import OutputText
@@ -15,6 +14,7 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import as_file, checked_text
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase
 
 log = get_logger(__name__)
@@ -30,8 +30,7 @@ FILE_KEPT = "file_kept"
 _Unreadable = OutputError | ValidationError
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Value):
     """The outputs of one phase of one feature, as they are submitted.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import VersionControl
@@ -17,6 +16,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.path_patterns import matches_any
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import PATHS_KEPT, Baseline, Difference
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 _SHOWN = 5
@@ -29,8 +29,7 @@ def baseline_for(workflow: Workflow | None, git: VersionControl, root: Path) -> 
     return git.baseline(root)
 
 
-@dataclass(frozen=True, slots=True)
-class DueChanges:
+class DueChanges(Value):
     """What a phase of a feature asks of the source code.
 
     Attributes:

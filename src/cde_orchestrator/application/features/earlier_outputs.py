@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
@@ -11,11 +10,11 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Problem, problem_as_dict
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.records import Artifact
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 
-@dataclass(frozen=True, slots=True)
-class _Accepted:
+class _Accepted(Value):
     """An accepted output, and what is there now; None: nothing that can be read."""
 
     phase: Phase

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.application.checks.baselines import Subject, subjects_of
+from cde_orchestrator.application.checks.baselines import Subject
 from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.present_workflow import (
+    as_followed,
+    newer_than,
+    workflow_of,
+)
 from cde_orchestrator.application.made_views import made_view
 from cde_orchestrator.application.ports.checks import Callers, TrustStore
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.ports.proving import TestRunners
 from cde_orchestrator.application.views import FeatureReply, PhaseView, feature_view, project_view
 from cde_orchestrator.domain.clock import Clock
-from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.workflow import Workflow
-
-
-@dataclass(frozen=True, slots=True)
-class _Newer:
-    """A workflow that differs from a kept one in nothing but what is run.
-
-    Attributes:
-        waiting: what is run by it and nobody trusts; where nothing is, features follow it.
-    """
-
-    workflow: Workflow
-    waiting: Sequence[Subject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,46 +94,16 @@ class ProjectFeatures:
         return feature, workflow
 
     def workflow_of(self, project: Project, feature: Feature) -> Workflow:
-        """The workflow that the feature follows.
-
-        It is the one kept with the feature; of an open one the project's present one of that
-        name, where that differs in nothing but what is run, which a person trusts. A feature of
-        an older release takes the project's workflow of that name, or its default one.
-
-        Raises:
-            ValidationError: E310 or E311, the project's workflow file is needed and not valid.
-        """
-        kept = project.workflow_of(feature)
-        if kept is None:
-            return self.workflows.load(self.root).get_or_default(feature.workflow_type)
-        newer = self._newer(kept) if feature.is_open else None
-        return kept if newer is None or newer.waiting else newer.workflow
+        """The workflow that the feature follows; raises as ``workflow_of``."""
+        return workflow_of(self.root, project, feature, self.workflows, self.trust, self.runners)
 
     def waiting(self, project: Project, feature: Feature) -> Sequence[Subject]:
         """What nobody trusts of a newer workflow, which the feature does not follow until then."""
         kept = project.workflow_of(feature) if feature.is_open else None
-        newer = self._newer(kept) if kept is not None else None
+        if kept is None:
+            return ()
+        newer = newer_than(kept, self.root, self.workflows, self.trust, self.runners)
         return newer.waiting if newer is not None else ()
-
-    def _newer(self, kept: Workflow) -> _Newer | None:
-        """The present one, where features under way may follow it."""
-        try:
-            present = self.workflows.load(self.root).workflows.get(kept.id)
-        except ValidationError:  # whoever starts a feature is told
-            return None
-        if present is None or present == kept or not kept.differs_only_in_checks(present):
-            return None
-        subjects = subjects_of(present, self.root, self.runners)
-        runs_tests = any(each.check is None for each in subjects)
-        if kept.runner and not runs_tests and any(map(present.must_prove, present.phases)):
-            return None  # it would be left without any
-        waiting = [
-            each
-            for each in subjects
-            if each.check is not None or present.runner != kept.runner
-            if each.problem or not self.trust.trusts(self.root, each.command)
-        ]
-        return _Newer(present, waiting)
 
     def adopt(self, project: Project, feature: Feature, workflow: Workflow) -> None:
         """Keep the workflow with a feature that has none, or an earlier one; inside a change."""
@@ -187,14 +149,6 @@ def meant_feature(project: Project, reference: str) -> Feature:
     """
     feature = project.feature(reference)
     name_subject(feature_id=feature.id, feature=feature.name)
-    return feature
-
-
-def as_followed(feature: Feature, workflow: Workflow) -> Feature:
-    """The feature with its records of phases; one of an older release as a copy that has them."""
-    if feature.workflow_digest is None:
-        feature = replace(feature, phases=dict(feature.phases))
-        feature.follow(workflow)
     return feature
 
 

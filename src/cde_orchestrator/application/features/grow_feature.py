@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypedDict
 
 from cde_orchestrator.application.features.feature_tasks import covered_outputs, keep_tasks
@@ -25,6 +25,7 @@ from cde_orchestrator.domain.growth import carried_phases, require_change, text_
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.records import Artifact, Progress
 from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import STANDARD, Phase, Workflow
 
 OFFERED_LIMIT = 1_500
@@ -107,8 +108,7 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
         return {**features.reply(project, feature, shown), "grown": grown}
 
 
-@dataclass(frozen=True, slots=True)
-class _Growth:
+class _Growth(Value):
     """The feature on its way into the workflow that was found with it."""
 
     found: Found

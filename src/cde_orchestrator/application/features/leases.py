@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Claim
 from cde_orchestrator.domain.text import checked_line
+from cde_orchestrator.domain.value import Value
 
 AGENT_LIMIT = 60
 """Characters of an agent's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerLeases:
+class CallerLeases(Value):
     """The caller in front of the features of one project."""
 
     callers: Callers

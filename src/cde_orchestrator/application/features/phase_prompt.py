@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.features import prompt_facts as facts
-from cde_orchestrator.application.features.related_features import RelatedFeatures
 from cde_orchestrator.application.ports.checks import Callers, VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
 from cde_orchestrator.application.task_views import task_line, task_views
@@ -24,6 +23,7 @@ from cde_orchestrator.domain.proofs_file import FORMS
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 if TYPE_CHECKING:
+    from cde_orchestrator.application.features.related_features import RelatedFeatures
     from cde_orchestrator.application.proofs.proving import Proving
 
 GOAL_LIMIT = 6_000
@@ -55,24 +55,26 @@ ONLOOKER = PromptReader()
 class PhasePrompts:
     """The prompts of the phases of the project at ``root``.
 
-    Git, and what has the bases of features, are asked for where they are needed.
+    Who calls, git, and what has the bases of features are asked for where they are needed.
     """
 
     root: Path
     renderer: PromptRenderer
     files: ProjectFiles
-    callers: Callers
+    callers: Callable[[], Callers]
     git: Callable[[], VersionControl]
     proving: Callable[[], Proving]
 
     @property
     def related(self) -> RelatedFeatures:
         """What finds features on the same files."""
+        from cde_orchestrator.application.features.related_features import RelatedFeatures
+
         return RelatedFeatures(self.root, self.files)
 
     def reader(self, agent: str | None = None, *, unattended: bool = False) -> PromptReader:
         """Whoever calls, as somebody who knows nothing; a run's agent is ``unattended``."""
-        caller = self.callers.caller(self.root, agent)
+        caller = self.callers().caller(self.root, agent)
         if unattended:
             caller = replace(caller, channel="run", connection="")
         rules = self.renderer.rules(self.root)
@@ -83,7 +85,7 @@ class PhasePrompts:
         reader = self.reader(agent)
         if reader.caller is None or not to_work:
             return replace(reader, caller=None)
-        knows = self.callers.briefings.knows(reader.caller, feature, reader.rules)
+        knows = self.callers().briefings.knows(reader.caller, feature, reader.rules)
         return replace(reader, fresh=not knows)
 
     def current_view(
@@ -135,7 +137,7 @@ class PhasePrompts:
     def give(self, feature: Feature, reader: PromptReader) -> None:
         """Remember who is given the feature's present phase."""
         if reader.caller is not None:
-            self.callers.briefings.give(reader.caller, feature, reader.rules)
+            self.callers().briefings.give(reader.caller, feature, reader.rules)
 
     def try_first(self, project: Project, workflow: Workflow) -> None:
         """Try the first phase's template for a feature that is not there yet.

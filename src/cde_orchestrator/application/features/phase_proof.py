@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.submission import Examined, Found
@@ -31,14 +31,14 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.proofs_file import ProofsProblem, form_of
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import PROOFS, Phase, Workflow
 
 RECORD = "record"
 """What a feature's record is called among its outputs, for errors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseProof:
+class PhaseProof(Value, kw_only=True):
     """What must be proven, once nothing keeps it from being tried.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import ObjectStore
 from cde_orchestrator.application.ports.core import ProjectFiles
+from cde_orchestrator.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Value):
     """The bytes of an output, and their SHA-256.
 
     Attributes:
@@ -28,8 +28,7 @@ class Content:
         return cls(data, hashlib.sha256(data).hexdigest(), stamp)
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectOutputs:
+class ProjectOutputs(Value):
     """The outputs of the project at ``root``."""
 
     root: Path

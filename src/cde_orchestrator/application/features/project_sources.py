@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import SourceMoment
+from cde_orchestrator.domain.value import Value
 
 log = get_logger(__name__)
 
@@ -23,8 +23,7 @@ KEPT_AFTER_END = timedelta(days=30)
 """How long the source at its phases is kept of a feature that is closed: it may be taken back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Value):
     """The source as it is now.
 
     Attributes:
@@ -38,8 +37,7 @@ class Present:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectSources:
+class ProjectSources(Value):
     """The source in a work folder of the project at ``root``.
 
     Attributes:

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.application.approvals.waive import criterion_view
-from cde_orchestrator.application.checks.trial_views import ended, named
+from cde_orchestrator.application.checks.trial_words import ended, named
+from cde_orchestrator.application.criterion_views import criterion_view
 from cde_orchestrator.application.features.feature_criteria import proving_phase
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles
@@ -28,6 +28,7 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.related import TEXT_LIMIT
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, harmless, shortened
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def _section(section: Section) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSince:
+class SourceSince(Value):
     """What differs in the source from when a feature began."""
 
     root: Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import ProjectFiles
@@ -22,6 +21,7 @@ from cde_orchestrator.domain.related import (
     on_files,
     related_to,
 )
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 RECORDS_READ = 20
@@ -31,8 +31,7 @@ REVIEW_LIMIT = 16 * 1024
 """Characters of a review in which open points are searched for."""
 
 
-@dataclass(frozen=True, slots=True)
-class RelatedFeatures:
+class RelatedFeatures(Value):
     """Finds them in the project at ``root``; at most ``SHOWN`` reviews are read."""
 
     root: Path

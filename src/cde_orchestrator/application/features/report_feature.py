@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypedDict
 
 from cde_orchestrator.application.checks.baselines import trial_of
-from cde_orchestrator.application.checks.trial_views import ended
+from cde_orchestrator.application.checks.trial_words import ended
 from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts

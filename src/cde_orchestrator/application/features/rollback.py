@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
@@ -25,6 +25,7 @@ from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_paths import attempt_path
 from cde_orchestrator.domain.records import Discarded
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 ROLLED_BACK = "rolled_back"
@@ -49,8 +50,7 @@ class FileRow(TypedDict):
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Value):
     """One output on its way back.
 
     Attributes:
@@ -79,8 +79,7 @@ class _Step:
         return {"id": self.output.id, "path": self.path, "before": before, "after": self.wanted}
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Value):
     """What a rollback took back, for the answer.
 
     Attributes:
@@ -111,8 +110,7 @@ class Decision(Protocol):
         """Record it with the feature, which is in the earlier phase by now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollback:
+class Rollback(Value, kw_only=True):
     """A rollback on its way, and what it needs.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
 from cde_orchestrator.application.features.phase_prompt import PromptReader
@@ -19,6 +19,7 @@ from cde_orchestrator.domain.gate import OtherVerdict
 from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 SENT_BACK = "sent_back"
@@ -28,8 +29,7 @@ FINDINGS_LIMIT = 3_000
 """Characters of the findings that the reason repeats."""
 
 
-@dataclass(slots=True)
-class _ByVerdict:
+class _ByVerdict(Value, frozen=False):
     """The decision of a phase that found the work wanting; it counts as its failed attempt."""
 
     work: Submission

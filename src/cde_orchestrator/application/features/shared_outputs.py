@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from cde_orchestrator.application.views import SharedView
@@ -11,13 +10,13 @@ from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 _NAMES_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class OthersRecord:
+class OthersRecord(Value):
     """What another feature recorded at a path."""
 
     at: datetime

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -25,6 +25,7 @@ from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.domain.records import SourceMoment
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 FILES_LIMIT = 2_000
@@ -58,8 +59,7 @@ class SourceRow(TypedDict):
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTurn:
+class SourceTurn(Value):
     """Files that go from one kept tree to another, as a rollback's events note it.
 
     Attributes:
@@ -75,8 +75,7 @@ class SourceTurn:
         return {"folder": self.folder, "before": self.before, "after": self.after}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceChanges:
+class SourceChanges(Value, kw_only=True):
     """What differs from the start of a phase, and whose it is.
 
     Attributes:
@@ -188,8 +187,7 @@ def source_changes(
     return found
 
 
-@dataclass(frozen=True)
-class _Whose:
+class _Whose(Value):
     """Judges whose a change is."""
 
     project: Project

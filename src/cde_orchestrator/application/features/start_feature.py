@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from cde_orchestrator.application.checks.baselines import Baselines, Plan, keep_trials
@@ -33,6 +33,7 @@ from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import SourceBase, checked_key, is_repeated
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 _REPEATS_EXAMINED = 3
@@ -191,8 +192,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Trying:
+class _Trying(Value):
     """Tries what the commands of a feature say before the work, once it is there.
 
     So a repeated call meets the feature, and a client that waits no longer has it all the same.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -20,7 +20,6 @@ from cde_orchestrator.application.features.feature_tasks import (
 )
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
-    as_followed,
     meant_feature,
 )
 from cde_orchestrator.application.features.leases import CallerLeases
@@ -29,6 +28,7 @@ from cde_orchestrator.application.features.phase_prompt import (
     PromptReader,
     phase_view,
 )
+from cde_orchestrator.application.features.present_workflow import as_followed
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.ports.checks import (
@@ -47,6 +47,7 @@ from cde_orchestrator.domain.gate import Gate, OtherVerdict
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Difference
 from cde_orchestrator.domain.text import as_file
+from cde_orchestrator.domain.value import Value, completed
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 
@@ -61,8 +62,7 @@ def require_answerable(feature: Feature, phase: Phase, leases: CallerLeases) -> 
         raise FeatureError.of("E140", feature=feature.name, phase=phase.id, reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Value):
     """The feature that is meant, in the project as it was read, and its workflow."""
 
     project: Project
@@ -70,8 +70,7 @@ class Found:
     workflow: Workflow
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Value):
     """What passed the gate.
 
     Attributes:
@@ -109,8 +108,7 @@ class Answer(Protocol):
         """Keep it with the feature's current phase."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionPorts:
+class SubmissionPorts(Value, kw_only=True):
     """What a submission needs of the world, whoever submits."""
 
     features: ProjectFeatures
@@ -126,11 +124,10 @@ class SubmissionPorts:
     @classmethod
     def of(cls, named: Callable[[Iterable[str]], Mapping[str, Any]]) -> Self:
         """Those that go by these names."""
-        return cls(**named([each.name for each in fields(cls)]))
+        return cls(**named([each.name for each in fields(completed(cls))]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Value, kw_only=True):
     """What a submission asks for, and what it takes to examine it.
 
     Attributes:

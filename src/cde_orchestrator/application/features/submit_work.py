@@ -6,7 +6,7 @@ A submission is found, examined, checked and accepted; what each step leaves is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cde_orchestrator.application.checks.baselines import reason_not_run
 from cde_orchestrator.application.checks.running import announce, to_both
@@ -57,6 +57,7 @@ from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.trial import known_before
+from cde_orchestrator.domain.value import Value
 
 log = get_logger(__name__)
 
@@ -141,8 +142,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         return phase.gate_check is not None or phase_to_prove(found.workflow, phase) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(Value):
     """What passed what was run for it: a check, proofs of criteria, both or nothing.
 
     Attributes:
@@ -157,8 +157,7 @@ class _Checked:
     proof: tuple[PhaseProof, ProofEvidence] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
+class _Course(Value):
     """The course of one submission, and what it needs."""
 
     asked: SubmitWork

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.value import Value
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 ENDS = frozenset(
@@ -46,8 +47,7 @@ def moment_from(text: str, now: datetime) -> datetime:
     return moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogQuery:
+class LogQuery(Value, kw_only=True):
     """A choice of entries; what is None is not asked for.
 
     Attributes:
@@ -94,8 +94,7 @@ class LogQuery:
         return LogChoice(self, frozenset(LEVELS[LEVELS.index(level) :]))
 
 
-@dataclass(slots=True)
-class LogChoice:
+class LogChoice(Value, frozen=False):
     """Judges entries one by one.
 
     Attributes:

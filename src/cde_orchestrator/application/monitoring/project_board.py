@@ -18,9 +18,9 @@ from cde_orchestrator.application.features.feature_filter import (
 )
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
-    as_followed,
 )
 from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.present_workflow import as_followed
 from cde_orchestrator.application.ports.core import ProjectFiles
 from cde_orchestrator.application.proofs.verdicts import verdict_of
 from cde_orchestrator.application.views import ClaimView

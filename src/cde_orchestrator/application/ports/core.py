@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import OwnRules, ProjectFacts
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
 
 
@@ -259,8 +259,7 @@ class PromptRenderer(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class OutputText:
+class OutputText(Value):
     """The text of an output that is to be written, and its path in the project."""
 
     path: str
@@ -345,8 +344,7 @@ class ProjectInspector(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorReportSummary:
+class ErrorReportSummary(Value):
     """An error report in a list; ``at`` is ISO 8601, UTC, or empty where it cannot be read.
 
     A refusal that came ``count`` times has one report; ``at`` is the last time.

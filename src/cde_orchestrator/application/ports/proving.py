@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.proofs import HowKnockedOut, Proof, TestResult
 from cde_orchestrator.domain.proofs_file import Written
+from cde_orchestrator.domain.value import Value
 
 ProofsReader = Callable[[str, bytes], Written]
 """Reads a YAML file, which errors call by the text: ``ValidationError`` E310, E311."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTree:
+class SourceTree(Value):
     """All files of the work folder at one moment, as git keeps them.
 
     Attributes:
@@ -29,8 +29,7 @@ class SourceTree:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedFile:
+class ChangedFile(Value):
     """A file that differs between two source trees, by its bytes; its path relative to the project.
 
     A file of the repository outside the project begins with ``../``.
@@ -119,8 +118,7 @@ class Copies(Protocol):
         """A copy of the tree; what dependencies the project has, it has too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """A place that can be knocked out.
 
     Attributes:
@@ -166,8 +164,7 @@ class KnockOuts(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class TestRun:
+class TestRun(Value):
     """One run of tests.
 
     Attributes:

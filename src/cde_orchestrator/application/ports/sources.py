@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.domain.value import Value
 
 PLAIN_MODES = frozenset({"100644", "100755"})
 """As git has them: of a file, and of one that may be executed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """A file in a source tree.
 
     Attributes:

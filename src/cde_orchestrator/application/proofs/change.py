@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cde_orchestrator.application.ports.proving import ChangedFile, KnockOuts, Place
+from cde_orchestrator.domain.value import Value
 
 _PROSE = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Value):
     """What a feature changed.
 
     Attributes:

@@ -17,6 +17,7 @@ from cde_orchestrator.domain import proof_rules as rules
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.not_installed import absent_in
 from cde_orchestrator.domain.proofs import HowKnockedOut, Proof, ProofSeen, TestResult
+from cde_orchestrator.domain.value import Value
 
 _MOCKS = re.compile(rb"sys\.modules|\b(?:jest|vi|mock|td|proxyquire)\b|\bmonkeypatch\b|\bpatch\(")
 """What replaces modules by others: such a test may not load what it names."""
@@ -57,8 +58,7 @@ WITH_NAMES = (
 )
 
 
-@dataclass(slots=True)
-class Trial:
+class Trial(Value, frozen=False):
     """What was seen of one proof so far.
 
     Attributes:
@@ -102,8 +102,7 @@ class Trial:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class Examination:
+class Examination(Value, frozen=False, kw_only=True):
     """The rounds of one attempt to prove.
 
     Attributes:

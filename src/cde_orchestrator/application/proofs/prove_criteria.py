@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from random import Random, SystemRandom
 from typing import Any
@@ -34,6 +34,7 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project_paths import RECORDS
 from cde_orchestrator.domain.proofs import CriterionSeen, Proof, ProofEvidence
+from cde_orchestrator.domain.value import Value
 
 log = get_logger(__name__)
 
@@ -45,8 +46,7 @@ COVERED_LIMIT = 2_000
 _UNCHANGED_LIMIT = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Value, kw_only=True):
     """What is to be proven of a feature.
 
     Attributes:
@@ -91,8 +91,7 @@ class Claim:
         return {proof.id: proof for proof in asked}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prover:
+class Prover(Value, kw_only=True):
     """Proves claims about a project.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import Watch
@@ -28,6 +27,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_paths import RECORDS
 from cde_orchestrator.domain.records import SourceBase
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 NO_BASE = "the source was not recorded when the feature started"
@@ -35,8 +35,7 @@ _ASIDE = re.compile(r"\.(before|attempt)-.*")
 """What follows an output's name in that of a copy of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proving:
+class Proving(Value):
     """What proves criteria of the project at ``root``.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from cde_orchestrator.domain.demands import PhaseApproval, PhaseDemand, Rules
+from cde_orchestrator.domain.value import completed
 
 
 def plain_rules(rules: Rules | None) -> dict[str, Any]:
@@ -48,7 +49,8 @@ def _demand(found: Mapping[str, Any]) -> PhaseDemand:
 
 
 def _approval(found: Mapping[str, Any]) -> PhaseApproval:
-    return PhaseApproval(**{each.name: _text(found[each.name]) for each in fields(PhaseApproval)})
+    names = [each.name for each in fields(completed(PhaseApproval))]
+    return PhaseApproval(**{name: _text(found[name]) for name in names})
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

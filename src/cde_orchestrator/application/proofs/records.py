@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, get_args
 
@@ -27,6 +27,7 @@ from cde_orchestrator.domain.proofs import (
 )
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import opening_words
+from cde_orchestrator.domain.value import Value
 
 SCHEMA_VERSION = 1
 SIZE_LIMIT = 4 * 1024 * 1024
@@ -41,8 +42,7 @@ class RecordError(ValueError):
     """A record cannot be used; the text says why, as ``is not JSON``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureRecord:
+class FeatureRecord(Value, kw_only=True):
     """What a record says.
 
     Attributes:

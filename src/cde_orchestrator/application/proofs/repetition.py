@@ -6,20 +6,19 @@ What is repeated of proofs that prove is drawn by lot, so that no test can know 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from cde_orchestrator.application.ports.proving import Copies, SourceTree
 from cde_orchestrator.application.proofs.examination import Examination, Trial, View
 from cde_orchestrator.domain import proof_rules as rules
+from cde_orchestrator.domain.value import Value
 
 REPEATED = 4
 """Rounds that are repeated at most."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Repetition:
+class Repetition(Value, frozen=False, kw_only=True):
     """The rounds that are repeated after an examination, each in a copy of its own.
 
     So nothing is left there of what ran without the change, and no test knows the copy by its name.

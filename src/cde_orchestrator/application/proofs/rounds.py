@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import Watch
@@ -13,6 +13,7 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.proof_rules import RUNS_LIMIT
 from cde_orchestrator.domain.proofs import TestResult
+from cde_orchestrator.domain.value import Value
 
 log = get_logger(__name__)
 
@@ -24,16 +25,14 @@ _SPARE = 2.0
 _CANNOT_RUN = frozenset({"E119", "E121", "E137"})
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Value):
     """Proofs that one runner runs, by their ids."""
 
     runner: TestRunner
     tests: Sequence[str]
 
 
-@dataclass(slots=True, kw_only=True)
-class Rounds:
+class Rounds(Value, frozen=False, kw_only=True):
     """Runs tests in rounds; in each, a runner is started once for all of its tests.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from cde_orchestrator.domain.patterns import pattern
 
 _NODE = "Node.js from nodejs.org, or with nvm or the system's packages"
 _RUST = "the Rust toolchain with rustup, from rustup.rs"
@@ -44,14 +45,14 @@ INSTALLATION: Mapping[str, str] = MappingProxyType(
 """What to install by the name of the program, as the rest of a sentence."""
 
 _NOT_FOUND = (
-    re.compile(r"there is no program (?P<name>\S+) on PATH$"),
-    re.compile(r"command not found: (?P<name>[\w.+-]+)$"),
-    re.compile(r"(?P<name>[\w.+-]+): (?:command )?not found\b"),
-    re.compile(r"['\u2018\"]?(?P<name>[\w.+-]+)['\u2019\"]?: No such file or directory$"),
+    pattern(r"there is no program (?P<name>\S+) on PATH$"),
+    pattern(r"command not found: (?P<name>[\w.+-]+)$"),
+    pattern(r"(?P<name>[\w.+-]+): (?:command )?not found\b"),
+    pattern(r"['\u2018\"]?(?P<name>[\w.+-]+)['\u2019\"]?: No such file or directory$"),
 )
 """How the product, shells, make and env name a program that they do not find."""
-_NOT_IN_PROJECT = re.compile(r"there is no program (?P<name>\S+) in the project$")
-_NO_FOLDER = re.compile(r"there is no folder \S|folder \S+ leads out")
+_NOT_IN_PROJECT = pattern(r"there is no program (?P<name>\S+) in the project$")
+_NO_FOLDER = pattern(r"there is no folder \S|folder \S+ leads out")
 
 
 def missing_program(reason: str) -> str | None:

@@ -10,21 +10,23 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cde_orchestrator.domain.patterns import pattern
+
 VALUE_LIMIT = 300
 """Characters of one context value that a message shows."""
 
 _LIMITS = {"problems": 2_000, "known": 2_000}
 """Values that may be longer: a list is of no use when it is cut."""
 
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(\|shell)?\}")
+PLACEHOLDER = pattern(r"\{([a-z][a-z0-9_]*)(\|shell)?\}")
 """``{name}``; ``{name|shell}`` where a path is a word of a command that a text shows."""
 
 
 _JOINERS = "\u200c\u200d"
 """Format characters that emoji and several scripts need; paths have them, and fixes must."""
 
-_UNUSUAL = re.compile("[^ -~]")
-_BEYOND_ASCII = re.compile("[^\0-~]")
+_UNUSUAL = pattern("[^ -~]")
+_BEYOND_ASCII = pattern("[^\0-~]")
 
 
 def placeholders(template: str) -> frozenset[str]:

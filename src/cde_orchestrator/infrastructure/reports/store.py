@@ -18,7 +18,6 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -55,8 +55,7 @@ _ID = re.compile(r"\d{8}T\d{12}-(?:E\d{3}-)?[0-9a-f]{8}")
 _EXPENDABLE = ("project", "journal", "feature", "operation", "exceptions", "context")
 
 
-@dataclass(frozen=True, slots=True)
-class FileErrorReports:
+class FileErrorReports(Value):
     """Keeps the newest reports of any project, so many and so large, in the project's folder.
 
     Args:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
@@ -24,20 +24,20 @@ PROGRAM_LIMIT = 64 * 1024 * 1024
 SIZE_LIMIT = 1024 * 1024
 """Bytes of a file in ``.cde``, which may have come with a clone."""
 MOST_FILES = 1_000
-_OTHER_END = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_OTHER_END = pattern(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 UNKNOWN = ""
 """The digest of what cannot be judged; it is never the same as another one."""
 CHANGED = "changed while it was read: try again"
 
 Stamp = tuple[int, ...]
 
-_PYTHON = re.compile(r"(python|pypy)[\d.]*")
-_SHELL = re.compile(r"(ba|da|z|k|fi)?sh")
-_INTERPRETER = re.compile(
+_PYTHON = pattern(r"(python|pypy)[\d.]*")
+_SHELL = pattern(r"(ba|da|z|k|fi)?sh")
+_INTERPRETER = pattern(
     rf"{_PYTHON.pattern}|{_SHELL.pattern}|node(js)?|bun|deno|ruby|perl|php|lua|pwsh|powershell"
     r"|Rscript|ts-node|tsx"
 )
-_WRAPPER = re.compile(
+_WRAPPER = pattern(
     r"env|nice|ionice|timeout|time|nohup|setsid|stdbuf|xargs|sudo|doas|uv|uvx|poetry|npx|run"
 )
 _VALUED = {
@@ -59,11 +59,11 @@ _VALUED = {
 }
 """Options of a program whose value is the next word."""
 _OTHERS_VALUED = {"-r", "-I", "-d", "--require", "--import", "--loader"}
-_PYTHON_ENDS = re.compile(r"-[bBdEhiIOPqsSuvVx]*[mc].*")
-_SHELL_ENDS = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
-_SHELL_VALUED = re.compile(r"[-+][a-zA-Z]*[oO]")
-_OTHERS_END = re.compile(r"-[a-z0]{0,4}e|-p|--eval|--print|--test")
-_DURATION = re.compile(r"\d+(\.\d+)?[smhd]?")
+_PYTHON_ENDS = pattern(r"-[bBdEhiIOPqsSuvVx]*[mc].*")
+_SHELL_ENDS = pattern(r"-[a-zA-Z]*c[a-zA-Z]*")
+_SHELL_VALUED = pattern(r"[-+][a-zA-Z]*[oO]")
+_OTHERS_END = pattern(r"-[a-z0]{0,4}e|-p|--eval|--print|--test")
+_DURATION = pattern(r"\d+(\.\d+)?[smhd]?")
 _FRESH_NANOSECONDS = 100_000_000
 """A file that was written just now may be written again within one tick of its clock."""
 _hashed: dict[Path, tuple[Stamp, str]] = {}

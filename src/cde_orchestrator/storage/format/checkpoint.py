@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.storage.format.json_patch import Document, is_too_deep
 
 SCHEMA_VERSION = 1
@@ -44,8 +45,7 @@ class Checkpoint:
     fork: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotACheckpoint:
+class NotACheckpoint(Value):
     """Why a file is no checkpoint of this version.
 
     Attributes:

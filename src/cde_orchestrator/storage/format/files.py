@@ -6,10 +6,10 @@ import errno
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
@@ -43,8 +43,7 @@ _SIDE = re.compile(r"(fork|side)-(\d{12})-([0-9a-f]{8})\.json")
 _UNNUMBERED = "state-versionless.json"
 
 
-@dataclass(frozen=True, slots=True)
-class SideName:
+class SideName(Value):
     """What the name of a file says that has another side of a fork.
 
     Attributes:

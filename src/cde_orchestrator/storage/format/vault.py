@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE, user_state_folder
 from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -48,7 +49,7 @@ from cde_orchestrator.infrastructure.system.tree import (
 )
 from cde_orchestrator.storage.format import checkpoint, journal
 
-_NAMED = re.compile(rb'^  "name": (".*"),?\r?$', re.MULTILINE)
+_NAMED = pattern(rb'^  "name": (".*"),?\r?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

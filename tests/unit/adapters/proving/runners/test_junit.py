@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.proving.runners.all_runners import InstalledRunners
-from cde_orchestrator.application.checks.trial_views import ended
+from cde_orchestrator.application.checks.trial_words import ended
 from cde_orchestrator.application.ports.proving import TestRunner
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proofs import TestResult
