@@ -88,7 +88,8 @@ soak: $(STAMP) ## Try every fault, every crash and many random values, which tak
 mutants: $(STAMP) ## Try whether tests notice small faults (MUTANTS_SEED=2 MUTANTS_SAMPLE=40)
 	$(PY) -m tools.mutants
 
-bench: $(STAMP) ## Run the benchmarks
+# Needs npm the first time, for the programs that it compares with; CDE_BENCH_QUICK=1 for a short pass.
+bench: $(STAMP) ## Measure every figure of docs/performance.md, together with its yardstick
 	$(PY) -m benchmarks
 
 # Needs no working lock: the resolver comes by itself when .venv has none.

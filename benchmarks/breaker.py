@@ -2,18 +2,14 @@
 
 The yardstick is the same function called directly. Each run is a thousand calls, so that a
 millisecond of a run is a microsecond of a call.
-
-    python -m benchmarks.breaker [--runs N] [--check]
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
 from collections.abc import Callable
 
-from benchmarks.measure import Figure, interleaved, own_folder, show, timed
+from benchmarks.measure import Figure, interleaved, own_folder, timed
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 RUNS = 300
@@ -57,28 +53,18 @@ def measure(runs: int = RUNS) -> list[Figure]:
         )
         loop.close()
     return [
-        Figure(name=f"1,000 calls {how}", samples_ms=taken, yardstick="bare", yardstick_ms=bare)
-        for how, taken in (
-            ("through a breaker", own),
-            ("through a shared breaker", among),
-            ("of a coroutine through a breaker", awaited),
+        Figure(
+            key=f"other-breaker-{key}",
+            name=f"1,000 calls {how}",
+            samples=taken,
+            compared="value",
+            reach=ALLOWED_MICROSECONDS,
+            yardstick="bare",
+            yardstick_samples=bare,
+        )
+        for key, how, taken in (
+            ("own", "through a breaker", own),
+            ("shared", "through a shared breaker", among),
+            ("coroutine", "of a coroutine through a breaker", awaited),
         )
     ]
-
-
-def main() -> int:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(description="Measure a call through a closed breaker.")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each; default {RUNS}")
-    parser.add_argument("--check", action="store_true", help="exit 1 above 3 microseconds a call")
-    arguments = parser.parse_args()
-    figures = measure(arguments.runs)
-    show(figures)
-    slow = [figure for figure in figures if figure.median_ms > ALLOWED_MICROSECONDS]
-    for figure in slow:
-        print(f"Above {ALLOWED_MICROSECONDS} microseconds a call: {figure.name}")
-    return 1 if arguments.check and slow else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

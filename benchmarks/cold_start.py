@@ -4,24 +4,21 @@ The yardstick is a server of the SDK alone, with as many tools of the same shape
 Both are started in turns, over stdio; the answer to ``initialize`` is what a client waits for,
 and the one to ``tools/list`` what an agent waits for. Compiled files go to a folder of the run,
 so that both find all of theirs, and nothing is left behind.
-
-    python -m benchmarks.cold_start [--runs N] [--check]
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figure, interleaved, own_folder, show, timed, verdict
+from benchmarks.measure import Figure, interleaved, own_folder, runs_of, timed
 from benchmarks.stdio_server import StdioServer
 
-ALLOWED = {"initialize": 1.15, "tools/list": 1.3}
+REACH = {"initialize": 1.0, "tools/list": 1.1}
+FIRST = {"initialize": "1.23", "tools/list": "1.13"}
 RUNS = 15
 _TYPES = {"integer": "int", "number": "float", "boolean": "bool", "object": "dict[str, str]"}
 
@@ -94,8 +91,9 @@ def _parameters(schema: Mapping[str, Any]) -> list[str]:
     return parameters
 
 
-def measure(runs: int = RUNS) -> list[Figure]:
+def measure() -> list[Figure]:
     """Start both servers in turns."""
+    runs = runs_of(RUNS, 2)
     with own_folder() as folder:
         project = folder / "project"
         project.mkdir()
@@ -117,26 +115,14 @@ def measure(runs: int = RUNS) -> list[Figure]:
         }
     return [
         Figure(
-            name=f"cold start to {answer}, {len(tools)} tools",
-            samples_ms=own_ms,
+            key=f"cold-start-{answer.replace('/', '-')}",
+            name=f"cde serve: exec to {answer}, {len(tools)} tools",
+            samples=own_ms,
             yardstick="the same tools on the SDK alone",
-            yardstick_ms=bare_ms,
-            allowed=ALLOWED[answer],
+            yardstick_samples=bare_ms,
+            paired=True,
+            reach=REACH[answer],
+            first=FIRST[answer],
         )
         for answer, (bare_ms, own_ms) in samples.items()
     ]
-
-
-def main() -> int:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(description="Measure the cold start over stdio.")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each server; default {RUNS}")
-    parser.add_argument("--check", action="store_true", help="exit 1 above the allowed ratio")
-    arguments = parser.parse_args()
-    figures = measure(arguments.runs)
-    show(figures)
-    return verdict(figures) if arguments.check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

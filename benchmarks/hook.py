@@ -2,27 +2,22 @@
 
 The yardstick is Python with the modules of the standard library that whatever reads JSON and
 has typed data imports. A project has a feature in its first phase and a number of closed ones.
-
-    python -m benchmarks.hook [--runs N] [--features N] [--check]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.measure import Figure, interleaved, own_folder, show, timed, verdict
+from benchmarks.measure import Figure, interleaved, own_folder, runs_of, timed
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
-from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 
 ALLOWED = {"PreToolUse": 4.5, "Stop": 4.5}
 RUNS = 15
@@ -36,11 +31,11 @@ _EVENTS: dict[str, dict[str, object]] = {
 }
 
 
-def measure(runs: int = RUNS, features: int = FEATURES) -> list[Figure]:
+def measure(features: int = FEATURES) -> list[Figure]:
     """Start both in turns, for each event."""
+    runs = runs_of(RUNS, 2)
     with own_folder() as folder:
         project = _project(folder / "project", features)
-        environment = {**os.environ, VARIABLE: str(folder)}
 
         def process(words: tuple[str, ...], given: str) -> Callable[[], float]:
             command = [sys.executable, *words]
@@ -48,7 +43,6 @@ def measure(runs: int = RUNS, features: int = FEATURES) -> list[Figure]:
                 lambda: subprocess.run(
                     command,
                     cwd=project,
-                    env=environment,
                     input=given.encode(),
                     capture_output=True,
                     check=True,
@@ -64,11 +58,12 @@ def measure(runs: int = RUNS, features: int = FEATURES) -> list[Figure]:
             bare_ms, own_ms = interleaved(runs, process(_YARDSTICK, ""), hook)
             figures.append(
                 Figure(
+                    key=f"other-hook-{event}",
                     name=f"cde hook {event}, {features} features",
-                    samples_ms=own_ms,
+                    samples=own_ms,
                     yardstick="Python with parts of its library",
-                    yardstick_ms=bare_ms,
-                    allowed=ALLOWED.get(event),
+                    yardstick_samples=bare_ms,
+                    reach=ALLOWED.get(event),
                     paired=True,
                 )
             )
@@ -88,19 +83,3 @@ def _project(folder: Path, features: int) -> Path:
                 )
                 application.handle(close)
     return folder
-
-
-def main() -> int:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(description="Measure what a client waits for.")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each event; default {RUNS}")
-    parser.add_argument("--features", type=int, default=FEATURES, help=f"default {FEATURES}")
-    parser.add_argument("--check", action="store_true", help="exit 1 above the allowed ratio")
-    arguments = parser.parse_args()
-    figures = measure(arguments.runs, arguments.features)
-    show(figures)
-    return verdict(figures) if arguments.check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,19 +4,15 @@ Two servers run over stdio, each with a project of its own; one logs as it does 
 other one nothing below CRITICAL. They are called in turns, in short rounds, and each round of
 the one is compared with the round of the other that stands beside it: a machine that does other
 work, too, slows both. What they use of the processor says the same without the disk.
-
-    python -m benchmarks.logging [--rounds N] [--check]
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.measure import Figure, own_folder, show, timed, verdict
+from benchmarks.measure import Figure, own_folder, timed
 from benchmarks.stdio_server import StdioServer
 
 ALLOWED = 1.15
@@ -86,33 +82,20 @@ def measure(rounds: int = ROUNDS) -> list[Figure]:
                 silent.look_at_processor()
     return [
         Figure(
+            key="other-log",
             name="cde_startFeature over stdio, with its log",
-            samples_ms=logged.wall_ms,
+            samples=logged.wall_ms,
             yardstick="the same without a log",
-            yardstick_ms=silent.wall_ms,
-            allowed=ALLOWED,
+            yardstick_samples=silent.wall_ms,
+            reach=ALLOWED,
             paired=True,
         ),
         Figure(
+            key="other-log-processor",
             name="the same, time of the processor",
-            samples_ms=logged.cpu_ms,
+            samples=logged.cpu_ms,
             yardstick="the same without a log",
-            yardstick_ms=silent.cpu_ms,
+            yardstick_samples=silent.cpu_ms,
             paired=True,
         ),
     ]
-
-
-def main() -> int:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(description="Measure what the log of a call costs.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each; default {ROUNDS}")
-    parser.add_argument("--check", action="store_true", help="exit 1 above the allowed ratio")
-    arguments = parser.parse_args()
-    figures = measure(arguments.rounds)
-    show(figures)
-    return verdict(figures) if arguments.check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,19 +2,16 @@
 
 The yardstick is one run of the same tests by the same runner: at most eight of them are needed,
 whatever has to be found out.
-
-    python -m benchmarks.proofs [--runs N] [--check]
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.measure import Figure, interleaved, own_folder, show, timed, verdict
+from benchmarks.measure import Figure, interleaved, own_folder, runs_of, timed
 from cde_orchestrator.adapters.git.source_trees import GitSourceTrees
 from cde_orchestrator.adapters.proving.copies import FolderCopies
 from cde_orchestrator.adapters.proving.knock_out.knock_outs import SourceKnockOuts
@@ -48,8 +45,9 @@ def _write(root: Path, value: str) -> None:
     (root / "tests" / "test_shop.py").write_text("import shop\n\n\n" + "".join(tests))
 
 
-def measure(runs: int = RUNS) -> list[Figure]:
+def measure() -> list[Figure]:
     """Measure a whole proof beside one run of its tests."""
+    runs = runs_of(RUNS, 2)
     # The interpreter that runs here has pytest.
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with own_folder() as root:
@@ -87,26 +85,12 @@ def measure(runs: int = RUNS) -> list[Figure]:
         alone, proven = interleaved(runs, once, timed(prove))
     return [
         Figure(
+            key="other-proofs",
             name=f"{_CRITERIA} criteria, {_FUNCTIONS} functions",
-            samples_ms=proven,
+            samples=proven,
             yardstick="one run of the tests",
-            yardstick_ms=alone,
-            allowed=ALLOWED_RATIO,
+            yardstick_samples=alone,
+            reach=ALLOWED_RATIO,
             paired=True,
         )
     ]
-
-
-def main() -> int:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(description="Measure how long proving a feature takes.")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each; default {RUNS}")
-    parser.add_argument("--check", action="store_true", help="exit 1 above the allowed ratio")
-    arguments = parser.parse_args()
-    figures = measure(arguments.runs)
-    show(figures)
-    return verdict(figures) if arguments.check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,24 +2,20 @@
 
 The journal is ahead of the checkpoint by as much as it can be. What is measured is all of the
 first look by a new process: judge the files, put the state together, mend what is damaged.
-
-    python -m benchmarks.recovery [--runs N]
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from benchmarks.measure import Figure, own_folder, show
+from benchmarks.measure import Figure, own_folder, runs_of
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.storage.format.files import StateFiles
 
@@ -92,8 +88,9 @@ def _opened(root: Path) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def measure(runs: int = RUNS) -> list[Figure]:
+def measure() -> list[Figure]:
     """Measure with whole files and with each kind of damage."""
+    runs = runs_of(RUNS, 2)
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
     figures = []
@@ -112,23 +109,12 @@ def measure(runs: int = RUNS) -> list[Figure]:
                 taken.append(_opened(root))
             figures.append(
                 Figure(
+                    key=f"other-recovery-{harm}",
                     name=f"open {FEATURES:,} features, {harm}",
-                    samples_ms=taken,
+                    samples=taken,
                     yardstick="2 s",
-                    yardstick_ms=[_PROMISED_MS],
-                    allowed=1.0,
+                    yardstick_samples=[_PROMISED_MS],
+                    reach=1.0,
                 )
             )
     return figures
-
-
-def main() -> int:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(description="Measure how long recovery takes.")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each; default {RUNS}")
-    show(measure(parser.parse_args().runs))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

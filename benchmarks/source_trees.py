@@ -3,23 +3,19 @@
 A tree is made when a feature starts and when criteria are proven; a copy for each source that
 tests are run on. Both are measured on a repository in which all files are committed, with an
 index that was kept of an earlier tree; a change is of twenty files that are written each time.
-
-    python -m benchmarks.source_trees [--runs N] [--check]
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import Figure, interleaved, own_folder, show, timed, verdict
+from benchmarks.measure import Figure, interleaved, own_folder, timed
 from cde_orchestrator.adapters.git.source_trees import GitSourceTrees
 from cde_orchestrator.adapters.proving.copies import FolderCopies
 
@@ -102,11 +98,12 @@ def _of_trees(repository: Repository, runs: int) -> list[Figure]:
         samples = interleaved(runs, _after(change, status), _after(change, repository.now))
         figures.append(
             Figure(
+                key=f"other-tree-{repository.files}-{name}",
                 name=f"source tree, {repository.files:,} files, {name}",
-                samples_ms=samples[1],
+                samples=samples[1],
                 yardstick="git status",
-                yardstick_ms=samples[0],
-                allowed=ALLOWED[name] if repository.files == max(FILES) else None,
+                yardstick_samples=samples[0],
+                reach=ALLOWED[name] if repository.files == max(FILES) else None,
                 paired=True,
             )
         )
@@ -136,26 +133,12 @@ def measure(runs: int = RUNS) -> list[Figure]:
                     os.environ["XDG_CACHE_HOME"] = before
         figures.append(
             Figure(
+                key=f"other-copy-{files}",
                 name=f"scratch copy, {files:,} files, and gone",
-                samples_ms=own,
+                samples=own,
                 yardstick="the same by shutil",
-                yardstick_ms=plain,
-                allowed=ALLOWED["copy"],
+                yardstick_samples=plain,
+                reach=ALLOWED["copy"],
             )
         )
     return figures
-
-
-def main() -> int:
-    """Measure and show."""
-    parser = argparse.ArgumentParser(description="Measure source trees and scratch copies.")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each; default {RUNS}")
-    parser.add_argument("--check", action="store_true", help="exit 1 above the allowed ratio")
-    arguments = parser.parse_args()
-    figures = measure(arguments.runs)
-    show(figures)
-    return verdict(figures) if arguments.check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

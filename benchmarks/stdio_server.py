@@ -95,6 +95,10 @@ class StdioServer:
         times = psutil.Process(self._process.pid).cpu_times()
         return float(times.user + times.system)
 
+    def memory_mb(self) -> float:
+        """What the server has of the machine's memory at present."""
+        return float(psutil.Process(self._process.pid).memory_info().rss / 2**20)
+
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from benchmarks.page import PAGE, PICTURES, page
 from cde_orchestrator.domain.errors.explanation import (
     CATALOG_PAGE,
     FAMILIES,
@@ -77,6 +78,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     DASHBOARD_FILE: grafana_dashboard,
     ENTRY_FILE: server_json,
     README: claimed_readme,
+    PAGE: page,
+    **PICTURES,
 }
 
 
