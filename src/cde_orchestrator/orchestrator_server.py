@@ -21,7 +21,6 @@ from mcp.types import (
     GetPromptResult,
     InputRequiredResult,
     Prompt,
-    TextContent,
     Tool,
 )
 from pydantic.networks import AnyUrl
@@ -37,8 +36,9 @@ from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.system.cancellation import cancellable
 from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
-from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result, text_of
+from cde_orchestrator.mcp_tools._boundary import add_notice, as_cde_error, error_result, text_of
 from cde_orchestrator.mcp_tools._refusals import protocol_error
+from cde_orchestrator.mcp_tools.pipes import standard_pipes
 from cde_orchestrator.mcp_tools.resources import refusal
 from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
 from cde_orchestrator.served_project import ServedProject
@@ -47,7 +47,7 @@ GRACE_SECONDS = 3
 """How long a change may take that is being written when its call is cancelled."""
 
 NOTICE_SECONDS = 5
-"""After which an answer goes without what a person has to decide."""
+"""After which a refusal goes without what a person has to decide."""
 
 log = get_logger(__name__)
 
@@ -112,8 +112,8 @@ class OrchestratorServer(MCPServer[None]):
                 result = await self._in_time(name, self._stated(name, arguments), context)
         except (ToolError, CDEError) as raised:
             result = self._refusal(raised, name, arguments)
-        if isinstance(result, CallToolResult):
-            await self._add_notice(result)
+            with move_on_after(NOTICE_SECONDS):
+                await to_thread.run_sync(add_notice, result, self._served, abandon_on_cancel=True)
         return result
 
     def _offering(self) -> AbstractContextManager[CallContext]:
@@ -123,16 +123,6 @@ class OrchestratorServer(MCPServer[None]):
         from cde_orchestrator.mcp_tools.all_tools import CORE
 
         return offering(CORE)
-
-    async def _add_notice(self, result: CallToolResult) -> None:
-        """Add what a person has to decide about the project, unless its disk is very slow."""
-        with move_on_after(NOTICE_SECONDS):
-            words = await to_thread.run_sync(
-                self._served.application.notice, abandon_on_cancel=True
-            )
-            if words is not None:
-                result.content.insert(0, TextContent(type="text", text=words))
-                result.structured_content = {"notice": words, **(result.structured_content or {})}
 
     async def list_prompts(self) -> list[Prompt]:
         """All prompts, which are made when somebody asks for them."""
@@ -188,10 +178,11 @@ class OrchestratorServer(MCPServer[None]):
 
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; a call that is no JSON is answered, too."""
-        async with stdio_server() as (incoming, outgoing):
-            server = protocol_server(self)
-            answered = AnsweredInput(incoming, outgoing, self._refuse_unreadable)
-            await server.run(answered, outgoing, server.create_initialization_options())
+        with standard_pipes() as pipes:
+            async with stdio_server(*pipes) as (incoming, outgoing):
+                server = protocol_server(self)
+                answered = AnsweredInput(incoming, outgoing, self._refuse_unreadable)
+                await server.run(answered, outgoing, server.create_initialization_options())
 
     def _refuse_unreadable(self, name: str, reason: str) -> CallToolResult:
         with calling("mcp"):

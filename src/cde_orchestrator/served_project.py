@@ -59,6 +59,10 @@ class ServedProject:
         """Where the project is, for answers that do not read its state."""
         return {"path": str(self.application.root)}
 
+    def notice(self) -> str | None:
+        """What a person has to decide about the project; None where there is nothing."""
+        return self.application.notice()
+
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case on the project served.
 

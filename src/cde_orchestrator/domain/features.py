@@ -103,6 +103,9 @@ class Features(Protocol):
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first; cheaper than the features themselves."""
 
+    def newest(self, most: int) -> list[FeatureSummary]:
+        """Summaries of the newest features, oldest first; they cost the same however many are."""
+
     def touched(self) -> list[Touched]:
         """What the newest features are about, oldest first; cheaper than the features."""
 
@@ -152,6 +155,10 @@ class FeatureList(Features):
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first."""
         return [FeatureSummary.of(feature) for feature in self]
+
+    def newest(self, most: int) -> list[FeatureSummary]:
+        """Summaries of the newest features, oldest first."""
+        return self.summaries()[-most:]
 
     def touched(self) -> list[Touched]:
         """What the newest features are about, oldest first."""

@@ -21,11 +21,12 @@ def path_problem(relative: str) -> str | None:
     """Why no project file may be named so, or None; the disk is not looked at."""
     if not relative or relative.endswith("/"):
         return "it names no file"
-    if any(unicodedata.category(character) in UNSAFE for character in relative):
+    is_plain = relative.isascii() and relative.isprintable()  # as nearly all are
+    if not is_plain and any(unicodedata.category(each) in UNSAFE for each in relative):
         return "it has control characters"
     if "\\" in relative:
         return "it has a backslash; separate folders with /"
-    if PureWindowsPath(relative).anchor:
+    if (relative[0] == "/" or ":" in relative) and PureWindowsPath(relative).anchor:
         return "it is absolute"
     return parts_problem(relative.split("/"))
 

@@ -45,6 +45,7 @@ class Touched(Value, kw_only=True):
     Attributes:
         paths: files of the source.
         outputs: paths of recorded outputs, by the output's id.
+        text: the words that it is compared by.
     """
 
     id: str
@@ -54,6 +55,13 @@ class Touched(Value, kw_only=True):
     workflow_digest: str | None = None
     paths: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Once, since each start of a feature compares it with all the others."""
+        stems = (path.rpartition("/")[2].partition(".")[0] for path in self.paths[:FILES_SHOWN])
+        text = " ".join([self.goal[:GOAL_LIMIT], self.name, *stems])
+        object.__setattr__(self, "text", text.replace("_", " ").casefold())
 
 
 class Related(Value):
@@ -91,6 +99,8 @@ def on_files(
         named: others, which may be named by the end of their paths, by the last part of it.
         others: the other features, oldest first.
     """
+    if not paths and not named:
+        return []
     matched = [
         (
             other,
@@ -141,7 +151,7 @@ def _by_words(goal: str, others: Sequence[Touched]) -> list[Related]:
     enough = max(_WORDS_TOGETHER, min(len(own), _LONG_GOAL) // 4)
     if len(own) < enough:
         return []
-    shared = [_shared(own, _text_of(other), enough) for other in others]
+    shared = [_shared(own, other.text, enough) for other in others]
     counts = Counter(word for words in shared for word in words)
     few = _few(len(others))
     scored = []
@@ -158,12 +168,6 @@ def _shared(own: set[str], text: str, enough: int) -> set[str]:
     if sum(word in text for word in own) < enough:
         return set()
     return own & _words(text)
-
-
-def _text_of(other: Touched) -> str:
-    stems = (path.rpartition("/")[2].partition(".")[0] for path in other.paths[:FILES_SHOWN])
-    text = " ".join([other.goal[:GOAL_LIMIT], other.name, *stems])
-    return text.replace("_", " ").casefold()
 
 
 def _words(text: str) -> set[str]:

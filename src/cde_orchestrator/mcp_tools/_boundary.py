@@ -34,6 +34,9 @@ class Service(Handles, Protocol):
     def place(self) -> Mapping[str, str]:
         """Where the project is that is served, for answers that do not read its state."""
 
+    def notice(self) -> str | None:
+        """What a person has to decide about the project; None where there is nothing."""
+
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path``, which is served from then on."""
 
@@ -130,6 +133,13 @@ def error_result(error: CDEError, place: Mapping[str, Any]) -> CallToolResult:
     whole = call if is_offered(name_of(call)) else shown["docs"]
     payload = {"error": dict(shown), "project": place}
     return reply(payload, text, whole, after_error(shown), is_error=True)
+
+
+def add_notice(result: CallToolResult, service: Service) -> None:
+    """Add what a person has to decide about the project; it looks at the disk."""
+    if (words := service.notice()) is not None:
+        result.content.insert(0, TextContent(type="text", text=words))
+        result.structured_content = {"notice": words, **(result.structured_content or {})}
 
 
 def _end(around: Mapping[str, Any]) -> str:

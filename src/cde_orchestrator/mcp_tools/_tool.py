@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
+from functools import partial, wraps
 from types import MethodType
 from typing import Any
 
 from mcp.server import MCPServer
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 
-from cde_orchestrator.mcp_tools._boundary import Service
+from cde_orchestrator.mcp_tools._boundary import Service, add_notice
 from cde_orchestrator.mcp_tools._fitting import REPLY_LIMIT
 
 
@@ -65,8 +65,17 @@ class Tool:
 
     def add_to(self, server: MCPServer, service: Service) -> None:
         """Offer the tool; ``service`` is the function's first argument."""
+        function = MethodType(self.function, service)
+
+        @wraps(function)
+        def noticed(*arguments: Any, **named: Any) -> CallToolResult | InputRequiredResult:
+            result: CallToolResult | InputRequiredResult = function(*arguments, **named)
+            if isinstance(result, CallToolResult):
+                add_notice(result, service)  # in this thread: another one would take as long again
+            return result
+
         server.add_tool(
-            MethodType(self.function, service),
+            noticed,
             description=" ".join((self.function.__doc__ or "").split()),
             annotations=self.effect.value.model_copy(update={"title": self.title}),
             meta=self.meta,

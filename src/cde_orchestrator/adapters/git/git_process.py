@@ -18,6 +18,7 @@ from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
+from cde_orchestrator.infrastructure.system.git_folder import repository_of
 from cde_orchestrator.infrastructure.system.programs import Completed, CompletedBytes
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.system.spans import GIT, span
@@ -91,6 +92,8 @@ _ABSOLUTE = ("rev-parse", "--path-format=absolute")
 _SURROGATES = "surrogateescape"
 _PLACES = (*_ABSOLUTE, "--git-dir", "--git-common-dir", "--show-toplevel")
 _SETTINGS = ("config", "--list", "--show-scope", "-z")
+_NO_REPOSITORY = "fatal: not a git repository (or any of the parent directories): .git"
+"""What git says, after the milliseconds that a program takes."""
 
 
 class GitError(OSError):
@@ -142,6 +145,8 @@ class Git:
             writes: whether something is written to the repository.
         """
         folder, places = self._folder.absolute(), CompletedBytes((), 0)
+        if _is_in_none(folder):
+            raise GitError(_NO_REPOSITORY)
 
         def look() -> CompletedBytes:
             nonlocal places
@@ -313,6 +318,14 @@ def _top_of(folder: Path, *, writes: bool) -> Path | None:
     except OSError as error:
         raise GitError(str(error)) from error
     return None if repository is None else repository.top
+
+
+def _is_in_none(folder: Path) -> bool:
+    """Whether the folder is in no repository; git, which is asked otherwise, would find none."""
+    try:
+        return repository_of(folder) is None
+    except OSError:
+        return False
 
 
 def _in_real_terms(done: CompletedBytes, real: Mapping[str, str]) -> CompletedBytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -18,7 +18,7 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.text import why_unreadable
 from cde_orchestrator.infrastructure.system.file_ops import read_regular_file
 from cde_orchestrator.infrastructure.system.toml import parse_toml
-from cde_orchestrator.infrastructure.system.tree import guard, names_in
+from cde_orchestrator.infrastructure.system.tree import guard, list_folder
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -41,6 +41,8 @@ class ProjectFolder:
     def __init__(self, root: Path, found: Callable[[str], str | None]) -> None:
         self._root, self._found = root, found
         guard(root)  # the place of a file is found out before the file is opened
+        self._names = self._listed()
+        self._folded = {name.casefold() for name in self._names or ()}
         self._located: dict[str, Path | None] = {}
         self._reported: set[str] = set()
         self._contents: dict[str, object | None] = {}
@@ -87,7 +89,7 @@ class ProjectFolder:
     def _match(self, patterns: Strings) -> Iterator[str]:
         for pattern in patterns:
             if "*" in pattern:
-                matches = fnmatch.filter(names_in(self._root), pattern)
+                matches = fnmatch.filter(self._names or (), pattern)
                 yield from matches[:MAX_MATCHES_PER_PATTERN]
             else:
                 yield pattern
@@ -110,7 +112,17 @@ class ProjectFolder:
                 )
         return cache[name]
 
+    def _listed(self) -> Sequence[str] | None:
+        """The sorted names of what is in the folder; None where it cannot be listed."""
+        try:
+            return sorted(list_folder(self._root))
+        except OSError:
+            return None
+
     def _location(self, name: str) -> Path | None:
+        # To see that a file is missing costs ten system calls, and nearly all of them are.
+        if self._names is not None and name.partition("/")[0].casefold() not in self._folded:
+            return None
         return self._once(self._located, name, self._locate)
 
     def _locate(self, name: str) -> Path:

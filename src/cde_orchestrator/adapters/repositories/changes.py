@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from cde_orchestrator.adapters.repositories.codec import refusing_unstorable
+from cde_orchestrator.adapters.repositories.refusing import refusing_unstorable
 from cde_orchestrator.domain.secrets import data_without_secrets, may_hold_secret
 from cde_orchestrator.storage.format.json_patch import Patch
 

@@ -7,18 +7,21 @@ decoded when they are asked for, so that a change costs what it touches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
+from itertools import chain, islice
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from cde_orchestrator.adapters.repositories.documents import WORK, touched_of, work_of
+from cde_orchestrator.adapters.repositories.documents import WORK, TouchedFeatures, work_of
+from cde_orchestrator.adapters.repositories.refusing import (
+    refusing_unreadable,
+    refusing_unstorable,
+)
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
-from cde_orchestrator.domain.exceptions import StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import Features, FeatureSummary, touched_by
 from cde_orchestrator.domain.phase_record import PhaseRecord
@@ -65,6 +68,7 @@ class FeatureIndex:
         self._summaries: dict[str, FeatureSummary] = {}
         self._names: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self.touched = TouchedFeatures()
 
     def follow(self, document: Document, changes: Patch | None) -> None:
         """Take over what changed in a document; all of it when ``changes`` is None."""
@@ -78,6 +82,7 @@ class FeatureIndex:
         keys = {call: key for call, key in calls if isinstance(call, str)}
         if changed is None:
             self._summaries, self._names, self._keys = summaries, names, keys
+            self.touched = TouchedFeatures()
             return
         before = {key: self._summaries.get(key) for key in changed}
         gone = [key for key in changed if key not in summaries]
@@ -93,6 +98,7 @@ class FeatureIndex:
                 del self._names[old.name]
         for key in gone:
             self._summaries.pop(key, None)
+            self.touched.forget(key)
         if gone:
             self._keys = {call: key for call, key in self._keys.items() if key not in gone}
 
@@ -112,6 +118,10 @@ class FeatureIndex:
         """A summary of every feature, oldest first."""
         return list(self._summaries.values())
 
+    def summary(self, key: str) -> FeatureSummary | None:
+        """The summary of one feature; None where it went meanwhile."""
+        return self._summaries.get(key)
+
 
 class StoredFeatures(Features):
     """The features of a stored project; each is decoded when it is asked for.
@@ -127,7 +137,7 @@ class StoredFeatures(Features):
         self.decoded: dict[str, Feature] = {}
         self.base: dict[str, Document] = {}
         self._added: dict[str, str] = {}
-        self._documents: Mapping[str, Document] = document.get("features", {})
+        self._documents: dict[str, Document] = document.get("features", {})
         self.loaded = {key: value for key, value in document.items() if key != "features"}
 
     def rebase(self, changes: Patch, document: Document, workflows: Document) -> None:
@@ -152,6 +162,11 @@ class StoredFeatures(Features):
     def ids(self) -> list[str]:
         """The id of every feature, oldest first."""
         return [*self._documents, *self._added.values()]
+
+    def _newest_ids(self, most: int) -> list[str]:
+        """The ids of the newest features, oldest first."""
+        newest = chain(reversed(self._added.values()), reversed(self._documents))
+        return [*islice(newest, most)][::-1]
 
     def add(self, feature: Feature) -> None:
         """Add a feature whose id and name are new."""
@@ -202,9 +217,18 @@ class StoredFeatures(Features):
 
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first."""
+        if not self.decoded:
+            return self._index.summaries()
         fresh = {key: FeatureSummary.of(feature) for key, feature in self.decoded.items()}
         stored = [fresh.pop(summary.id, summary) for summary in self._index.summaries()]
         return [*stored, *fresh.values()]
+
+    def newest(self, most: int) -> list[FeatureSummary]:
+        """Summaries of the newest features, oldest first."""
+        decoded, summary = self.decoded, self._index.summary
+        keys = self._newest_ids(most)
+        found = (FeatureSummary.of(decoded[k]) if k in decoded else summary(k) for k in keys)
+        return [*filter(None, found)]
 
     def touched(self) -> list[Touched]:
         """What the newest features are about, oldest first; none is decoded for it."""
@@ -212,41 +236,9 @@ class StoredFeatures(Features):
             return [
                 touched_by(self.decoded[key])
                 if key in self.decoded
-                else touched_of(self._documents[key])
-                for key in self.ids()[-COMPARED:]
+                else self._index.touched.of(key, self._documents[key])
+                for key in self._newest_ids(COMPARED)
             ]
-
-
-@contextmanager
-def refusing_unreadable(own: Document, what: str) -> Iterator[None]:
-    """Refuse what somebody edited until nothing can be made of it.
-
-    Args:
-        own: the project's own members.
-        what: is read.
-
-    Raises:
-        StateError: E201.
-    """
-    try:
-        yield
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        reason = f"{what}: {type(error).__name__}: {error}"
-        raise StateError.of("E201", path=str(own.get("path", ".")), reason=reason) from error
-
-
-@contextmanager
-def refusing_unstorable() -> Iterator[None]:
-    """Refuse what no file could be made of, or what could not be read from one again.
-
-    Raises:
-        ValidationError: E305.
-    """
-    try:
-        yield
-    except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        reason = f"it cannot be stored: {type(error).__name__}: {error}"
-        raise ValidationError.of("E305", argument="project", reason=reason) from error
 
 
 def decode_project(

@@ -38,3 +38,21 @@ def touched_of(document: Document) -> Touched:
         paths=tuple(path for path in paths if path not in records)[:PATHS_KEPT],
         outputs=outputs,
     )
+
+
+class TouchedFeatures:
+    """What stored features are about, found out once for each document, which stays as it is."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Document, Touched]] = {}
+
+    def of(self, key: str, document: Document) -> Touched:
+        """What the feature with this id is about, as the document has it."""
+        known = self._known.get(key)
+        if known is None or known[0] is not document:
+            self._known[key] = known = document, touched_of(document)
+        return known[1]
+
+    def forget(self, key: str) -> None:
+        """The feature is gone."""
+        self._known.pop(key, None)

@@ -17,10 +17,10 @@ from cde_orchestrator.adapters.repositories.codec import (
     decode_project,
     encode_feature,
     encode_project,
-    refusing_unreadable,
     require_name,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
+from cde_orchestrator.adapters.repositories.refusing import refusing_unreadable
 from cde_orchestrator.adapters.repositories.unforked import Unforked
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock

@@ -11,8 +11,9 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cde_orchestrator.adapters.workflows.own_rules import own_rules_of
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -26,8 +27,11 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 from cde_orchestrator.infrastructure.system.os_errors import error_words
 from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
-from cde_orchestrator.infrastructure.system.tree import entries_of, kind_of
+from cde_orchestrator.infrastructure.system.tree import entries_of, kind_of, status_of
 from cde_orchestrator.infrastructure.system.viewing import applies
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 PROMPTS_FOLDER = Path(".cde", "prompts")
 PACKAGED_PROMPTS = Path(__file__).with_name("packaged") / "prompts"
@@ -48,10 +52,12 @@ class JinjaPromptRenderer:
     """Renders prompt templates, which are Markdown with Jinja2.
 
     What was rendered lately is kept: equal templates and variables give equal text, and the
-    prompt that ends one phase is asked for again when the next one is submitted.
+    prompt that ends one phase is asked for again when the next one is submitted. So are the
+    packaged templates, as long as their files are the same.
     """
 
     def __init__(self) -> None:
+        self._loaded: _Templates | None = None
         self._rendered: dict[tuple[Path, str, str], tuple[_Stamps, str]] = {}
 
     def rules(self, root: Path) -> OwnRules:
@@ -83,11 +89,13 @@ class JinjaPromptRenderer:
         self, templates: _Templates, template: str, variables: Mapping[str, Any], words: str
     ) -> tuple[_Stamps, str]:
         from cde_orchestrator.adapters.workflows import sandbox
-        from cde_orchestrator.adapters.workflows.compiled_prompts import COMPILED_PROMPTS
 
+        loaded = self._loaded
+        if loaded is None or not templates.load_the_same_as(loaded):
+            self._loaded = loaded = templates
         try:
-            text = sandbox.filled_in(templates.packaged, template, variables, COMPILED_PROMPTS)
-            return templates.stamps, text
+            text = sandbox.filled_in(loaded.environment, template, variables)
+            return {**loaded.stamps}, text
         except _OwnTemplateError:
             return self._render_apart(templates, template, json.loads(words))
         except sandbox.MissingTemplateError as error:
@@ -145,7 +153,21 @@ class _Templates:
         self._theirs = self._own = shared_file(root, PROMPTS_FOLDER.name)
         if not applies(self._own):
             self._own = Path(os.devnull) / PROMPTS_FOLDER.name  # where nothing is
+        self._has_own = _is_there(self._own)
         self.stamps: _Stamps = {}
+
+    @cached_property
+    def environment(self) -> ImmutableSandboxedEnvironment:
+        """What the packaged ones are filled in with."""
+        from cde_orchestrator.adapters.workflows import sandbox
+        from cde_orchestrator.adapters.workflows.compiled_prompts import COMPILED_PROMPTS
+
+        return sandbox.environment_of(self.packaged, COMPILED_PROMPTS)
+
+    def load_the_same_as(self, other: _Templates) -> bool:
+        """Whether what another rendering loaded is what this one would: packaged files alone."""
+        is_packaged = not self._has_own and not other._has_own
+        return is_packaged and self.root == other.root and self.are({**other.stamps})
 
     def are(self, stamps: _Stamps) -> bool:
         """Whether the templates are still those of a rendering before."""
@@ -171,7 +193,7 @@ class _Templates:
             self.stamps[name] = stamp = self._stamp(name)
         except OSError as error:  # as where a folder is a link
             raise _OwnTemplateError from error
-        if kind_of(self._own / name):
+        if self._has_own and kind_of(self._own / name):
             raise _OwnTemplateError
         return None if stamp is None else (PACKAGED_PROMPTS / name).read_text("utf-8")
 
@@ -222,10 +244,23 @@ class _Templates:
         return names, problems
 
     def _stamp(self, name: str) -> _Stamp:
-        for stamped, folder in ((stamp_of, self._own), (_packaged, PACKAGED_PROMPTS)):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                return stamped(folder / name)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if self._has_own:
+                return stamp_of(self._own / name)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return _packaged(PACKAGED_PROMPTS / name)
         return None
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether anything is in the folder's place, also what nobody may look at."""
+    try:
+        status_of(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _packaged(path: Path) -> _Stamp:

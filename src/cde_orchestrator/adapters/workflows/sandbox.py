@@ -53,23 +53,14 @@ class _Missing(StrictUndefined):
     __repr__ = StrictUndefined._fail_with_undefined_error
 
 
-def filled_in(
-    source: Callable[[str], str | None],
-    template: str,
-    variables: Mapping[str, Any],
-    codes: BytecodeCache | None = None,
-) -> str:
-    """The template with the variables.
+def environment_of(
+    source: Callable[[str], str | None], codes: BytecodeCache | None = None
+) -> ImmutableSandboxedEnvironment:
+    """What templates are filled in with; it asks for each of them once.
 
     Args:
         source: gives the text of each template, or None.
-        template: the name of one.
-        variables: what it is filled in with.
         codes: where compiled templates are kept.
-
-    Raises:
-        MissingTemplateError: the template, or one that it includes, is missing.
-        TemplateFailedError: it cannot be filled in, or gives no text.
     """
 
     def loaded(name: str) -> tuple[str, str, None] | None:
@@ -86,6 +77,18 @@ def filled_in(
         bytecode_cache=codes,
     )
     del environment.globals["lipsum"]  # made-up text has no place in a prompt
+    return environment
+
+
+def filled_in(
+    environment: ImmutableSandboxedEnvironment, template: str, variables: Mapping[str, Any]
+) -> str:
+    """The template of this name with the variables.
+
+    Raises:
+        MissingTemplateError: the template, or one that it includes, is missing.
+        TemplateFailedError: it cannot be filled in, or gives no text.
+    """
     text = StringIO()
     try:
         for piece in environment.get_template(template).generate(dict(variables)):
@@ -119,7 +122,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         return cast("str | None", texts.get(name))
 
     try:
-        text = filled_in(source, request["template"], request["variables"])
+        text = filled_in(environment_of(source), request["template"], request["variables"])
     except MissingTemplateError as error:
         return {"missing": str(error)}
     except TemplateFailedError as error:

@@ -62,9 +62,9 @@ class FeatureFilter:
 
         One is only decoded if what was proven of it decides.
         """
-        found = [
-            each for each in project.features.summaries() if self._fits_summary(each, project, now)
-        ]
+        found = project.features.summaries()
+        if self != FeatureFilter():
+            found = [each for each in found if self._fits_summary(each, project, now)]
         if self.word is not None:
             word = self.word.casefold()
             found = [each for each in found if word in _words_of(each, project)]
@@ -77,8 +77,8 @@ class FeatureFilter:
         return (
             summary.name.startswith(self.prefix)
             and (is_open if self.status == OPEN else self.status in (None, summary.status))
-            and self.waits_for in (None, awaited_by(summary, project))
-            and self.agent in (None, agent_at(summary, now))
+            and (self.waits_for is None or self.waits_for == awaited_by(summary, project))
+            and (self.agent is None or self.agent == agent_at(summary, now))
             and (self.proof is None or summary.status == COMPLETED)
             and (self.workflow is None or self.workflow == workflow_id_of(summary, project))
         )

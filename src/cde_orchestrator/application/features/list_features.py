@@ -6,6 +6,7 @@ import base64
 import binascii
 from contextlib import suppress
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 from cde_orchestrator.application.features.feature_filter import (
@@ -148,7 +149,6 @@ def _row(
     summary: FeatureSummary, project: Project, files: ProjectFiles, root: Path, now: datetime
 ) -> FeatureRow:
     """A feature as the list has it; files are read only for what a completed one has proven."""
-    feature = project.features.by_id(summary.id)
     head = view_of(FeatureHead, summary)
     row: FeatureRow = {
         "id": head["id"],
@@ -156,18 +156,18 @@ def _row(
         "status": head["status"],
         "current_phase": head["current_phase"],
         "updated_at": head["updated_at"],
-        "goal": opening_of(feature.prompt, GOAL_LIMIT) if feature is not None else "",
+        "goal": opening_of(project.features.goal_of(summary.id), GOAL_LIMIT),
         "waits_for": awaited_by(summary, project),
         "agent": agent_at(summary, now),
     }
-    completed = feature if summary.status == COMPLETED else None
+    completed = project.features.by_id(summary.id) if summary.status == COMPLETED else None
     if completed is not None and (verdict := verdict_of(completed, files, root)) is not None:
         row["standing"], row["waived"] = verdict["verdict"], verdict["waived"]
     return row
 
 
-def _position(feature: FeatureSummary) -> tuple[datetime, str]:
-    return feature.created_at, feature.id
+_position = attrgetter("created_at", "id")
+"""Where a feature is in the list."""
 
 
 def _encode(feature: FeatureSummary) -> str:

@@ -114,8 +114,10 @@ class ProjectSources(Value):
         """
         return self.trees.pinned(self.root, project_id, feature_id)
 
-    def let_go(self, project: Project, now: datetime) -> None:
-        """Keep nothing longer of features that ended long ago."""
+    def let_go(self, project: Project, now: datetime, present: Present) -> None:
+        """Keep nothing longer of features that ended long ago; where git refuses, nothing is."""
+        if present.moment is None:
+            return
         ended = [
             each.id
             for each in project.features.summaries()

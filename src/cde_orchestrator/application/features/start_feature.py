@@ -86,7 +86,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         tried = self._tried_workflow(key, before, workflows, rendering)
         present = sources.look() if tried is not None else Present()
-        base, refusal = _base_of(present, proving) if tried and tried.proof else (None, "")
+        base, refusal = _base_of(present) if tried and tried.proof else (None, "")
         differed = None if base else baseline_for(tried, git, root)  # a whole tree needs no list
         plan = _plan(baselines, tried if self.baseline else None, before, base)
         known = inspector.inspect(root).to_metadata() if tried is not None else {}
@@ -104,7 +104,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
                 feature.branch = _branch(feature, workflow, git, root) if workflow.branch else None
                 enter_phase(feature, workflow, outputs, sources.pin(project, feature, present))
                 keep_given(reader.caller, feature, reader.rules)
-                sources.let_go(project, leases.now)
+                sources.let_go(project, leases.now, present)
                 refusal = proving.keep(project, feature, base) if base is not None else refusal
         if started is None and plan.due:
             world = (features, git, proving, baselines, sources)
@@ -137,9 +137,12 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         """What this call started before: by its key, else if it comes twice at once."""
         if key is not None:
             return project.features.by_idempotency_key(key)
-        for summary in reversed(project.features.summaries()[-_REPEATS_EXAMINED:]):
+        prompt = without_secrets(self.prompt.strip())
+        for summary in reversed(project.features.newest(_REPEATS_EXAMINED)):
             if not is_repeated(summary.created_at, leases.now):
                 break
+            if project.features.goal_of(summary.id) != prompt:
+                continue
             feature = project.features.by_id(summary.id)
             if feature is not None and self._repeats(feature, workflow, leases.caller):
                 return feature
@@ -210,7 +213,7 @@ class _Trying(Value):
         trials = self.baselines.run(plan.due, tree, seconds=self.baselines.seconds)
         # What a check leaves behind is no work of the feature's.
         seen = self.sources.look()
-        base = _base_of(seen, self.proving)[0] if feature.base is not None else None
+        base = _base_of(seen)[0] if feature.base is not None else None
         baseline = (
             None if base is not None else baseline_for(workflow, self.git, self.features.root)
         )
@@ -227,10 +230,10 @@ class _Trying(Value):
         return project, present
 
 
-def _base_of(present: Present, proving: Proving) -> tuple[SourceBase | None, str]:
+def _base_of(present: Present) -> tuple[SourceBase | None, str]:
     """What the source was that was looked at; None where git cannot keep it, and why."""
     if (moment := present.moment) is None:
-        return proving.base_now()
+        return None, present.problem
     return SourceBase(moment.tree, moment.commit), ""
 
 

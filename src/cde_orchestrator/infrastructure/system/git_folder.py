@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,6 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.tree import (
     guard,
-    is_folder,
     kind_of,
     names_in,
 )
@@ -46,6 +46,8 @@ def repository_of(root: Path) -> Repository | None:
     """
     for top in (root, *root.parents):
         git = top / ".git"
+        if not os.path.lexists(git):  # most folders: there, nothing is followed
+            continue
         try:
             folder = _git_folder(git)
         except OSError as error:
@@ -80,11 +82,13 @@ def _git_folder(git: Path) -> Path | None:
         OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own, or
             ENOENT, a worktree's that does not exist; or what the system says.
     """
-    refuse_link(git)
-    if is_folder(git):
-        return git if kind_of(git / "HEAD") else None
-    if not kind_of(git):
+    kind = kind_of(git)
+    if not kind:
         return None
+    if kind == stat.S_IFLNK:
+        refuse_link(git)
+    if kind == stat.S_IFDIR:
+        return git if kind_of(git / "HEAD") else None
     pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
     named = Path(os.path.realpath(git.parent / pointer))
     around = (_git_folder(folder / ".git") for folder in git.parent.parents)

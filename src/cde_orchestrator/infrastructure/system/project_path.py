@@ -32,7 +32,8 @@ def folder_at(path: Path | str, *, base: Path | None = None, create: bool = Fals
         raise ValidationError.of("E305", argument="path", reason=reason)
     checked_text(_FIELD, str(path), PATH_LIMIT)
     try:
-        resolved = ((base or Path()) / Path(path).expanduser()).resolve()
+        named = (base or Path()) / Path(path).expanduser()
+        resolved = Path(os.path.realpath(named))
         checked_text(_FIELD, str(resolved), PATH_LIMIT)
         if create:
             resolved.mkdir(parents=True, exist_ok=True)

@@ -278,7 +278,9 @@ class FolderTrust:
 
 def under_trusted(root: Path) -> bool:
     """Whether the environment says that everything there is trusted."""
-    listed = filter(os.path.isabs, os.environ.get(VARIABLE, "").split(os.pathsep))
+    listed = [*filter(os.path.isabs, os.environ.get(VARIABLE, "").split(os.pathsep))]
+    if not listed:
+        return False
     where = os.path.realpath(root)
     return any(Path(where).is_relative_to(os.path.realpath(each)) for each in listed)
 
@@ -290,6 +292,8 @@ def _said_of(root: Path, home: Path, records: Records) -> FolderRecord | None:
 
 
 def _is_revoked(root: Path, home: Path, records: Records) -> bool:
+    if not records.revoked:
+        return False
     return any(os.path.realpath(each) in records.revoked for each in (root, home))
 
 

@@ -361,6 +361,8 @@ def test_summaries_tell_what_features_are_now_and_come_in_order() -> None:
         ("logout", "cancelled"),
         ("add-export", "defining"),
     ]
+    assert project.features.newest(2) == summaries[1:]
+    assert project.features.newest(5) == summaries
 
 
 def test_after_a_save_only_later_changes_are_told() -> None:
@@ -591,7 +593,8 @@ def test_a_name_that_moves_to_another_feature_is_found_at_every_moment(whole: bo
         """Is asked after each assignment and each change within."""
 
         def __setattr__(self, name: str, value: Any) -> None:
-            super().__setattr__(name, Watched(self.ask, value))
+            is_watched = isinstance(value, dict)
+            super().__setattr__(name, Watched(self.ask, value) if is_watched else value)
             self.ask()
 
         def ask(self) -> None:

@@ -44,7 +44,8 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def filled(texts: dict[str, str] = TEXTS) -> str:
     """The text, as a process gives it that has compiled nothing yet."""
-    return sandbox.filled_in(texts.get, "standard/a.md", {"name": "Ann"}, CompiledPrompts())
+    environment = sandbox.environment_of(texts.get, CompiledPrompts())
+    return sandbox.filled_in(environment, "standard/a.md", {"name": "Ann"})
 
 
 def test_a_template_is_compiled_once_for_all_processes(kept: Path, compiled: list[str]) -> None:

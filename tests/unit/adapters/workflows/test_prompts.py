@@ -52,6 +52,29 @@ def test_a_packaged_template_includes_a_partial_of_the_project(tmp_path: Path) -
     assert prompt.endswith("Our own gate")
 
 
+def test_what_was_loaded_is_used_only_as_long_as_no_file_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged = tmp_path / "packaged"
+    put(packaged, "a.md", "one {% include 'b.md' %} {{ n }}")
+    put(packaged, "b.md", "two")
+    monkeypatch.setattr(prompts, "PACKAGED_PROMPTS", packaged / ".cde" / "prompts")
+    project, renderer = tmp_path / "project", JinjaPromptRenderer()
+
+    def prompt(number: int) -> str:
+        return renderer.render(project, "a.md", {"n": number})
+
+    assert prompt(1) == "one two 1"
+    loaded = renderer._loaded
+    assert (prompt(2), renderer._loaded) == ("one two 2", loaded)
+    put(packaged, "b.md", "three")
+    assert prompt(3) == "one three 3"
+    put(project, "b.md", "mine")
+    assert prompt(4) == "one mine 4"
+    (project / ".cde" / "prompts" / "b.md").unlink()
+    assert prompt(5) == "one three 5"
+
+
 def test_a_changed_template_is_seen_at_once(tmp_path: Path) -> None:
     assert render(tmp_path, "one") == "one"
     assert render(tmp_path, "two") == "two"

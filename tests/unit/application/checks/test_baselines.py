@@ -174,6 +174,7 @@ def test_a_check_that_installs_first_is_no_slow_one_and_is_tried_again(world: Wo
 
 def test_what_ended_on_the_same_source_is_not_run_again(world: World) -> None:
     world.workflows.own = catalog(checked(proof="recorded"), packaged=False)
+    world.git.commit = "c0ffee"
     world.proofs.source["a.py"] = "x = 1\n"
     start(world)
     assert start(world, "next")["outcome"] == "passed"
@@ -186,6 +187,7 @@ def test_what_ended_on_the_same_source_is_not_run_again(world: World) -> None:
 
 def test_what_a_check_leaves_behind_is_no_work_of_the_feature(world: World) -> None:
     world.workflows.own = catalog(checked(proof="recorded"), packaged=False)
+    world.git.commit = "c0ffee"
     world.checks.meanwhile = lambda: world.proofs.source.update({"coverage.xml": "<x/>\n"})
     start(world)
     base = world.project.feature("login").base
@@ -196,6 +198,7 @@ def test_what_a_check_leaves_behind_is_no_work_of_the_feature(world: World) -> N
 
 def test_a_base_that_somebody_works_on_already_stays(world: World) -> None:
     world.workflows.own = catalog(checked(proof="recorded"), packaged=False)
+    world.git.commit = "c0ffee"
 
     def work() -> None:
         world.checks.meanwhile = None

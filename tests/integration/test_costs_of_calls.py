@@ -1,0 +1,127 @@
+"""What a call costs, in counts that no machine changes: a bound each, and the reason beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cde_orchestrator.adapters.repositories import codec, documents
+from cde_orchestrator.adapters.workflows import prompts
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.infrastructure.system import programs, tree
+
+FEATURES = 12
+
+
+class Counts:
+    """Counts calls of functions of the product, by the names that they are given here."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.counted: Counter[str] = Counter()
+        self._patch = patch
+
+    def watch(self, name: str, place: Any, function: str) -> None:
+        """Count the calls of a function by this name."""
+        real = getattr(place, function)
+
+        @wraps(real)
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self.counted[name] += 1
+            return real(*arguments, **named)
+
+        self._patch.setattr(place, function, counted)
+
+    def of(self, work: Callable[[], object]) -> Counter[str]:
+        """What was called meanwhile."""
+        self.counted.clear()
+        work()
+        return Counter(self.counted)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[[UseCase[Any]], Any]]:
+    """Runs a use case in a project with features, as a server does."""
+    root = tmp_path / "project"
+    root.mkdir()
+    application = build_application(root)
+    application.handle(OnboardProject())
+    for number in range(FEATURES):
+        application.handle(StartFeature(prompt=f"Change {number}", name=f"change-{number}"))
+    yield application.handle
+    application.close()
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
+    found = Counts(monkeypatch)
+    found.watch("programs", programs, "_run")
+    found.watch("decoded", codec, "decode_feature")
+    found.watch("encoded", codec, "encode_feature")
+    found.watch("compared", documents, "touched_of")
+    found.watch("templates", prompts._Templates, "packaged")
+    found.watch("listed", tree, "list_folder")
+    found.watch("real paths", os.path, "realpath")
+    return found
+
+
+def test_a_start_costs_the_same_whatever_was_started_before(
+    run: Callable[[UseCase[Any]], Any], counts: Counts
+) -> None:
+    run(StartFeature(prompt="Warm up"))  # what is kept is kept from now on
+    first = counts.of(lambda: run(StartFeature(prompt="One more")))
+    second = counts.of(lambda: run(StartFeature(prompt="And another")))
+
+    for found in (first, second):
+        assert found["programs"] == 0  # outside of a repository git would only say so
+        assert found["decoded"] == 0  # goals are compared as they are stored
+        assert found["compared"] == 1  # the feature before, which is new; the others are known
+        assert found["templates"] == 0  # they are in memory, and their files are the same
+        # Seven outputs and the root of each, the folder for trust and state, and what is shown.
+        assert found["real paths"] <= 30
+
+
+def test_a_start_in_a_repository_asks_git_what_files_do_not_say(
+    tmp_path: Path, run: Callable[[UseCase[Any]], Any], counts: Counts
+) -> None:
+    root = tmp_path / "project"
+    (root / "a.py").write_text("x = 1\n")
+    (root / ".gitignore").write_text(".cde/\n")
+    for words in (
+        ["init", "-q"],
+        ["config", "user.name", "t"],
+        ["config", "user.email", "t@t"],
+        ["add", "-A"],
+        ["commit", "-qm", "one"],
+    ):
+        subprocess.run(["git", "-C", str(root), *words], check=True)
+    run(StartFeature(prompt="Warm up"))
+    found = counts.of(lambda: run(StartFeature(prompt="One more")))
+
+    # Places and settings; what the files are, what differs, their tree; the tree is kept for
+    # the phase (what is kept, a tree with both, a ref) and as the base (a ref, those to let go).
+    assert found["programs"] <= 10
+
+
+def test_a_list_decodes_nothing_and_a_status_the_feature_that_is_meant(
+    run: Callable[[UseCase[Any]], Any], counts: Counts
+) -> None:
+    run(GetFeatureStatus(feature_id="change-3"))
+    listed = counts.of(lambda: run(ListFeatures(limit=FEATURES)))
+    shown = counts.of(lambda: run(GetFeatureStatus(feature_id="change-3")))
+
+    assert (listed["decoded"], listed["programs"]) == (0, 0)
+    assert listed["real paths"] <= 8  # the folder that is judged, and where the state is
+    assert (shown["decoded"], shown["programs"], shown["templates"]) == (1, 0, 0)
+    assert shown["real paths"] <= 12
