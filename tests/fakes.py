@@ -64,6 +64,7 @@ from tests.health_fakes import NoHealth
 from tests.phase_fakes import (
     FakeCallers,
     FakeGit,
+    FakeRuns,
     InMemoryObjects,
     InMemoryTrust,
     NoBreakers,
@@ -457,6 +458,7 @@ class World:
     git: FakeGit = field(default_factory=FakeGit)
     callers: FakeCallers = field(default_factory=FakeCallers)
     logs: InMemoryLogs = field(default_factory=InMemoryLogs)
+    runs: FakeRuns = field(default_factory=FakeRuns)
     breakers: Breakers = field(default_factory=NoBreakers)
     health: Health = field(default_factory=NoHealth)
     settings_commands: SettingsCommands = tuple

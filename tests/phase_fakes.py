@@ -11,6 +11,7 @@ from pathlib import Path
 from cde_orchestrator.application.checks.running import RunningView, course_words
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch
+from cde_orchestrator.application.ports.runs import KeptRun
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.check import Check
@@ -137,6 +138,9 @@ class InMemoryTrust:
         """Trust these too."""
         self.grants += [command for command in commands if command not in self.grants]
 
+    def accept(self, root: Path, shown: Mapping[str, str]) -> None:
+        """The folder is trusted always."""
+
     def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
         """Trust them no longer; the folder is trusted always."""
         self.grants = [each for each in self.grants if self.digest(root, each) not in digests]
@@ -145,6 +149,48 @@ class InMemoryTrust:
     def differences(self, root: Path, judged: Mapping[str, str]) -> dict[str, str]:
         """None: its folder is trusted."""
         return {}
+
+
+class FakeRuns:
+    """Runs as a test wants them.
+
+    Attributes:
+        known: the last run of each feature, by id.
+        reason: why the next run does not begin, or end; empty where it does.
+        asked: what was started or stopped.
+        begins: the run that begins with the next start.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, KeptRun] = {}
+        self.reason = ""
+        self.asked: list[Sequence[str]] = []
+        self.begins: KeptRun | None = None
+
+    def kept(self, feature_id: str) -> KeptRun | None:
+        """As the test has it."""
+        return self.known.get(feature_id)
+
+    def alongside(self, run: KeptRun) -> list[str]:
+        """Other features with the same process."""
+        others = self.known.items()
+        return [key for key, each in others if each.id != run.id and each.process == run.process]
+
+    def start(self, feature_id: str, words: Sequence[str]) -> str:
+        """Note it."""
+        self.asked.append([feature_id, *words])
+        if self.begins is not None and not self.reason:
+            self.known[feature_id] = self.begins
+        return self.reason
+
+    def stop(self, run: KeptRun) -> str:
+        """Note it."""
+        self.asked.append([run.id])
+        return self.reason
+
+    def stamps(self) -> dict[str, str]:
+        """The newest line of each."""
+        return {key: str(len(each.lines)) for key, each in self.known.items()}
 
 
 class InMemoryObjects:

@@ -15,6 +15,7 @@ from cde_orchestrator.application.projects.trust_commands import (
     FileRow,
     ShowChecks,
     TrustChecks,
+    TrustFolder,
     TrustReply,
 )
 from cde_orchestrator.domain.errors.template import plain
@@ -78,8 +79,7 @@ def trust_by_person(
         raise FeatureError.of("E128", path=root, reason=reason)
     with acting_as(person_name()):
         if shown["folder"]["trust"] not in ACTING:
-            files = {row["path"]: row["digest"] for row in shown["folder"]["files"]}
-            served.application.trust_folder({name: each for name, each in files.items() if each})
+            served.handle(TrustFolder.shown(shown["folder"]))
         served.handle(TrustChecks(digests=frozenset(row["digest"] for row in shown["checks"])))
     return True
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Reply = TypeVar("Reply")
 
 _ONBOARDING = "onboard_project"
-_ABOUT_TRUST = frozenset({"show_checks", "trust_checks", "revoke_trust"})
+_ABOUT_TRUST = frozenset({"show_checks", "trust_folder", "trust_checks", "revoke_trust"})
 """Use cases that answer a person about a folder of another owner."""
 _MAY_BEGIN_A_WAIT = frozenset(
     {"start_feature", "submit_work", "approve_phase", "send_back", "rollback_feature"}
@@ -95,15 +95,6 @@ class Application:
         standing = self.standing
         if not standing.acts:
             raise standing.refusal()
-
-    def trust_folder(self, shown: Mapping[str, str]) -> None:
-        """Trust the folder with the files that act, by digest, as a person was shown them.
-
-        Raises:
-            FeatureError: E128, they are others by now.
-            StateError: E203 to E205, it could not be written down.
-        """
-        self._trust.accept(self.root, shown)
 
     @property
     def settings(self) -> Settings:

@@ -17,9 +17,9 @@ from cde_orchestrator.infrastructure.reports.store import reports_of
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings, outward
 from cde_orchestrator.infrastructure.system.project_home import home_of
 from cde_orchestrator.infrastructure.system.viewing import considering
+from cde_orchestrator.run_ports import RunPorts
 
 if TYPE_CHECKING:
-    from cde_orchestrator.adapters.git.worktrees import GitWorktrees
     from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
     from cde_orchestrator.adapters.repositories.postgres import repository as postgres
     from cde_orchestrator.application.checks.baselines import Baselines
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.features.submission import SubmissionPorts
     from cde_orchestrator.application.ports import checks as work
     from cde_orchestrator.application.ports import core
-    from cde_orchestrator.application.ports.agents import Agents
     from cde_orchestrator.application.ports.clients import ClientPrograms
     from cde_orchestrator.application.ports.commits import Commits
     from cde_orchestrator.application.ports.health import Health
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 
 
-class ProjectPorts:
+class ProjectPorts(RunPorts):
     """What the use cases of one project may reach, by the names of their parameters.
 
     Attributes:
@@ -320,30 +319,11 @@ class ProjectPorts:
         return JsonLogReader()
 
     @MadeOnce
-    def agents(self) -> Agents:
-        """The agents that can be started."""
-        from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
-
-        return CommandLineAgents(self.root, self.breakers)
-
-    @MadeOnce
     def clients(self) -> ClientPrograms:
         """The programs that agents run in."""
         from cde_orchestrator.adapters.clients.installed import InstalledClients
 
         return InstalledClients(self.root)
-
-    @MadeOnce
-    def breakers(self) -> BreakerRegistry:
-        """The project's circuit breakers."""
-        return BreakerRegistry(self.root)
-
-    @MadeOnce
-    def worktrees(self) -> GitWorktrees:
-        """Folders that features have of their own."""
-        from cde_orchestrator.adapters.git.worktrees import GitWorktrees
-
-        return GitWorktrees(self.root, self.breakers)
 
     @MadeOnce
     def health(self) -> Health:

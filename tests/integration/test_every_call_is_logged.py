@@ -184,6 +184,8 @@ PAGES: dict[str, tuple[str, str | None]] = {
         "/dashboard/data/features/login/outputs/spec/text",
         "/dashboard/data/features/none/outputs/spec/text",
     ),
+    f"{MADE}/checks/{{phase}}": ("/dashboard/data/features/login/checks/none", None),
+    f"{MADE}/checks/{{phase}}/text": ("/dashboard/data/features/login/checks/no/text", None),
     f"{MADE}/code": ("/dashboard/data/features/login/code", "/dashboard/data/features/none/code"),
     "/dashboard/features/{feature}/report": (
         "/dashboard/features/login/report",
@@ -195,6 +197,8 @@ PAGES: dict[str, tuple[str, str | None]] = {
     "/dashboard/actions/{action}/{about}": ("/dashboard/actions/note/none", None),
 }
 NOT_ANSWERED = {
+    f"{MADE}/checks/{{phase}}",
+    f"{MADE}/checks/{{phase}}/text",
     "/{path:path}",
     "/dashboard/actions/{action}",
     "/dashboard/actions/{action}/{about}",
@@ -207,6 +211,7 @@ POLLED = {
     "/dashboard/data": ("/dashboard/data", "the page asks for it again and again"),
     "/dashboard/data/operations": ("/dashboard/data/operations", "as above"),
     "/dashboard/data/features/{feature}": ("/dashboard/data/features/none", "as above"),
+    f"{MADE}/run": ("/dashboard/data/features/login/run", "as above"),
     "/dashboard/data/errors/{report}": ("/dashboard/data/errors/none", "as above"),
     "/dashboard/static/{name}": ("/dashboard/static/charts.js", "a part of a page"),
     "/dashboard/events": ("", "a stream, open as long as the page"),

@@ -30,6 +30,7 @@ from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system import acting_files, viewing
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
 from cde_orchestrator.project_ports import ProjectPorts
+from cde_orchestrator.run_ports import RunPorts
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app, build_server
 from cde_orchestrator.web.routes import all_routes
@@ -710,7 +711,8 @@ def test_a_project_of_another_owner_is_not_found_from_below(world: World) -> Non
 
 def test_a_port_that_is_only_viewed_gives_what_reads_and_nothing_else(tmp_path: Path) -> None:
     ports = ProjectPorts(tmp_path, Settings(), OperationMeter())
-    names = {name for name, each in vars(ProjectPorts).items() if "MadeOnce" in str(type(each))}
+    made = {**vars(RunPorts), **vars(ProjectPorts)}
+    names = {name for name, each in made.items() if "MadeOnce" in str(type(each))}
     assert names == {*READS}
     refusal = ValidationError.of("E325", path="/x")
     for name in names:

@@ -112,6 +112,7 @@ ALLOWED = {
         "adapters/proving/runners/inside/pytest_tests.py: os.open",
         "adapters/proving/runners/reports.py: tempfile.TemporaryFile",
         "adapters/runners/agent_process.py: tempfile.TemporaryFile",
+        "adapters/runners/background_runs.py: tempfile.TemporaryFile",
         "infrastructure/monitoring/alerts/notifiers.py: tempfile.TemporaryFile",
         "infrastructure/observability/logs/reader.py: gzip.open",
         "infrastructure/observability/logs/retention.py: gzip.open",

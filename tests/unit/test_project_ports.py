@@ -12,7 +12,7 @@ from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system import viewing
-from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
 from cde_orchestrator.project_ports import ProjectPorts
 from tests.fakes import InMemoryFiles
 
@@ -91,7 +91,7 @@ def test_no_other_call_waits_for_the_ports_of_a_folder_that_is_trusted_no_more(
     settings.parent.mkdir(parents=True)
     settings.touch()
     application = Application(tmp_path / "root", WatchedPorts)
-    application.trust_folder(application.standing.files)
+    FolderTrust().accept(tmp_path / "root", application.standing.files)
     monkeypatch.setattr(WatchedPorts, "application", application, raising=False)
     monkeypatch.setattr(WatchedPorts, "answered", [], raising=False)
     _ = application.agents

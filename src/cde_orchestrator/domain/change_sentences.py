@@ -137,9 +137,16 @@ def _went_back(changed: Changed) -> str | None:
     ]
     if returned:
         return f"back to {returned[0]}"
-    if changed.operation == "rollback_feature" and changed.touches("work", "events"):
-        return "rollback begun"
-    return None
+    if not changed.touches("work", "events"):
+        return None
+    return _NOTED.get(changed.operation)
+
+
+_NOTED = {
+    "rollback_feature": "rollback begun",
+    "start_run": "run of agents started",
+    "stop_run": "run of agents stopped",
+}
 
 
 def _failed_attempt(changed: Changed) -> str | None:

@@ -46,6 +46,7 @@ class PhaseRecord:
         attempts: all that there ever were: the number of the present one, or of the last.
         attempts_before: those that count for no limit, as of before a resume or a rollback.
         evidence: what the last check left.
+        check_output: SHA-256 of all that it printed, without secrets; empty where that is not kept.
         progress: partial work by number, so that a change writes one entry.
         entered: when the phase began, the digest of each declared output of the workflow
             (by id; None: there was no file).
@@ -76,6 +77,7 @@ class PhaseRecord:
     attempts_before: int = 0
     failures: list[Failure] = field(default_factory=list)
     evidence: Evidence | None = None
+    check_output: str = ""
     progress: dict[str, Progress] = field(default_factory=dict)
     entered: dict[str, str | None] = field(default_factory=dict)
     entered_at: datetime | None = None
@@ -195,7 +197,7 @@ class PhaseRecord:
             summary["notes"] = [each.note[:SUMMARY_LIMIT] for each in notes]
         self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
-        self.evidence, self.progress, self.failures = None, {}, []
+        self.evidence, self.check_output, self.progress, self.failures = None, "", {}, []
         self.tasks, self.ticks = [], {}
         self.proof = self.approval = self.difference = self.doer = self.returned = None
 

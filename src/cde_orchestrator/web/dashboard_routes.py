@@ -23,12 +23,13 @@ from cde_orchestrator.application.monitoring.show_dashboard import (
     ShowFeature,
 )
 from cde_orchestrator.application.monitoring.show_operations import ShowOperations
+from cde_orchestrator.application.runs.show_run import ShowRun
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.web._responses import data, failure
 from cde_orchestrator.web.assets import HEADERS, served
-from cde_orchestrator.web.live import LiveChanges
+from cde_orchestrator.web.live import LiveChanges, Pulse
 
 ACTOR = "dashboard"
 NOT_FOUND = frozenset({"E004", "E007", "E008", "E102", "E103", "E322"})
@@ -55,6 +56,7 @@ class Dashboard:
             Route("/dashboard/data", partial(self._answer, _features)),
             Route("/dashboard/data/operations", partial(self._answer, _operations)),
             Route("/dashboard/data/features/{feature}", partial(self._answer, _one_feature)),
+            Route("/dashboard/data/features/{feature}/run", partial(self._answer, _run)),
             Route("/dashboard/data/errors/{report}", partial(self._answer, _one_report)),
             Route("/dashboard/events", self._events),
             Route("/dashboard/static/{name}", _static),
@@ -63,7 +65,7 @@ class Dashboard:
     async def _events(self, request: Request) -> Response:
         headers = {**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(
-            self._live.messages(self._mark), headers=headers, media_type="text/event-stream"
+            self._live.messages(self._pulse), headers=headers, media_type="text/event-stream"
         )
 
     async def _report(self, request: Request) -> Response:
@@ -81,12 +83,13 @@ class Dashboard:
         except CDEError as error:
             return refused(request, error)
 
-    def _mark(self) -> str:
+    def _pulse(self) -> Pulse:
         try:
             with calling(ACTOR):
-                return str(self._handle(GetPulse())["mark"])
+                pulse: Pulse = self._handle(GetPulse())
+                return pulse
         except CDEError as error:
-            return error.code
+            return {"mark": error.code, "lines": {}}
 
 
 def refused(request: Request, error: CDEError) -> Response:
@@ -110,6 +113,16 @@ def _operations(request: Request) -> UseCase[Any]:
 def _one_feature(request: Request) -> UseCase[Any]:
     known = request.query_params.get("known")
     return ShowFeature(feature_id=request.path_params["feature"], known=known)
+
+
+def _run(request: Request) -> UseCase[Any]:
+    asked = request.query_params
+    after = asked.get("after", "")[:16]
+    return ShowRun(
+        feature_id=request.path_params["feature"],
+        run=asked.get("run", ""),
+        after=int(after) if after.isascii() and after.isdecimal() else 0,
+    )
 
 
 def _report_of(request: Request) -> UseCase[Any]:

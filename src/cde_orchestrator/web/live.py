@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TypedDict
 
 import uvicorn
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +20,16 @@ BEAT_SECONDS = 5.0
 """After so long without a change figures are renewed; it also keeps the connection open."""
 RETRY_MS = 1_000
 """After which a browser that lost the connection tries again."""
+
+
+class Pulse(TypedDict):
+    """What is another one after a change: all of it, and of features that are run, their lines."""
+
+    mark: str
+    lines: Mapping[str, str]
+
+
+Look = Callable[[], Pulse]
 
 
 class LiveChanges:
@@ -39,16 +50,16 @@ class LiveChanges:
         self._number = 0
         self._closed = False
 
-    async def messages(self, mark: Callable[[], str]) -> AsyncIterator[bytes]:
+    async def messages(self, look: Look) -> AsyncIterator[bytes]:
         """What one client is sent, from now until it goes away or the server ends.
 
         Args:
-            mark: a word that is another one after a change, the same function for every
+            look: gives what is another one after a change, the same function for every
                 client; called in a thread, and it must not fail.
         """
         self.clients += 1
         if self._looking is None and not self._closed:
-            self._looking = asyncio.create_task(self._look(mark))
+            self._looking = asyncio.create_task(self._look(look))
         try:
             yield f"retry: {RETRY_MS}\n\n".encode()
             seen = 0
@@ -75,23 +86,26 @@ class LiveChanges:
             self._looking.cancel()
             self._looking = None
 
-    async def _look(self, look: Callable[[], str]) -> None:
+    async def _look(self, look: Look) -> None:
         clock = asyncio.get_running_loop().time
         known, beat_at = await run_in_threadpool(look), clock()
-        self._tell("hello", known)
+        self._tell("hello", {"mark": known["mark"]})
         while True:
             await asyncio.sleep(self._look_seconds)
-            mark = await run_in_threadpool(look)
-            if mark != known:
-                self._tell("change", mark)
+            pulse = await run_in_threadpool(look)
+            if pulse["mark"] != known["mark"]:
+                self._tell("change", {"mark": pulse["mark"]})
             elif clock() - beat_at >= self._beat_seconds:
-                self._tell("beat", mark)
+                self._tell("beat", {"mark": pulse["mark"]})
             else:
+                if pulse["lines"] != known["lines"]:
+                    self._tell("lines", {"lines": pulse["lines"]})
+                    known = pulse
                 continue
-            known, beat_at = mark, clock()
+            known, beat_at = pulse, clock()
 
-    def _tell(self, event: str, mark: str) -> None:
-        self._message = f"event: {event}\ndata: {json.dumps({'mark': mark})}\n\n".encode()
+    def _tell(self, event: str, data: Mapping[str, object]) -> None:
+        self._message = f"event: {event}\ndata: {json.dumps(data)}\n\n".encode()
         self._number += 1
         before, self._changed = self._changed, asyncio.Event()
         before.set()

@@ -11,6 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cde_orchestrator.application.features.show_check_output import (
+    CheckOutputReply,
+    ShowCheckOutput,
+)
 from cde_orchestrator.application.features.show_code_changes import ShowCodeChanges
 from cde_orchestrator.application.features.show_versions import ShowVersions, VersionsReply
 from cde_orchestrator.domain.exceptions import CDEError
@@ -33,6 +37,8 @@ class WorkRoutes:
         return [
             Route(f"{FEATURE}/outputs/{{output}}", self._output),
             Route(f"{FEATURE}/outputs/{{output}}/text", self._whole),
+            Route(f"{FEATURE}/checks/{{phase}}", self._check),
+            Route(f"{FEATURE}/checks/{{phase}}/text", self._printed),
             Route(f"{FEATURE}/code", self._code),
         ]
 
@@ -48,13 +54,30 @@ class WorkRoutes:
             found: VersionsReply = await run_in_threadpool(self._handle, _asked(request))
         except CDEError as error:
             return refused(request, error)
-        name = quote(PurePosixPath(found["path"]).name, safe="")
-        headers = {
-            **HEADERS,
-            "Cache-Control": "no-store",
-            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
-        }
-        return Response(found["text"], headers=headers, media_type="text/plain; charset=utf-8")
+        return _file(PurePosixPath(found["path"]).name, found["text"])
+
+    async def _check(self, request: Request) -> Response:
+        """The end of what a check printed, which says most."""
+        try:
+            found = await self._checked(request)
+        except CDEError as error:
+            return refused(request, error)
+        part = found["text"][-SHOWN_CHARACTERS:]
+        return data({**found, "text": part, "partial": len(part) < len(found["text"])})
+
+    async def _printed(self, request: Request) -> Response:
+        """All that is kept of it, as a file."""
+        try:
+            found = await self._checked(request)
+        except CDEError as error:
+            return refused(request, error)
+        return _file(f"{found['feature']['name']}-{found['phase']}-check.txt", found["text"])
+
+    async def _checked(self, request: Request) -> CheckOutputReply:
+        feature, phase = request.path_params["feature"], request.path_params["phase"]
+        asked = ShowCheckOutput(feature_id=feature, phase_id=phase)
+        found: CheckOutputReply = await run_in_threadpool(self._handle, asked)
+        return found
 
     async def _code(self, request: Request) -> Response:
         path = request.query_params.get("path")
@@ -72,6 +95,15 @@ def _asked(request: Request) -> ShowVersions:
         version=request.query_params.get("version"),
         against=request.query_params.get("against"),
     )
+
+
+def _file(name: str, text: str) -> Response:
+    headers = {
+        **HEADERS,
+        "Cache-Control": "no-store",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+    }
+    return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
 
 
 def _shown(found: VersionsReply) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Drills of what a person does over the page, E155, E156, E333 and E334."""
+"""Drills of what a person does over the page, E155, E156, E333, E334, E336 and E337."""
 
 from __future__ import annotations
 
+import json
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.application.runs.trust_agents import TrustAgents
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.served_project import ServedProject
@@ -122,3 +125,48 @@ async def a_browser_that_no_person_opened(stage: Stage) -> None:
             follow=page.follow,
             by_hand=page.sign_in,
         )
+
+
+def define_worker(stage: Stage, program: str) -> None:
+    """Define the agent ``worker``, which sleeps, and trust it."""
+    command = [program, "-c", "import time; time.sleep(600)"]
+    settings = f"[agents.worker]\ncommand = {json.dumps(command)}\n"
+    (stage.root / ".cde" / "config.toml").write_text(settings)
+    application = build_application(stage.root)
+    application.handle(TrustAgents(names=["worker"]))
+    application.close()
+
+
+@drill("E336")
+async def a_run_whose_agent_is_not_installed(stage: Stage) -> None:
+    program = stage.folder / "worker"
+    define_worker(stage, str(program))
+    run = {"agents": "worker"}
+    with browsing(stage) as page:
+        page.sign_in()
+        try:
+            await stage.prove(
+                lambda: page.send("run", {**page.form("run"), **run}),
+                names="worker",
+                by_hand=lambda: program.symlink_to(sys.executable),
+                corrected=lambda: page.send("run", {**page.form("run"), **run}),
+            )
+        finally:
+            await page.send("stop", page.form("stop"))
+
+
+@drill("E337")
+async def a_run_that_ended_meanwhile(stage: Stage) -> None:
+    define_worker(stage, sys.executable)
+    with browsing(stage) as page:
+        page.sign_in()
+        started = await page.send("run", {**page.form("run"), "agents": "worker"})
+        assert started.error is None
+        form = page.form("stop")
+        assert (await page.send("stop", page.form("stop"))).error is None
+
+        async def again() -> Outcome:
+            await page.send("run", {**page.form("run"), "agents": "worker"})
+            return await page.send("stop", page.form("stop"))
+
+        await stage.prove(lambda: page.send("stop", form), names="login", corrected=again)

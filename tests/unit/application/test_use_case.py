@@ -45,6 +45,7 @@ from cde_orchestrator.application.ports.core import (
     WorkflowRepository,
 )
 from cde_orchestrator.application.ports.health import Health
+from cde_orchestrator.application.ports.runs import Runs
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.onboard_project import SetProjectStatus
 from cde_orchestrator.application.projects.trust_commands import ProjectCommands
@@ -93,6 +94,7 @@ PORTS: Mapping[str, Any] = {
     "logs": LogReader,
     "clock": Clock,
     "agents": Agents,
+    "runs": Runs,
     "clients": ClientPrograms,
     "commits": Commits,
     "breakers": Breakers,
@@ -110,13 +112,14 @@ NAMES = """
     list_alerts list_backups list_breakers list_changes list_clients list_error_reports
     list_features list_slow_operations move_state move_work onboard_project open_pull_request
     read_logs record_agent_run reopen_feature report_feature reset_breaker restore_state
-    resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress see_feature
-    send_back set_check set_project_status show_approval show_baseline show_checks
-    show_client_entry show_code_changes show_criterion show_dashboard show_error_report show_feature
-    show_operations show_output show_start show_versions show_workflows start_feature submit_work
-    test_agent test_alert trace_call
-    trust_agents trust_checks try_checks validate_workflows verify_features verify_state
-    waive_criterion watch_alerts watch_health write_guide write_hooks
+    resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress
+    see_feature send_back set_check set_project_status show_approval show_baseline
+    show_check_output show_checks show_client_entry show_code_changes show_criterion
+    show_dashboard show_error_report show_feature show_operations show_output show_run
+    show_run_choices show_running show_start show_versions show_workflows start_feature
+    start_run stop_run submit_work test_agent test_alert trace_call trust_agents trust_checks
+    trust_folder try_checks validate_workflows verify_features verify_state waive_criterion
+    watch_alerts watch_health write_guide write_hooks
 """
 
 

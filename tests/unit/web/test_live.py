@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
-from cde_orchestrator.web.live import LiveChanges
+from cde_orchestrator.web.live import LiveChanges, Pulse
 
 pytestmark = pytest.mark.anyio
 
@@ -23,23 +24,25 @@ class Marks:
 
     def __init__(self) -> None:
         self.mark = "0"
+        self.lines: dict[str, str] = {}
         self.looks = 0
 
-    def __call__(self) -> str:
+    def __call__(self) -> Pulse:
         """Look."""
         self.looks += 1
-        return self.mark
+        return {"mark": self.mark, "lines": dict(self.lines)}
 
 
-async def event(stream: AsyncIterator[bytes]) -> tuple[str, str]:
-    """The next event of a stream: its name and its mark."""
+async def event(stream: AsyncIterator[bytes]) -> tuple[str, Any]:
+    """The next event of a stream: its name, and its mark or the lines' marks."""
     message = (await asyncio.wait_for(anext(stream), 60)).decode()
     assert message.endswith("\n\n")
     name, data = message.split("\n")[:2]
-    return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))["mark"]
+    (told,) = json.loads(data.removeprefix("data: ")).values()
+    return name.removeprefix("event: "), told
 
 
-async def opened(live: LiveChanges, mark: Callable[[], str]) -> AsyncIterator[bytes]:
+async def opened(live: LiveChanges, mark: Callable[[], Pulse]) -> AsyncIterator[bytes]:
     """A stream whose greeting was read."""
     stream = live.messages(mark)
     assert (await anext(stream)).startswith(b"retry: ")
@@ -64,6 +67,20 @@ async def test_all_listeners_hear_of_a_change_and_one_looks_for_them_all() -> No
     assert marks.looks - looks <= 3
     for each in streams:
         await closed(each)
+
+
+async def test_lines_of_a_run_are_told_apart_from_changes() -> None:
+    live, marks = LiveChanges(look_seconds=0.01, beat_seconds=60), Marks()
+    stream = await opened(live, marks)
+    assert await event(stream) == ("hello", "0")
+
+    marks.lines = {"one": "1"}
+    assert await event(stream) == ("lines", {"one": "1"})
+    marks.lines = {"one": "2"}
+    assert await event(stream) == ("lines", {"one": "2"})
+    marks.mark = "1"
+    assert await event(stream) == ("change", "1")
+    await closed(stream)
 
 
 async def test_silence_is_broken_by_a_beat() -> None:

@@ -17,12 +17,14 @@ from typing import IO
 
 from cde_orchestrator.adapters.runners.output.forms import reader_of
 from cde_orchestrator.adapters.runners.output.reader import Reader
+from cde_orchestrator.adapters.runners.run_notes import noted, notes_folder
 from cde_orchestrator.application.ports.agents import (
     AgentProbe,
     AgentTrialReply,
     Assignment,
     OnLine,
 )
+from cde_orchestrator.application.ports.runs import Note
 from cde_orchestrator.domain.agent import ACP, Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.clock import Stopwatch
@@ -125,7 +127,7 @@ class CommandLineAgents:
         }
 
     @contextmanager
-    def lock_run(self, feature_id: str, feature: str) -> Iterator[None]:
+    def lock_run(self, feature_id: str, feature: str) -> Iterator[Note]:
         """Hold the lock of the feature's runs; E909 when another process has it."""
         folder = local_folder(self._root) / RUNS
         with translate_os_errors(folder):
@@ -136,7 +138,8 @@ class CommandLineAgents:
             raise CDESystemError.of("E909", feature=feature, holder=lock.holder())
         lock.sign(descriptor)
         try:
-            yield
+            with noted(notes_folder(self._root), feature_id) as note:
+                yield note
         finally:
             os.close(descriptor)
 

@@ -75,6 +75,15 @@ class UserTrustStore:
         self._change(root, new, added=list(new.values()))
         self._folders.note_programs(root, [*commands])
 
+    def accept(self, root: Path, shown: Mapping[str, str]) -> None:
+        """Trust the folder with the files that act, by digest, as a person was shown them.
+
+        Raises:
+            FeatureError: E128, they are others by now.
+            StateError: as ``grant``.
+        """
+        self._folders.accept(root, shown)
+
     def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
         """Trust the commands of these digests no longer, nor the folder; raises as ``grant``.
 

@@ -237,3 +237,9 @@ def kept_since(feature: Feature, phase: str, at: str) -> list[KeptView]:
         for each in feature.events
         if each["event"] == FILE_KEPT and each["phase"] == phase and each["at"] >= at
     ]
+
+
+def kept_in(feature: Feature, record: PhaseRecord) -> list[KeptView]:
+    """The copies of files that the phase's present attempt replaced."""
+    since = record.started_at.isoformat() if record.started_at else ""
+    return kept_since(feature, record.id, since)

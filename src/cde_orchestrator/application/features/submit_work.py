@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from cde_orchestrator.application.checks.baselines import reason_not_run
+from cde_orchestrator.application.checks.kept_output import CheckRun, run_check
 from cde_orchestrator.application.checks.running import announce, to_both
-from cde_orchestrator.application.features.delivery import kept_since, note_kept
+from cde_orchestrator.application.features.delivery import kept_in, note_kept
 from cde_orchestrator.application.features.feature_tasks import keep_tasks
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PromptReader
@@ -153,7 +154,7 @@ class _Checked(Value):
     examined: Examined
     written: bool
     kept: list[KeptView]
-    evidence: Evidence | None = None
+    ran: CheckRun | None = None
     proof: tuple[PhaseProof, ProofEvidence] | None = None
 
 
@@ -198,19 +199,20 @@ class _Course(Value):
             return _Checked(examined, written=False, kept=[])
         record = examined.found.feature.phases[examined.phase.id]
         kept = examined.delivery.write(record, examined.contents)
-        evidence: Evidence | None = None
+        ran: CheckRun | None = None
         try:
             if check is not None:
                 announce(check.command, self.asked.watch)
-                evidence = self.checks.run(root, check, self.work.features.clock(), self.watch)
-                _require_passed(examined, check, evidence)
+                clock = self.work.features.clock
+                ran = run_check(check, self.checks, self.work.outputs, clock, self.watch)
+                _require_passed(examined, check, ran.evidence)
             proof = None
             if to_prove is not None:
                 proof = to_prove, to_prove.show(self.watch, self.work.trust, self.work.outputs)
         except FeatureError as error:
-            self._keep_failure(examined, evidence, kept, error)
+            self._keep_failure(examined, ran, kept, error)
             raise
-        return _Checked(examined, True, kept, evidence, proof)
+        return _Checked(examined, True, kept, ran, proof)
 
     def accept(self, checked: _Checked) -> SubmitReply:
         """Record the outputs and go on to the next phase."""
@@ -255,7 +257,7 @@ class _Course(Value):
         reply = SubmitReply(
             **head,  # type: ignore[typeddict-item]  # mypy knows no keys that may be missing
             accepted=phase_record_view(record),
-            kept=_kept_in(feature, record),
+            kept=kept_in(feature, record),
             difference=work_view(record)["difference"],
             proof=proof_view(_proof_of(found, record)),
             record=written,
@@ -295,7 +297,9 @@ class _Course(Value):
         self._note(feature, kept)
         doer = self.asked.doer or Doer.of(self.work.leases.caller)
         record.doer = doer.judged(feature, found.workflow, phase)
-        record.evidence, record.difference = checked.evidence, examined.difference
+        record.evidence, record.check_output, record.difference = None, "", examined.difference
+        if checked.ran is not None:
+            checked.ran.record(record)
         if checked.proof is not None:
             proven, seen = checked.proof
             feature.phases[proven.phase.id].proof = seen
@@ -316,7 +320,7 @@ class _Course(Value):
     def _keep_failure(
         self,
         examined: Examined,
-        evidence: Evidence | None,
+        ran: CheckRun | None,
         kept: list[KeptView],
         failure: FeatureError,
     ) -> None:
@@ -328,7 +332,7 @@ class _Course(Value):
         written = {key: examined.contents[key].sha256 for key in self.asked.results}
         is_flaky = bool(failure.context.get("flaky"))
         present = self.work.sources.keep(examined.found.project, examined.found.feature)
-        if evidence is None and not written and not is_flaky and present.moment is None:
+        if ran is None and not written and not is_flaky and present.moment is None:
             return
         try:
             with self.work.features.repository.transaction(self.work.outputs.root) as project:
@@ -339,15 +343,16 @@ class _Course(Value):
                 if record is None:  # the feature continues in another workflow by now
                     return
                 if record.is_attempt_of(examined.found.feature.phases[record.id]):
-                    record.evidence = evidence or record.evidence
+                    if ran is not None:
+                        ran.record(record)
                     record.written = {**record.written, **written}
                 self._note(found.feature, kept)
                 if is_flaky:
                     require_same(self.work, examined, found.feature, found.workflow)
                     self._use_up_attempt(found, failure.message, present)
         except CDEError as error:  # the check's own failure is what has to be shown
-            feature_id = examined.found.feature.id
-            log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
+            feature = examined.found.feature
+            log.warning("evidence_not_kept", feature_id=feature.id, reason=error.message)
 
     def _use_up_attempt(self, found: Found, reason: str, present: Present) -> None:
         feature, workflow = found.feature, found.workflow
@@ -390,9 +395,3 @@ def _require_passed(examined: Examined, check: Check, evidence: Evidence) -> Non
     trials = {trial.subject: trial for trial in examined.found.feature.trials}
     known = known_before(trials.get(("check", check.command, check.directory)), evidence)
     raise FeatureError.of("E118", **facts, exit_code=evidence.exit_code, tail=tail, known=known)
-
-
-def _kept_in(feature: Feature, record: PhaseRecord) -> list[KeptView]:
-    """The copies of files that the phase's present attempt replaced."""
-    since = record.started_at.isoformat() if record.started_at else ""
-    return kept_since(feature, record.id, since)

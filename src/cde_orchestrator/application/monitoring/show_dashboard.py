@@ -22,6 +22,7 @@ from cde_orchestrator.application.ports.core import (
     StateRecovery,
 )
 from cde_orchestrator.application.ports.health import Health
+from cde_orchestrator.application.ports.runs import Runs
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply
@@ -49,9 +50,14 @@ class FeaturePageReply(TypedDict):
 
 
 class PulseReply(TypedDict):
-    """A word that is another one as soon as there is something new to show."""
+    """A word that is another one as soon as there is something new to show.
+
+    ``lines`` are words by the ids of features that ``cde run`` worked on lately; each is another
+    one after each line of the run.
+    """
 
     mark: str
+    lines: Mapping[str, str]
 
 
 class ShowDashboard(
@@ -154,9 +160,10 @@ class GetPulse(UseCase[PulseReply], operation="get_pulse", tolerant=True, routin
         repository: ProjectRepository,
         reports: ErrorReports,
         breakers: Breakers,
+        runs: Runs,
     ) -> PulseReply:
         """Look."""
-        return {"mark": mark_of(root, repository, reports, breakers)}
+        return {"mark": mark_of(root, repository, reports, breakers), "lines": runs.stamps()}
 
 
 def _is_renewal(change: Mapping[str, Any]) -> bool:

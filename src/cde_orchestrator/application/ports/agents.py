@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
+from cde_orchestrator.application.ports.runs import Note
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 
@@ -103,8 +104,10 @@ class Agents(Protocol):
             CDESystemError: as ``run``.
         """
 
-    def lock_run(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
+    def lock_run(self, feature_id: str, feature: str) -> AbstractContextManager[Note]:
         """Be the only run of a feature on this machine; ends with the process.
+
+        What it yields keeps the run's lines, so that others see how far it is.
 
         Raises:
             CDESystemError: E909, the feature is being run already.

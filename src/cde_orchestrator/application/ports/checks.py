@@ -77,6 +77,13 @@ class TrustStore(Protocol):
     def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
         """Trust these commands too from now on."""
 
+    def accept(self, root: Path, shown: Mapping[str, str]) -> None:
+        """Trust the folder with the files that act, by digest, as a person was shown them.
+
+        Raises:
+            FeatureError: E128, they are others by now.
+        """
+
     def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
         """Trust the commands of these digests no longer, nor the folder itself; its standing."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -231,6 +231,25 @@ class ShowChecks(UseCase[TrustReply], operation="show_checks"):
     def __call__(self, *, commands: ProjectCommands) -> TrustReply:
         """Raises E004, E310, E311, E314."""
         return commands.reply(commands.project())
+
+
+class TrustFolder(UseCase[None], operation="trust_folder"):
+    """Trust the folder with the files that act in it. It is written down outside the project.
+
+    Attributes:
+        files: those that a person was shown, by path, with their digests.
+    """
+
+    files: Mapping[str, str]
+
+    @classmethod
+    def shown(cls, folder: FolderRow) -> TrustFolder:
+        """The folder just as a person was shown it."""
+        return cls(files={row["path"]: row["digest"] for row in folder["files"] if row["digest"]})
+
+    def __call__(self, *, root: Path, trust: TrustStore) -> None:
+        """Raises E128, they are others by now; E203 to E205."""
+        trust.accept(root, self.files)
 
 
 class TrustChecks(UseCase[TrustReply], operation="trust_checks"):

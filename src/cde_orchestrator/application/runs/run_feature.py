@@ -19,6 +19,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.agents import Agents, Assignment
 from cde_orchestrator.application.runs.budget import Budget
 from cde_orchestrator.application.runs.crew import PATIENCE_SECONDS, Crew
+from cde_orchestrator.application.runs.noted_run import NotedRun
 from cde_orchestrator.application.runs.observer import Outcome, PhaseRun, RunObserver, RunReply
 from cde_orchestrator.application.runs.phase_work import PhaseWork
 from cde_orchestrator.application.runs.run_agent import RecordAgentRun, RunAgent
@@ -96,21 +97,30 @@ class FeatureRun:
             assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
         crew = Crew(trusted=trusted, names=self.names, seconds=self._seconds)
         self._require_installed(crew, assignment)
-        with self.agents.lock_run(feature["id"], feature["name"]):
-            work: PhaseWork | None = None
-            while True:
-                phase = assignment["phase"]
-                self._note_meanwhile(work, assignment)
-                if phase is None:
-                    return self._reply(assignment, self._outcome(assignment["feature"]["status"]))
-                if work is None or work.id != phase["id"]:
-                    place, agents = assignment["number"], crew.for_phase(assignment)
-                    work = PhaseWork(phase["id"], place, crew, agents)
-                    self.observer.phase_started(assignment)
-                if phase["handler"] == "human_input":
-                    return self._reply(assignment, "waits_for_person")
-                self._attempt(assignment, phase, work)
-                assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
+        with self.agents.lock_run(feature["id"], feature["name"]) as note:
+            self.observer = noted = NotedRun(note, self.observer)
+            with noted.ending():
+                reply = self._continued(assignment, crew)
+                noted.ended(reply)
+                return reply
+
+    def _continued(self, assignment: AssignmentReply, crew: Crew) -> RunReply:
+        """Work phase after phase, until there is none for an agent."""
+        feature = assignment["feature"]
+        work: PhaseWork | None = None
+        while True:
+            phase = assignment["phase"]
+            self._note_meanwhile(work, assignment)
+            if phase is None:
+                return self._reply(assignment, self._outcome(assignment["feature"]["status"]))
+            if work is None or work.id != phase["id"]:
+                place, agents = assignment["number"], crew.for_phase(assignment)
+                work = PhaseWork(phase["id"], place, crew, agents)
+                self.observer.phase_started(assignment)
+            if phase["handler"] == "human_input":
+                return self._reply(assignment, "waits_for_person")
+            self._attempt(assignment, phase, work)
+            assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
 
     def _require_installed(self, crew: Crew, assignment: AssignmentReply) -> None:
         """Drop agents whose program is missing, before any is started.

@@ -1,4 +1,4 @@
-"""Show the agents, try one out, and trust them."""
+"""Show the agents, try one out, and find those that a person trusts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from cde_orchestrator.application.ports.agents import AgentProbe, Agents, AgentT
 from cde_orchestrator.application.ports.checks import TrustStore
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.agent import BUILT_IN, Agent
-from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import CDESystemError
 
 
@@ -41,7 +40,7 @@ class ListAgents(UseCase[AgentsReply], operation="list_agents"):
     def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> AgentsReply:
         """Raises E910 where there is none of a name, E314 where a definition is not valid."""
         names = agents.definitions() if self.names is None else self.names
-        return _reply(chosen_agents(agents, [*names]), agents, root, trust)
+        return agents_reply(chosen_agents(agents, [*names]), agents, root, trust)
 
 
 class TryAgent(UseCase[AgentTrialReply], operation="test_agent"):
@@ -54,32 +53,6 @@ class TryAgent(UseCase[AgentTrialReply], operation="test_agent"):
         (agent,) = chosen_agents(agents, [self.name])
         require_trusted([agent], root, trust)
         return agents.try_out(agent)
-
-
-class TrustAgents(UseCase[AgentsReply], operation="trust_agents"):
-    """Say, as a person, that these agents may be run in this project as they are defined.
-
-    It is written down outside the project.
-
-    Attributes:
-        digests: what the person was shown of those that were not trusted yet; one that is
-            defined otherwise by now is not trusted. None for whoever has read the definitions.
-    """
-
-    names: Sequence[str]
-    digests: frozenset[str] | None = None
-
-    def __call__(
-        self, *, root: Path, agents: Agents, trust: TrustStore, clock: Clock
-    ) -> AgentsReply:
-        """Raises E203 to E205, E314, E910, E912."""
-        chosen = chosen_agents(agents, self.names)
-        for agent in chosen:
-            digest = trust.digest(root, agent.command_line)
-            if self.digests is not None and digest not in self.digests:
-                require_trusted([agent], root, trust)
-        trust.grant(root, [agent.command_line for agent in chosen], clock())
-        return _reply(chosen, agents, root, trust)
 
 
 class GetTrustedAgents(UseCase[list[Agent]], operation="get_trusted_agents"):
@@ -124,7 +97,10 @@ def require_trusted(agents: Sequence[Agent], root: Path, trust: TrustStore) -> N
             )
 
 
-def _reply(chosen: Sequence[Agent], agents: Agents, root: Path, trust: TrustStore) -> AgentsReply:
+def agents_reply(
+    chosen: Sequence[Agent], agents: Agents, root: Path, trust: TrustStore
+) -> AgentsReply:
+    """These agents, as the contract has them."""
     rows: list[AgentRow] = []
     for agent in chosen:
         trusted = trust.trusts(root, agent.command_line)

@@ -91,6 +91,8 @@ def _unusable_phase(record: Mapping[str, Any]) -> str | None:
         return f"saved progress of phase {phase_id} has no number"
     if not all(map(_is_commit, (work.get("start_commit"), work.get("end_commit")))):
         return f"phase {phase_id} has no commit of git's"
+    if (printed := work.get("check_output")) and not _SHA256.fullmatch(printed):
+        return f"what the check of phase {phase_id} printed has no digest"
     if not all(_has_texts(past, "status") for past in work.get("past") or []):
         return f"what was rolled back of phase {phase_id} is not as it is noted"
     return None

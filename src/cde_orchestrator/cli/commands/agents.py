@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator.application.projects.trust_commands import RevokeTrust
-from cde_orchestrator.application.runs import show_agents
+from cde_orchestrator.application.runs import show_agents, trust_agents
 from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.call import Call, Commands
@@ -70,13 +70,13 @@ def trusted(names: list[str], call: Call, *, ask: bool) -> show_agents.AgentsRep
         application.require_trusted()
         if not ask:
             require_person(str(application.root))
-            return application.handle(show_agents.TrustAgents(names=names))
+            return application.handle(trust_agents.TrustAgents(names=names))
         rows = application.handle(show_agents.ListAgents(names=names))["agents"]
         for row in rows:
             if not (row["trusted"] or _agreed(row["name"], row["command"], application.root)):
                 application.handle(show_agents.GetTrustedAgents(names=[row["name"]]))
         shown = frozenset(row["digest"] for row in rows)
-        return application.handle(show_agents.TrustAgents(names=names, digests=shown))
+        return application.handle(trust_agents.TrustAgents(names=names, digests=shown))
 
 
 def _distrusted(names: list[str], call: Call) -> show_agents.AgentsReply:

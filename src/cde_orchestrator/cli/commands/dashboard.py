@@ -89,7 +89,7 @@ def _start(root: Path) -> HttpServer:
         # It outlives this call, and is no part of it.
         env={
             **{name: value for name, value in os.environ.items() if name not in CALL_VARIABLES},
-            **_python_path(),
+            **programs.python_path(),
             BACKGROUND_VARIABLE: "1",
         },
     ) as process:
@@ -114,13 +114,6 @@ def _start(root: Path) -> HttpServer:
         ended()
     reason = str(answer.get("error", {}).get("message", "")) or _last_line(said)
     raise CDESystemError.of("E935", reason=reason.rstrip("."), project_path=str(root))
-
-
-def _python_path() -> dict[str, str]:
-    """The folders of ``PYTHONPATH`` for a process that starts in another folder."""
-    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    path = os.pathsep.join(str(Path(each).absolute()) for each in folders)
-    return {"PYTHONPATH": path} if path else {}
 
 
 def _last_line(said: bytes | bytearray) -> str:

@@ -96,9 +96,7 @@ def review(
         if not typer.confirm(f"Trust all of this{more} from now on?", err=True):
             raise FeatureError.of("E128", path=path, reason="the answer was no")
     if reply["folder"]["trust"] not in ACTING:
-        application.trust_folder(
-            {row["path"]: row["digest"] for row in reply["folder"]["files"] if row["digest"]}
-        )
+        application.handle(trust_commands.TrustFolder.shown(reply["folder"]))
     digests = frozenset(row["digest"] for row in reply["checks"])
     return application.handle(trust_commands.TrustChecks(digests=digests))
 

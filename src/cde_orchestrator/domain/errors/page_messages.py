@@ -1,9 +1,9 @@
-"""Words for what a person does over the page and is refused: E155, E156, E333 and E334."""
+"""Words for what a person does over the page and is refused: E155, E156, E333, E334, E336, E337."""
 
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Suggestion, message
-from cde_orchestrator.domain.errors.fixes import SHOW_STATUS, STATUS_CALL, fix
+from cde_orchestrator.domain.errors.fixes import LIST_AGENTS, OPEN_PAGE, SHOW_STATUS, STATUS_CALL
 
 _OPEN = "Open the page by this command, in a terminal of your own: cde dashboard"
 _INSTEAD = "Or do the same in a terminal: {command}"
@@ -24,7 +24,7 @@ PAGE_MESSAGES = {
         "See what there is: it may be done already",
         "Then open the form again; what you wrote is kept in it",
         "After a restart of the server, open the page again: cde dashboard",
-        fixes=(fix("dashboard"),),
+        fixes=(OPEN_PAGE,),
     ),
     "E333": message(
         "Page Only Shows",
@@ -32,7 +32,23 @@ PAGE_MESSAGES = {
         "Do it in a terminal: {command}",
         "To act on a page, open one of a server of your own: cde dashboard",
         "What the page shows stays up to date meanwhile",
-        fixes=(fix("dashboard"),),
+        fixes=(OPEN_PAGE,),
+    ),
+    "E336": message(
+        "Run Not Started",
+        "No run of '{feature}' began: {reason}.",
+        "See which agents can be used here: cde agents list",
+        "Start it in a terminal to see all that it says: cde run {feature} --agent NAME",
+        Suggestion("See whether it waits for a person", *STATUS_CALL),
+        fixes=(LIST_AGENTS,),
+    ),
+    "E337": message(
+        "Run Not Stopped",
+        "No run of '{feature}' was stopped: {reason}.",
+        Suggestion("See where the feature is", *STATUS_CALL),
+        "A run that does not end ends when it is asked again after some seconds",
+        "A run on another machine is stopped there, with Ctrl-C in its terminal",
+        fixes=(SHOW_STATUS,),
     ),
     "E334": message(
         "Only A Person Acts Here",
@@ -40,6 +56,6 @@ PAGE_MESSAGES = {
         _OPEN,
         _INSTEAD,
         "A token alone only reads, on purpose: so no program acts for a person",
-        fixes=(fix("dashboard"),),
+        fixes=(OPEN_PAGE,),
     ),
 }

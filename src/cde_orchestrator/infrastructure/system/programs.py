@@ -111,6 +111,13 @@ def python_words(*words: str) -> list[str]:
     return [sys.executable, "-P", *words]
 
 
+def python_path() -> dict[str, str]:
+    """The folders of ``PYTHONPATH`` for a process that starts in another folder."""
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join(str(Path(each).absolute()) for each in folders)
+    return {"PYTHONPATH": path} if path else {}
+
+
 def browse(address: str) -> bool:
     """Show the address in the browser, which is looked for as any other program."""
     import webbrowser

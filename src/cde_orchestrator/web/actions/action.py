@@ -56,7 +56,7 @@ STATUS = {
 }  # fmt: skip
 """HTTP's words for refusals; any other is a conflict with what there is."""
 
-READ_AGAIN = frozenset({"E122", "E141", "E155", "E156"})
+READ_AGAIN = frozenset({"E122", "E128", "E141", "E155", "E156"})
 """Refusals after which the form is about something else, and is given out again."""
 
 Handle = Callable[[UseCase[Any]], Any]

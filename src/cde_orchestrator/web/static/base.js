@@ -238,6 +238,7 @@ export class Connection {
     this.source = source;
     source.addEventListener("open", () => this.update());
     for (const name of ["hello", "change", "beat"]) source.addEventListener(name, () => this.update());
+    source.addEventListener("lines", ({ data }) => this.lines?.(JSON.parse(data).lines));
     source.addEventListener("error", () => this.lose());
   }
 

@@ -1,14 +1,16 @@
 import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
 import { actionsOf } from "./actions-feature.js";
 import { acting, actionAddress } from "./actions.js";
+import { liveCard, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
-import { codeCard, outputsCard, outputsOf } from "./work.js";
+import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
 const MARKS = { completed: "✓", in_progress: "●", failed: "✕", rolled_back: "↺", pending: "" };
 const TONES = { completed: "ok", failed: "critical", cancelled: "muted" };
 const parts = new Map();
 let known = null;
+let feature = null; // its id, where the address has its name
 
 async function refresh() {
   let reply;
@@ -20,10 +22,13 @@ async function refresh() {
   }
   serverTime(reply.at);
   known = reply.status.updated_at;
+  feature = reply.status.feature.id;
   showHead(reply.status);
   await showActions(reply.status);
   showSteps(reply.status);
   await showDecision(reply.status);
+  part("live", null, liveCard);
+  await updateRun(feature);
   showParts(reply.status);
   if (reply.changes) showTimeline(reply.changes);
   document.body.classList.add("ready");
@@ -219,7 +224,7 @@ function phaseCard(phase, work) {
   if (phase.usage?.words) rows.push(element("p", {}, `Agents used ${phase.usage.words}.`));
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
-  if (work.evidence) rows.push(evidence(work.evidence));
+  if (work.evidence) rows.push(evidence(phase.id, work.evidence));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
@@ -234,12 +239,12 @@ function group(title, items) {
   return element("div", { class: "group" }, element("h3", {}, title), element("ul", { class: "outputs" }, items));
 }
 
-function evidence(found) {
+function evidence(phase, found) {
   const passed = found.exit_code === 0;
   const ending = found.exit_code === null ? "took too long" : passed ? "passed" : `exit code ${found.exit_code}`;
   return element("div", { class: "group" }, element("h3", {}, "Evidence"),
     element("p", {}, element("span", { class: "badge", "data-tone": passed ? "ok" : "critical" }, ending), " ", element("code", {}, found.command.join(" ")), element("span", { class: "muted", title: absolute(found.at) }, ` ${milliseconds(found.duration_ms)}`)),
-    found.tail ? element("details", { "data-name": "tail" }, element("summary", {}, "End of its output"), element("pre", { tabindex: 0 }, found.tail)) : null);
+    found.size ? checkOutput(id, phase, found) : null);
 }
 
 let timeline = null;
@@ -259,4 +264,7 @@ function showTimeline(changes) {
 
 setUpTheme();
 const connection = new Connection(refresh);
+connection.lines = (marks) => stirs(feature, marks) && updateRun(feature).catch((error) => {
+  if (!(error instanceof TypeError || error.told)) throw error; // the connection says that the server is gone
+});
 addEventListener("acted", () => connection.update());

@@ -1,5 +1,6 @@
-import "./actions.js";
-import { Connection, load, setUpTheme } from "./base.js";
+import { acting } from "./actions.js";
+import { alertAction, trustAction } from "./actions-project.js";
+import { $, Connection, load, setUpTheme } from "./base.js";
 import { showCharts } from "./charts.js";
 import { showAlerts, showBreakers, showErrors, showFigures, showFrame, showHealth, showSlowest } from "./panels.js";
 
@@ -24,6 +25,12 @@ async function refresh() {
 
 setUpTheme();
 const connection = new Connection(refresh);
+acting.then(({ person }) => {
+  if (!person) return;
+  $("alert-acts").append(alertAction());
+  $("trust-acts").append(trustAction());
+});
+addEventListener("acted", () => connection.update());
 for (const input of document.querySelectorAll("input[name=span]")) {
   input.checked = input.value === span;
   input.addEventListener("change", () => {

@@ -97,3 +97,23 @@ async function code(feature) {
     async () => difference((await load(`${address(feature, "code")}?${new URLSearchParams({ path: each.path })}`)).compared)));
   return [note, ...rows, total > files.length ? element("p", { class: "muted" }, `And ${total - files.length} more.`) : null];
 }
+
+const printed = new Map();
+
+/** What a check printed: its end, and all of it as a file; it stays open while the same check is shown. */
+export function checkOutput(feature, phase, { at, size }) {
+  const told = JSON.stringify([at, size]);
+  if (printed.get(phase)?.told !== told) {
+    const made = opening(`check ${phase}`, `What it printed, ${bytes(size)}`, () => wholeOutput(feature, phase));
+    printed.set(phase, { told, made });
+  }
+  return printed.get(phase).made;
+}
+
+async function wholeOutput(feature, phase) {
+  const { text, partial, whole } = await load(address(feature, "checks", phase));
+  const note = whole ? (partial ? "This is the last part of it." : null) : "Only the end of it is kept.";
+  const content = element("pre", { class: "printed", tabindex: 0, "aria-label": "What the check printed" }, text);
+  requestAnimationFrame(() => (content.scrollTop = content.scrollHeight));
+  return [element("div", { class: "choices" }, note ? element("span", { class: "strong" }, note) : null, element("a", { class: "more", href: address(feature, "checks", phase, "text") }, "Download as text")), content];
+}

@@ -23,15 +23,16 @@ from cde_orchestrator.application.ports.agents import (
     Assignment,
     OnLine,
 )
+from cde_orchestrator.application.ports.runs import Note
 from cde_orchestrator.application.projects.trust_commands import RevokeTrust
 from cde_orchestrator.application.runs.observer import PhaseRun, RunObserver
 from cde_orchestrator.application.runs.run_feature import FeatureRun
 from cde_orchestrator.application.runs.show_agents import (
     GetTrustedAgents,
     ListAgents,
-    TrustAgents,
     TryAgent,
 )
+from cde_orchestrator.application.runs.trust_agents import TrustAgents
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
@@ -67,6 +68,7 @@ class ScriptedAgents:
     missing: frozenset[str] = frozenset()
     reports: list[AgentReport] = field(default_factory=list)
     waited: list[tuple[float, str]] = field(default_factory=list)
+    noted: list[tuple[str, str]] = field(default_factory=list)
 
     def definitions(self) -> Mapping[str, Agent]:
         command = next(self.commands, None)
@@ -111,8 +113,8 @@ class ScriptedAgents:
         return {"name": agent.name, "wrote_file": True, "duration_ms": 1.0, "last_lines": []}
 
     @contextmanager
-    def lock_run(self, feature_id: str, feature: str) -> Iterator[None]:
-        yield
+    def lock_run(self, feature_id: str, feature: str) -> Iterator[Note]:
+        yield lambda kind, text: self.noted.append((kind, text))
 
     def stop(self) -> None:
         raise NotImplementedError
@@ -215,6 +217,13 @@ def test_an_agent_that_delivers_completes_the_feature() -> None:
         {"id": "p2", "attempts": 1, "agent": "a"},
     ]
     assert on.watching.told[:4] == ["p1 1", "a 1/3", "a works", "accepted p1"]
+    assert on.agents.noted[:4] == [
+        ("phase", "p1, phase 1 of 2"),
+        ("attempt", "a, attempt 1 of 3"),
+        ("line", "a works"),
+        ("accepted", "p1 accepted"),
+    ]
+    assert on.agents.noted[-1] == ("done", "The feature is completed")
     _, assignment = on.agents.asked[0]
     assert (assignment.folder, assignment.timeout_seconds) == (ROOT, None)
     assert assignment.labels == {"CDE_FEATURE": "wish", "CDE_PHASE": "p1"}

@@ -174,6 +174,7 @@ AT = "2026-01-01T00:00:00+00:00"
         (f"{DEFINE}/work", {"attempts_before": 7}),
         (f"{DEFINE}/work", {"progress": {"last": {"at": AT, "by": "x", "note": "y"}}}),
         (f"{DEFINE}/work", {"start_commit": "--upload-pack=x"}),
+        (f"{DEFINE}/work", {"check_output": "../../config.toml"}),
         (f"{DEFINE}/work", {"start_source": {"at": AT, "folder": 1, "tree": "", "commit": ""}}),
         (f"{DEFINE}/work", {"returned": {"at": AT, "by": "x", "reason": "y", "notes": [1]}}),
         (f"{DEFINE}/work", {"past": [{}]}),

@@ -1,0 +1,58 @@
+// Run a feature with agents, and stop a run.
+import { actionButton, field } from "./actions.js";
+import { clean, element, time } from "./base.js";
+
+export function runAction(feature) {
+  return actionButton({
+    action: "run",
+    about: feature.id,
+    label: "Run with an agent",
+    title: "Run with an agent",
+    send: "Run",
+    tone: "primary run",
+    said: "The run has begun",
+    show: showChoices,
+    fields: () => [
+      field("Agents", element("input", { name: "agents", required: true, "aria-required": "true", spellcheck: "false", placeholder: "claude,codex" }), "In order: the next one continues where one fails."),
+      element("div", { class: "pair-of-fields" },
+        field("At most, in minutes", element("input", { name: "budget_minutes", inputmode: "decimal" }), "Optional."),
+        field("At most, in USD", element("input", { name: "budget_usd", inputmode: "decimal" }), "Optional; of agents that report their cost.")),
+    ],
+  });
+}
+
+function showChoices({ agents, running }) {
+  const usable = agents.filter((each) => each.installed);
+  const rows = (usable.length ? usable : agents).map((each) => {
+    const pick = element("button", { class: "plain", type: "button", "aria-label": `Use ${clean(each.name)}`, onclick: (event) => use(event.target.form, each.name) }, each.name);
+    const state = each.trusted ? (each.installed ? null : ["not installed", "warning"]) : ["not trusted here", "warning"];
+    return element("li", {}, pick, state ? element("span", { class: "badge", "data-tone": state[1] }, state[0]) : null, element("code", { class: "muted" }, each.command.join(" ")));
+  });
+  const note = running ? "An agent works on it already." : "It continues as a process of its own, also when the page's server ends, until the feature is done or waits for you.";
+  return [element("p", {}, note), element("ul", { class: "choices-of-agents", "aria-label": "Agents of this machine" }, rows),
+    agents.some((each) => !each.trusted) ? element("p", { class: "muted" }, "An agent that is not trusted here is trusted in a terminal: ", element("code", {}, "cde agents trust NAME"), ".") : null];
+}
+
+/** Name the agent in the form, after those that are named already. */
+function use(form, name) {
+  const input = form.elements.agents;
+  const named = input.value.split(",").map((each) => each.trim()).filter(Boolean);
+  if (!named.includes(name)) input.value = [...named, name].join(",");
+  input.focus();
+}
+
+export function stopAction(feature) {
+  return actionButton({
+    action: "stop",
+    about: feature.id,
+    label: "Stop the run",
+    title: "Stop the run",
+    send: "Stop it",
+    tone: "danger",
+    said: "The run was stopped; nothing is lost",
+    show: ({ by, pid, since, also }) => [
+      element("p", {}, by ? `${by}, process ${pid}, since ` : `Process ${pid}, since `, time(since), "."),
+      element("p", {}, "The agent and all that it started end, as with Ctrl-C. What was accepted stays; a new run continues from there."),
+      also.length ? element("p", { class: "strong" }, `The same process works on ${also.join(", ")}: that ends as well.`) : null],
+  });
+}
