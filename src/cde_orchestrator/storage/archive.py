@@ -27,11 +27,16 @@ _END = 2**62
 
 
 class StateArchive:
-    """The past of a project, as far as its files hold it; nothing here changes them."""
+    """The past of a project, as far as its files hold it; nothing here changes them.
+
+    Attributes:
+        newest_at: when the newest change was made that ``verify`` found, in ISO 8601.
+    """
 
     def __init__(self, files: StateFiles, ops: FileOps) -> None:
         self._files = files
         self._ops = ops
+        self.newest_at: str | None = None
 
     def history(
         self, document: Document, limit: int, feature_id: str | None = None
@@ -70,7 +75,7 @@ class StateArchive:
         """The checkpoints that are kept, oldest first, and the other sides of forks."""
         found = [
             backup_of(path.name, path.stat().st_size if path.exists() else 0, found)
-            for path, found in self._checkpoints().items()
+            for path, found in self._checkpoints()
         ]
         for path, side in kept_sides(self._files, self._ops).items():
             kept = backup_of(path.name, side.size, side)
@@ -83,8 +88,8 @@ class StateArchive:
         Raises:
             StateError: E209, there is no such backup or it is damaged.
         """
-        for path, found in self._checkpoints().items():
-            if path.name == Path(name).name and isinstance(found, Checkpoint):
+        for _, found in self._checkpoints(Path(name).name):
+            if isinstance(found, Checkpoint):
                 return found.document
         for path, side in kept_sides(self._files, self._ops).items():
             if is_named(path, name):
@@ -109,7 +114,7 @@ class StateArchive:
         """
         findings = [
             self._damage(path, found.reason)
-            for path, found in self._checkpoints().items()
+            for path, found in self._checkpoints()
             if isinstance(found, NotACheckpoint)
         ]
         scans: dict[Path, Scan] = {}
@@ -118,6 +123,12 @@ class StateArchive:
                 scans[path] = scan(self._ops.read(path))
             except OSError as error:
                 scans[path] = Scan(damage=[reason_at(path, f"it cannot be read: {error.strerror}")])
+        newest = max(
+            (each for found in scans.values() for each in found.records),
+            key=lambda record: record.sequence,
+            default=None,
+        )
+        self.newest_at = newest.change.at if newest is not None else None
         for path, found in scans.items():
             findings += [self._damage(path, reason) for reason in found.damage[:3]]
         findings += [*self._copies(scans), *self._chain(scans)]
@@ -212,19 +223,20 @@ class StateArchive:
                 missing.append(first - 1)
         return missing
 
-    def _checkpoints(self) -> dict[Path, Checkpoint | NotACheckpoint]:
-        """Every checkpoint, judged; oldest first, ``state.json`` last."""
-        judged: dict[Path, Checkpoint | NotACheckpoint] = {}
+    def _checkpoints(self, name: str = "") -> Iterator[tuple[Path, Checkpoint | NotACheckpoint]]:
+        """Every checkpoint of a name, judged; oldest first, ``state.json`` last.
+
+        One after the other, as each may be large.
+        """
         for path in (*self._files.checkpoints().values(), self._files.state):
             try:
-                judged[path] = checkpoints.decode(self._ops.read(path))
+                if name in {"", path.name}:
+                    yield path, checkpoints.decode(self._ops.read(path))
             except FileNotFoundError:
                 continue
             except OSError as error:
-                judged[path] = NotACheckpoint(
-                    reason_at(path, f"it cannot be read: {error.strerror}")
-                )
-        return judged
+                reason = reason_at(path, f"it cannot be read: {error.strerror}")
+                yield path, NotACheckpoint(reason)
 
     def _checkpoint_before(self, sequence: int) -> Checkpoint:
         kept = reversed(self._files.checkpoints().items())

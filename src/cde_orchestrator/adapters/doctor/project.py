@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.adapters.doctor.forks import forked_in, found_now, open_forks
+from cde_orchestrator.adapters.doctor.judged import LOCK_SECONDS, JudgedFiles
 from cde_orchestrator.adapters.doctor.leftovers import leftovers, quarantined, temporary
 from cde_orchestrator.adapters.doctor.space import freed, removable
 from cde_orchestrator.application.ports import core as ports
@@ -20,11 +22,12 @@ from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.errors.fixes import explaining
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ProjectError, StateError
-from cde_orchestrator.domain.feature import artifacts_from
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings import settings
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -35,7 +38,6 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, state_of
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
-from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.checkpoint import NEWER, SCHEMA_VERSION
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.quarantine import NO_FOLDER, misplaced
@@ -45,8 +47,6 @@ log = get_logger(__name__)
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 """Free space below which the plan wants a warning."""
 SKEW = timedelta(minutes=5)
-LOCK_SECONDS = 1.0
-"""How long a change of another process may keep the doctor waiting."""
 
 
 _QUARANTINE = f"{FOLDER}/quarantine"
@@ -73,6 +73,7 @@ class ProjectDoctor:
         missing: the error of a folder that has no project.
         standing: gives whether a person trusts the folder.
         unready: finds checks that will refuse work late.
+        judged: what was found out about the files.
     """
 
     repository: ExaminedRepository
@@ -83,18 +84,20 @@ class ProjectDoctor:
     missing: Callable[[Path], ProjectError]
     standing: Callable[[], Standing]
     unready: Callable[[Project], Iterator[CDEError]]
+    judged: JudgedFiles = field(default_factory=JudgedFiles)
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
         if not root.is_dir():
             return [ProjectError.of("E001", path=str(root))]
         stored, standing = StateFiles(root), self.standing()
+        project = partial(self._project, root, stored)
         if not stored.folder.is_dir() or standing.kind == "foreign_owner":
             return [self.missing(root) if standing.acts else standing.refusal()]
         checks: list[Callable[[], Iterator[CDEError]]] = [
-            lambda: self._damages(root, stored),
+            lambda: self._damages(project, stored),
             lambda: open_forks(stored),
-            lambda: self._state(root),
+            lambda: self._state(project()),
             lambda: _lock(stored),
             lambda: _place(stored),
             lambda: _permissions(stored),
@@ -102,11 +105,11 @@ class ProjectDoctor:
             lambda: _space(stored.folder),
             lambda: leftovers(stored),
             lambda: quarantined(stored),
-            lambda: _clock(stored),
+            lambda: self._clock(stored),
             lambda: self._workflow(root),
-            lambda: self._checks(root),
-            lambda: self._outputs(root),
-            lambda: self._places(root),
+            lambda: self._checks(project),
+            lambda: self._outputs(root, project()),
+            lambda: self._places(root, project()),
             lambda: self._repository_of(root),
             lambda: _alerts(stored),
         ]
@@ -120,7 +123,7 @@ class ProjectDoctor:
             return []
         stored = StateFiles(root)
         planned = [f"remove {stored.shown(path)}" for path in removable(stored)]
-        damaged = _damaged(stored) if self._is_certain(root) else []
+        damaged = self._damaged(stored) if self._is_certain(root, stored) else []
         forked = forked_in(damaged, stored)
         for damage in filter(lambda damage: damage.file not in forked, damaged):
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
@@ -131,7 +134,7 @@ class ProjectDoctor:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
         stored = StateFiles(root)
         done = freed(stored)
-        damaged = _damaged(stored) if self._is_certain(root) else []
+        damaged = self._damaged(stored) if self._is_certain(root, stored) else []
         existed = {damage.file for damage in damaged if _exists(stored, damage)}
         forked = forked_in(damaged, stored)
         if damaged:
@@ -139,7 +142,7 @@ class ProjectDoctor:
                 self.repository.repair(root)
             except CDEError as error:
                 log.warning("not_repaired", error_code=error.code, reason=error.message)
-        left = {damage.file for damage in _damaged(stored)}
+        left = {damage.file for damage in self._damaged(stored)}
         for damage in damaged:
             kept = f"; what was there is in {_QUARANTINE}" if damage.file in existed else ""
             if damage.file not in left:
@@ -151,29 +154,43 @@ class ProjectDoctor:
             done.append(f"{stored.shown(path)} was removed")
         return done
 
-    def _is_certain(self, root: Path) -> bool:
+    def _project(self, root: Path, stored: StateFiles) -> Project:
+        return self.judged.once(stored, "project", lambda: self.repository.peek(root))
+
+    def _damaged(self, stored: StateFiles) -> list[Damage]:
+        """Files and folders of the state that are not as they should be."""
+        found = [Damage(stored.shown(path), NO_FOLDER) for path in misplaced(stored)]
+        if thing := in_the_way(stored.lock):
+            found.append(Damage(stored.shown(stored.lock), f"{thing} is in its place"))
+        return found + self.judged.damages(stored)
+
+    def _clock(self, stored: StateFiles) -> Iterator[CDEError]:
+        newest = self.judged.newest_at(stored)
+        if newest is not None and datetime.fromisoformat(newest) > datetime.now(UTC) + SKEW:
+            yield CDESystemError.of("E920", newest=newest)
+
+    def _is_certain(self, root: Path, stored: StateFiles) -> bool:
         """Whether the state is certain from what survives, so that copies may be replaced."""
         try:
-            return self.repository.peek(root).read_only_reason is None
+            return self._project(root, stored).read_only_reason is None
         except CDEError:
             return False
 
-    def _state(self, root: Path) -> Iterator[CDEError]:
-        project = self.repository.peek(root)
+    def _state(self, project: Project) -> Iterator[CDEError]:
         if project.read_only_reason is not None:
             error = StateError.of(
                 "E206", reason=project.read_only_reason, since=project.read_only_since
             )
             yield error.fixed_by(project.read_only_fixes)
 
-    def _damages(self, root: Path, stored: StateFiles) -> Iterator[CDEError]:
+    def _damages(self, project: Callable[[], Project], stored: StateFiles) -> Iterator[CDEError]:
         """Each damaged file; where the state is not certain, with what leads out of that."""
         fixes: Sequence[Fix] = ()
         try:
-            fixes = self.repository.peek(root).read_only_fixes
+            fixes = project().read_only_fixes
         except CDEError as error:
             fixes = error.fixes or ERROR_MESSAGES[error.code].fixes
-        found = _damaged(stored)
+        found = self._damaged(stored)
         forks = found_now(stored) if found else []
         yield from forks
         for damage in () if forks else found:
@@ -191,12 +208,12 @@ class ProjectDoctor:
         # While its own prompts do not apply, it is no finding that they are missing.
         return prompt_problems(catalog, self.prompts, root) if self.standing().acts else iter(())
 
-    def _checks(self, root: Path) -> Iterator[CDEError]:
+    def _checks(self, project: Callable[[], Project]) -> Iterator[CDEError]:
         """What gates phases, as long as it is known which workflows apply."""
-        return self.unready(self.repository.peek(root)) if self.standing().acts else iter(())
+        return self.unready(project()) if self.standing().acts else iter(())
 
-    def _outputs(self, root: Path) -> Iterator[CDEError]:
-        for feature in self.repository.peek(root).features:
+    def _outputs(self, root: Path, project: Project) -> Iterator[CDEError]:
+        for feature in project.features.with_outputs():
             for kept in artifacts_from(feature.phases):
                 try:
                     data = self.files.read(root, kept.path, kept.id)
@@ -209,16 +226,24 @@ class ProjectDoctor:
                 elif self.files.record(root, kept.path, kept.id, data).sha256 != kept.sha256:
                     yield StateError.of("E214", **about, change="was changed")
 
-    def _places(self, root: Path) -> Iterator[CDEError]:
+    def _places(self, root: Path, project: Project) -> Iterator[CDEError]:
         """The folders that open features will write their next outputs to."""
         catalog = self.workflows.load(root)
-        project = self.repository.peek(root)
+        known: dict[str, Workflow] = {}
         folders: set[Path] = set()
-        for feature in filter(lambda feature: feature.is_open, project.features):
-            workflow = project.workflow_of(feature) or catalog.get_or_default(feature.workflow_type)
-            phase = workflow.find(feature.current_phase or "")
+        for found in project.features.summaries():
+            if found.status in CLOSED_STATUSES:
+                continue
+            workflow = known.get(found.workflow_digest or "")
+            if workflow is None:
+                feature = project.feature(found.id)
+                kept = project.workflow_of(feature)
+                workflow = kept or catalog.get_or_default(feature.workflow_type)
+                if kept is not None and found.workflow_digest is not None:
+                    known[found.workflow_digest] = kept
+            phase = workflow.find(found.current_phase or "")
             for output in phase.outputs if phase else ():
-                path = root / output.path_for(feature.name)
+                path = root / output.path_for(found.name)
                 folders.add(next(each for each in path.parents if each.is_dir()))
         for folder in sorted(folders):
             yield from _space(folder)
@@ -248,29 +273,6 @@ def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
         if each.code == "E003" and each.context["path"] != str(root):  # only a person can help
             each.fixed_by((explaining("E003"),))
     return found
-
-
-@contextmanager
-def _archive(stored: StateFiles) -> Iterator[StateArchive]:
-    """Let nobody write meanwhile, as far as a lock can be had without making its file."""
-    with ExitStack() as held:
-        if in_the_way(stored.lock) is None and stored.lock.exists():
-            with suppress(OSError, StateError):
-                held.enter_context(ProcessLock(stored.lock, LOCK_SECONDS).shared())
-        yield StateArchive(stored, OsFileOps())
-
-
-def _verified(stored: StateFiles) -> list[Damage]:
-    with _archive(stored) as archive:
-        return archive.verify()
-
-
-def _damaged(stored: StateFiles) -> list[Damage]:
-    """Files and folders of the state that are not as they should be."""
-    found = [Damage(stored.shown(path), NO_FOLDER) for path in misplaced(stored)]
-    if thing := in_the_way(stored.lock):
-        found.append(Damage(stored.shown(stored.lock), f"{thing} is in its place"))
-    return found + _verified(stored)
 
 
 def _exists(stored: StateFiles, damage: Damage) -> bool:
@@ -360,10 +362,3 @@ def _is_read_only(folder: Path) -> bool:
     with suppress(OSError, AttributeError):  # Windows has no such call
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     return False
-
-
-def _clock(stored: StateFiles) -> Iterator[CDEError]:
-    with _archive(stored) as archive:
-        newest = archive.history({}, 1)
-    if newest and datetime.fromisoformat(newest[0].at) > datetime.now(UTC) + SKEW:
-        yield CDESystemError.of("E920", newest=newest[0].at)
