@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.names import free_name
@@ -31,16 +33,19 @@ def export_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def export_text(export: Mapping[str, Any]) -> str:
     """An export as text: the same state gives the same text, one feature a block of lines."""
-    own = json.dumps(export["project"], indent=2, sort_keys=True, ensure_ascii=False)
-    blocks = [
-        json.dumps(feature, indent=2, sort_keys=True, ensure_ascii=False)
-        for feature in export["features"]
-    ]
-    features = ",\n".join(blocks)
+    own = _text(export["project"])
+    features = ",\n".join(map(_text, export["features"]))
     return (
         f'{{"format": "{FORMAT}", "version": {VERSION},\n"project": {own},\n'
         f'"features": [\n{features}\n]}}\n'
     )
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # a number of more than 64 bits in a foreign export, or half a character
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def parse_export(text: str) -> dict[str, Any]:
