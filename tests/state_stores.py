@@ -31,4 +31,12 @@ def seal(store: StateStore) -> None:
 
 
 def _commit(store: StateStore, changes: Patch) -> None:
-    store.commit(Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes))
+    store.commit(
+        Change(
+            at="2026-01-02T03:04:05+00:00",
+            operation="put",
+            actor="t",
+            correlation_id="c",
+            changes=changes,
+        )
+    )

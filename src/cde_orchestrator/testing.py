@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cde_orchestrator.adapters.repositories.codec import FeatureIndex
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.stored_projects import (
     Found,
     StillFits,

@@ -59,7 +59,7 @@ def test_a_disk_that_fills_up_refuses_changes_until_there_is_room_again(
 ) -> None:
     monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", 0.0)
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes(300_000))
+    ballast.write_bytes(bytes(400_000))
     repository = FilesystemProjectRepository()
     workload.onboard(repository, disk)
     started, refusal = fill(repository, disk)

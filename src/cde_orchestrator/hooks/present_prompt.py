@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
-from cde_orchestrator.adapters.repositories.codec import FeatureIndex, decode_project
+from cde_orchestrator.adapters.repositories.codec import decode_project
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.runners.trust import UserTrustStore
 from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
 from cde_orchestrator.adapters.workflows.yaml_repository import (

@@ -113,9 +113,9 @@ class StateArchive:
         Of two histories, where each is kept. A file that retention may have removed is not missed.
         """
         findings = [
-            self._damage(path, found.reason)
+            self._damage(path, reason)
             for path, found in self._checkpoints()
-            if isinstance(found, NotACheckpoint)
+            if (reason := checkpoints.problem_in(found)) is not None
         ]
         scans: dict[Path, Scan] = {}
         for path in self._journals():

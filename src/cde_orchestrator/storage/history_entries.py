@@ -21,13 +21,15 @@ def history_entries(
     There are ``limit`` at the most; ``document``, the present state, has the features' names.
     """
     found: list[tuple[Record, KeysView[str] | None]] = []
-    names = {key: feature["name"] for key, feature in document.get("features", {}).items()}
+    features = document.get("features", {})
     for record in records:
         touched = touched_features(record.change.changes)
         if feature_id is None or touched is None or feature_id in touched:
             found.append((record, touched))
         if len(found) >= limit:
             break
+    ids = {key for _, touched in found for key in touched or ()} | {feature_id or ""}
+    names = {key: features[key]["name"] for key in ids if key in features}
     entries, attempts = [], _Attempts()
     for record, touched in reversed(found):  # oldest first: attempts are counted on the way
         attempts.follow(record.change.changes)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,8 @@ class StateMemory:
     def snapshot(self) -> tuple[int, Document]:
         """The number of the last change seen, and the state after it, which stays as it is."""
         with self._memory():
-            document = self.document
-            if "features" in document:
-                document["features"] = dict(document["features"])
-            return self.sequence, document
+            own = {name: copy(value) for name, value in self.document.items()}
+            return self.sequence, own
 
     @span(LOAD)
     def refresh(self) -> None:

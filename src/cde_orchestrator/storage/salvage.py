@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import field
 from pathlib import Path
-
-import orjson
 
 from cde_orchestrator.domain.exceptions import ProjectError, StateError
 from cde_orchestrator.domain.value import Value
@@ -134,7 +133,7 @@ def salvage(files: StateFiles, ops: FileOps) -> Salvage | None:
     if not found:
         return None
     is_live, base, path = _best(found, files.project_id)
-    document: Document = orjson.loads(orjson.dumps(base.document))
+    document: Document = deepcopy(base.document)
     used: dict[Path, int | None] = {path: None} if base.sequence else {}
     result = Salvage(document, base.sequence, None, used, (), base.sequence)
     for record in _following(found, base):
@@ -202,7 +201,7 @@ def _go_on(result: Salvage, records: dict[int, Record], found: Remains) -> None:
                     result.before.pop(keys[1], None)
                 elif keys[1] not in whole:
                     known = result.document["features"].get(keys[1])
-                    result.before.setdefault(keys[1], orjson.loads(orjson.dumps(known)))
+                    result.before.setdefault(keys[1], deepcopy(known))
             with suppress(ValueError):
                 result.document = replay(result.document, [operation])
 

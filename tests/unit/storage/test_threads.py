@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.repositories.codec import FeatureIndex
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import CDEError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps

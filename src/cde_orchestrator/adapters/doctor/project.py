@@ -213,7 +213,7 @@ class ProjectDoctor:
         return self.unready(project()) if self.standing().acts else iter(())
 
     def _outputs(self, root: Path, project: Project) -> Iterator[CDEError]:
-        for feature in project.features:
+        for feature in project.features.with_outputs():
             for kept in artifacts_from(feature.phases):
                 try:
                     data = self.files.read(root, kept.path, kept.id)

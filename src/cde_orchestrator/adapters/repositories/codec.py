@@ -7,7 +7,7 @@ decoded when they are asked for, so that a change costs what it touches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,13 +16,14 @@ from itertools import chain, islice
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from cde_orchestrator.adapters.repositories.documents import WORK, TouchedFeatures, work_of
+from cde_orchestrator.adapters.repositories.documents import OUTPUT, WORK, work_of
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.refusing import (
     refusing_unreadable,
     refusing_unstorable,
 )
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import Feature, artifacts_from
 from cde_orchestrator.domain.features import Features, FeatureSummary, touched_by
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import NAME_LIMIT, Project, ProjectStatus
@@ -30,6 +31,7 @@ from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.related import COMPARED, Touched
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.domain.value import Value
+from cde_orchestrator.storage.format.feature_texts import FeatureTexts
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 
@@ -56,71 +58,6 @@ _OWN_FIELDS = {
 }
 _SCALARS = frozenset({str, int, float, bool})
 _PROJECT_FIELDS = ("id", "name", "path", "status", "created_at", "updated_at", "metadata")
-
-
-class FeatureIndex:
-    """Finds stored features by name and by the beginning of an id, and sums them up.
-
-    It follows the documents of one store; only features that changed are read again.
-    """
-
-    def __init__(self) -> None:
-        self._summaries: dict[str, FeatureSummary] = {}
-        self._names: dict[str, str] = {}
-        self._keys: dict[str, str] = {}
-        self.touched = TouchedFeatures()
-
-    def follow(self, document: Document, changes: Patch | None) -> None:
-        """Take over what changed in a document; all of it when ``changes`` is None."""
-        features: dict[str, Document] = document.get("features", {})
-        changed = None if changes is None else touched_features(changes)
-        present = features if changed is None else [key for key in changed if key in features]
-        with refusing_unreadable(document, "features"):
-            summaries = {key: _summary(features[key]) for key in present}
-            names = {summary.name: key for key, summary in summaries.items()}
-        calls = ((work_of(features[key]).get("idempotency_key"), key) for key in present)
-        keys = {call: key for call, key in calls if isinstance(call, str)}
-        if changed is None:
-            self._summaries, self._names, self._keys = summaries, names, keys
-            self.touched = TouchedFeatures()
-            return
-        before = {key: self._summaries.get(key) for key in changed}
-        gone = [key for key in changed if key not in summaries]
-        self._summaries.update(summaries)
-        self._names.update(names)
-        self._keys.update(keys)
-        # Last, so that a reader in a thread always finds a name that is there before and after.
-        for key, old in before.items():
-            now = summaries.get(key)
-            if old is None or (now is not None and now.name == old.name):
-                continue
-            if self._names.get(old.name) == key:
-                del self._names[old.name]
-        for key in gone:
-            self._summaries.pop(key, None)
-            self.touched.forget(key)
-        if gone:
-            self._keys = {call: key for call, key in self._keys.items() if key not in gone}
-
-    def id_of(self, name: str) -> str | None:
-        """The id of the feature with this name."""
-        return self._names.get(name)
-
-    def id_of_call(self, idempotency_key: str) -> str | None:
-        """The id of the feature that the call with this key started."""
-        return self._keys.get(idempotency_key)
-
-    def ids_beginning(self, prefix: str) -> list[str]:
-        """The ids that begin with ``prefix``, sorted."""
-        return sorted(key for key in list(self._summaries) if key.startswith(prefix))
-
-    def summaries(self) -> list[FeatureSummary]:
-        """A summary of every feature, oldest first."""
-        return list(self._summaries.values())
-
-    def summary(self, key: str) -> FeatureSummary | None:
-        """The summary of one feature; None where it went meanwhile."""
-        return self._summaries.get(key)
 
 
 class StoredFeatures(Features):
@@ -230,13 +167,29 @@ class StoredFeatures(Features):
         found = (FeatureSummary.of(decoded[k]) if k in decoded else summary(k) for k in keys)
         return [*filter(None, found)]
 
+    def with_outputs(self) -> Iterator[Feature]:
+        """The features that have a recorded output, oldest first; others are not decoded.
+
+        Raises:
+            StateError: E201, as ``by_id``.
+        """
+        documents = self._documents
+        for key in self.ids():
+            text = documents.text(key) if isinstance(documents, FeatureTexts) else OUTPUT
+            feature = self.decoded.get(key)
+            if feature is None and OUTPUT in text:
+                with refusing_unreadable(self.loaded, f"feature {key}"):
+                    feature = decode_feature(documents[key])
+            if feature is not None and artifacts_from(feature.phases):
+                yield feature
+
     def touched(self) -> list[Touched]:
         """What the newest features are about, oldest first; none is decoded for it."""
         with refusing_unreadable(self.loaded, "features"):
             return [
                 touched_by(self.decoded[key])
                 if key in self.decoded
-                else self._index.touched.of(key, self._documents[key])
+                else self._index.touched.of(key, self._documents)
                 for key in self._newest_ids(COMPARED)
             ]
 
@@ -366,21 +319,6 @@ def _made(kind: Any, document: Document) -> Any:
     readers = _readers_of(kind)
     typed = {key: readers[key](value) for key, value in members.items()}
     return kind(**typed, **others)
-
-
-def _summary(document: Document) -> FeatureSummary:
-    claim = work_of(document).get("claim")
-    return FeatureSummary(
-        id=document["id"],
-        name=document["name"],
-        status=document["status"],
-        current_phase=document["current_phase"],
-        created_at=parse_utc(document["created_at"]),
-        updated_at=parse_utc(document["updated_at"]),
-        claimed_by=claim["agent"] if claim else None,
-        claimed_until=parse_utc(claim["until"]) if claim else None,
-        workflow_digest=document.get("workflow_digest"),
-    )
 
 
 def _unknown(document: Document, known: Collection[str]) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from cde_orchestrator.adapters.repositories.codec import (
-    FeatureIndex,
     StoredFeatures,
     encode_feature,
     encode_project,
     require_name,
 )
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ConcurrentChangeError, FeatureError
 from cde_orchestrator.domain.feature import Feature

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+from cde_orchestrator.domain.clock import parse_utc
+from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import GOAL_LIMIT, Touched
+from cde_orchestrator.storage.format.feature_texts import FeatureTexts
 from cde_orchestrator.storage.format.json_patch import Document
 
 WORK = "work"
@@ -11,6 +17,20 @@ WORK = "work"
 
 State from before it was kept reads as well, and an object's small entries change one by one.
 """
+_PLAIN, _TEXT = rb'"([^"\\]*)"', rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_HEAD = re.compile(
+    rb'\{"id":%(plain)b,"project_id":%(text)b,"name":%(plain)b,"prompt":%(text)b,'
+    rb'"status":%(plain)b,'
+    rb'"current_phase":(?:null|%(plain)b),"workflow_type":%(text)b,'
+    rb'"workflow_digest":(?:null|%(plain)b),"created_at":%(plain)b,"updated_at":%(plain)b,'
+    % {b"plain": _PLAIN, b"text": _TEXT}
+)
+"""How the text of a feature begins that this release wrote."""
+OUTPUT = b'"outputs":[{'
+"""What the text of a feature has that recorded an output."""
+NOT_IN_HEAD = (b'"claim":{', b'"idempotency_key":"')
+"""What the text of a feature has whose head does not say all that it is found by. A quote within
+a text of JSON is escaped, so that this is never part of one."""
 
 
 def work_of(document: Document) -> Document:
@@ -44,15 +64,55 @@ class TouchedFeatures:
     """What stored features are about, found out once for each document, which stays as it is."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Document, Touched]] = {}
+        self._known: dict[str, tuple[object, int, Touched]] = {}
 
-    def of(self, key: str, document: Document) -> Touched:
-        """What the feature with this id is about, as the document has it."""
+    def of(self, key: str, documents: Mapping[str, Document]) -> Touched:
+        """What the feature with this id is about, as the documents have it."""
+        if isinstance(documents, FeatureTexts):
+            origin, place = documents.origin(key)
+        else:
+            origin, place = documents[key], 0
         known = self._known.get(key)
-        if known is None or known[0] is not document:
-            self._known[key] = known = document, touched_of(document)
-        return known[1]
+        if known is None or known[0] is not origin or known[1] != place:
+            known = self._known[key] = origin, place, touched_of(documents[key])
+        return known[2]
 
     def forget(self, key: str) -> None:
         """The feature is gone."""
         self._known.pop(key, None)
+
+
+def summary_of(document: Document) -> FeatureSummary:
+    """The summary of a stored feature."""
+    claim = work_of(document).get("claim")
+    return FeatureSummary(
+        id=document["id"],
+        name=document["name"],
+        status=document["status"],
+        current_phase=document["current_phase"],
+        created_at=parse_utc(document["created_at"]),
+        updated_at=parse_utc(document["updated_at"]),
+        claimed_by=claim["agent"] if claim else None,
+        claimed_until=parse_utc(claim["until"]) if claim else None,
+        workflow_digest=document.get("workflow_digest"),
+    )
+
+
+def summary_in(texts: bytes, place: int) -> FeatureSummary | None:
+    """The summary of the feature whose text, with nothing of ``NOT_IN_HEAD``, is at the place.
+
+    It is not decoded. None where it does not begin as this release writes it.
+    """
+    found = _HEAD.match(texts, place)
+    if found is None:
+        return None
+    key, name, status, phase, digest, created, updated = found.groups()
+    return FeatureSummary(
+        id=key.decode(),
+        name=name.decode(),
+        status=status.decode(),
+        current_phase=None if phase is None else phase.decode(),
+        created_at=parse_utc(created.decode()),
+        updated_at=parse_utc(updated.decode()),
+        workflow_digest=None if digest is None else digest.decode(),
+    )

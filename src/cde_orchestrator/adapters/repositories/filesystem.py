@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
-from cde_orchestrator.adapters.repositories.codec import FeatureIndex
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.gitignore import (
     keep_from_git,
     no_project,

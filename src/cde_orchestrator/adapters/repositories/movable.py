@@ -24,6 +24,7 @@ from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationE
 from cde_orchestrator.domain.history import Move
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.project_path import folder_at
+from cde_orchestrator.storage.format.feature_texts import plain
 from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
 
 log = get_logger(__name__)
@@ -150,7 +151,11 @@ class MovableProjects(StoredProjects[Store]):
         """The state as it is to be at the target, whose copies share nothing with this one."""
         moved = _moved(source.document)
         moved = {"count": moved["count"], "from": move.source, "sequence": move.sequence}
-        return {**copy.deepcopy(own_of(source.document)), "path": str(source.root), MOVED: moved}
+        return {
+            **copy.deepcopy(plain(own_of(source.document))),
+            "path": str(source.root),
+            MOVED: moved,
+        }
 
     def _planned(self, other: MovableProjects[Any], root: Path, *, force: bool) -> Move:
         """What there is to do, as the two places are now."""

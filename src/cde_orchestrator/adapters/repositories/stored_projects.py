@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
 from cde_orchestrator.adapters.repositories.codec import (
-    FeatureIndex,
     StoredFeatures,
     decode_project,
     encode_feature,
@@ -20,6 +19,7 @@ from cde_orchestrator.adapters.repositories.codec import (
     require_name,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.refusing import refusing_unreadable
 from cde_orchestrator.adapters.repositories.unforked import Unforked
 from cde_orchestrator.adapters.repositories.validation import checked_document

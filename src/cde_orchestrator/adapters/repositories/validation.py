@@ -12,12 +12,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
-from cde_orchestrator.adapters.repositories.codec import (
-    FeatureIndex,
-    decode_feature,
-    decode_project,
-)
+from cde_orchestrator.adapters.repositories.codec import decode_feature, decode_project
 from cde_orchestrator.adapters.repositories.documents import WORK
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature
 from cde_orchestrator.domain.project import Project
@@ -25,6 +22,7 @@ from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.value import completed
 from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage.format.checkpoint import OWN_KEYS
+from cde_orchestrator.storage.format.feature_texts import plain
 from cde_orchestrator.storage.format.json_patch import Document
 
 _PROJECT = {"id": str, "name": str, "path": str, "status": str, "metadata": dict, "features": dict}
@@ -47,7 +45,7 @@ def checked_document(document: Document) -> Document:
     Raises:
         StateError: E210, with what is wrong where.
     """
-    where = "the project"
+    where, document = "the project", plain(document)
     try:
         orjson.dumps(document)
         _require_types(document, _PROJECT)

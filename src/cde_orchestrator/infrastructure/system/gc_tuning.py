@@ -35,6 +35,18 @@ def collections_paused() -> Iterator[None]:
         resume_collections()
 
 
+@contextmanager
+def collections_delayed() -> Iterator[None]:
+    """Make many objects that all stay: collections meanwhile would find nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def resume_collections() -> None:
     """Collect again, but nothing of what is there: modules live as long as the process."""
     if not gc.isenabled():

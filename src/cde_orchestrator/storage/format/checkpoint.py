@@ -1,7 +1,8 @@
 """The checkpoint's format: the whole state at one sequence, readable by people.
 
-``state.json`` is indented JSON whose ``checksum`` is the BLAKE2b-128 digest of the file with
-that checksum blanked, so that every byte of it is covered.
+``state.json`` is JSON whose ``checksum`` is the BLAKE2b-128 digest of the file with that checksum
+blanked, so that every byte of it is covered. It is indented, but for the features: each is a line,
+so that they can be told apart without being decoded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.domain.value import Value
+from cde_orchestrator.storage.format import feature_texts
+from cde_orchestrator.storage.format.feature_texts import FeatureTexts
 from cde_orchestrator.storage.format.json_patch import Document, is_too_deep
 
 SCHEMA_VERSION = 1
@@ -24,6 +27,8 @@ NEWER = "it is from a newer version"
 _BLANK = b"0" * 32
 _TOO_DEEP = "it is nested too deeply"
 _MARK = b'"checksum": "'
+_OPEN, _CLOSE = b'\n  "features": [\n', b"\n  ]\n}\n"
+_EMPTY = b'\n  "features": []\n}\n'
 OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum", "fork")
 
 
@@ -64,21 +69,27 @@ def encode(
     document: Document, sequence: int, record_checksum: str, fork: Mapping[str, Any] | None = None
 ) -> bytes:
     """The file's content; the same state always gives the same bytes."""
-    content = {
+    own = {
         "schema_version": SCHEMA_VERSION,
         "sequence": sequence,
         "checksum": _BLANK.decode(),
         "record_checksum": record_checksum,
         **({"fork": fork} if fork is not None else {}),
-        **{key: value for key, value in document.items() if key not in OWN_KEYS},
-        "features": list(document.get("features", {}).values()),
+        **{key: value for key, value in document.items() if key not in {*OWN_KEYS, "features"}},
     }
-    return _sealed(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    head = orjson.dumps(own, option=orjson.OPT_INDENT_2).removesuffix(b"\n}") + b","
+    content = b",\n".join(feature_texts.lines(document.get("features", {})))
+    rest = (_OPEN, content, _CLOSE) if content else (_EMPTY,)
+    checksum, place = _digest(head, *rest)
+    return b"".join((head[:place], checksum, head[place + len(checksum) :], *rest))
 
 
 def decode(data: bytes) -> Checkpoint | NotACheckpoint:
     """Judge a file's content, whatever an editor or git made of the ends of its lines."""
-    data = data.replace(b"\r\n", b"\n")  # in a text of JSON, both are escaped
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")  # in a text of JSON, both are escaped
+    if (found := _decode_own(data)) is not None:
+        return found
     try:
         content = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -89,37 +100,82 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
         return NotACheckpoint(_TOO_DEEP)
     if not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it has no schema_version", content=content)
-    if _sealed(data) != data:
+    if not _is_sealed(data):
         return NotACheckpoint("its checksum does not match its content")
     version = content.get("schema_version")
     if type(version) is int and version > SCHEMA_VERSION:
         return NotACheckpoint(NEWER, content, version)
+    found = _made(content, len(data))
+    return found or NotACheckpoint("its members are not of the types that this product writes")
+
+
+def _decode_own(data: bytes) -> Checkpoint | None:
+    """A file as this release writes it, its features not decoded; None for any other one."""
+    start = data.find(_OPEN)
+    if start < 0 or not data.endswith(_CLOSE) or not _is_sealed(data):
+        return None
+    try:
+        content = orjson.loads(data[:start] + _EMPTY)
+    except orjson.JSONDecodeError:
+        return None
+    first, last = start + len(_OPEN), len(data) - len(_CLOSE)
+    features = FeatureTexts.in_lines(data, first, last)
+    if features is None or content.get("schema_version") != SCHEMA_VERSION or is_too_deep(content):
+        return None
+    return _made({**content, "features": features}, len(data))
+
+
+def _made(content: Document, size: int) -> Checkpoint | None:
+    """The checkpoint of a file's content; None where its members are of other types."""
     sequence, record_checksum = content.get("sequence"), content.get("record_checksum")
     fork, features = content.get("fork"), content.get("features")
     if (
         type(sequence) is not int
         or not isinstance(record_checksum, str)
         or not isinstance(fork, dict | None)
-        or not isinstance(features, list)
-        or not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in features)
+        or not isinstance(features, list | FeatureTexts)
     ):
-        return NotACheckpoint("its members are not of the types that this product writes")
-    return Checkpoint(sequence, record_checksum, document_of(content), len(data), fork)
+        return None
+    if isinstance(features, list) and not all(
+        isinstance(each, dict) and isinstance(each.get("id"), str) for each in features
+    ):
+        return None
+    return Checkpoint(sequence, record_checksum, document_of(content), size, fork)
+
+
+def problem_in(found: Checkpoint | NotACheckpoint) -> str | None:
+    """Why a file is no checkpoint, or a feature of it cannot be read; all are decoded for it."""
+    if isinstance(found, NotACheckpoint):
+        return found.reason
+    features = found.document["features"]
+    return features.problem() if isinstance(features, FeatureTexts) else None
 
 
 def document_of(content: Document) -> Document:
     """The state in a file's content, its features keyed by id."""
     document = {key: value for key, value in content.items() if key not in OWN_KEYS}
-    document["features"] = {feature["id"]: feature for feature in content["features"]}
-    return document
+    if not isinstance(features := content["features"], FeatureTexts):
+        features = {feature["id"]: feature for feature in features}
+    return {**document, "features": features}
 
 
-def _sealed(data: bytes) -> bytes:
-    """A file's content with the checksum that it should have."""
-    position = data.find(_MARK) + len(_MARK)
-    before, after = data[:position], data[position + len(_BLANK) :]
-    digest = hashlib.blake2b(before + _BLANK + after, digest_size=16).hexdigest()
-    return before + digest.encode() + after
+def _digest(data: bytes, *rest: bytes) -> tuple[bytes, int]:
+    """The checksum that a file's content should have, and the place for it, which is in ``data``.
+
+    Nothing is copied for it, as there may be much of it.
+    """
+    place, view = data.find(_MARK) + len(_MARK), memoryview(data)
+    found = hashlib.blake2b(view[:place], digest_size=16)
+    found.update(_BLANK)
+    found.update(view[place + len(_BLANK) :])
+    for each in rest:
+        found.update(each)
+    return found.hexdigest().encode(), place
+
+
+def _is_sealed(data: bytes) -> bool:
+    checksum, place = _digest(data)
+    return data[place : place + len(checksum)] == checksum
 
 
 def _decode_leniently(data: bytes) -> NotACheckpoint:

@@ -6,12 +6,15 @@ for after-images. Objects are compared member by member; lists are values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, MutableMapping, Sequence
+from copy import copy
+from typing import Any, TypeGuard, TypeVar
 
 import orjson
 
 Document = dict[str, Any]
+Object = TypeVar("Object", bound=MutableMapping[str, Any])
+"""An object of JSON: a dictionary, or what decodes its members when they are asked for."""
 Patch = list[dict[str, Any]]
 DEPTH_LIMIT = 200
 """Levels of a stored document."""
@@ -61,10 +64,11 @@ def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") ->
         if old is value:
             continue
         where = f"{path}/{_escape(key)}"
-        if isinstance(value, dict) and isinstance(old, dict):
+        if _is_object(value) and _is_object(old):
             operations.extend(diff(old, value, where))
         elif not _same(old, value):
-            operations.append({"op": "add", "path": where, "value": value})
+            kept = dict(value) if _is_object(value) else value
+            operations.append({"op": "add", "path": where, "value": kept})
     return operations
 
 
@@ -79,7 +83,7 @@ def apply(
     Raises:
         ValueError: an operation does not fit the document.
     """
-    owned: dict[int, Document] = {}
+    owned: dict[int, Any] = {}
     if in_place:
         kept = (document, *(document[name] for name in in_place if name in document))
         owned = {id(each): each for each in kept}
@@ -100,11 +104,12 @@ def replay(document: Document, operations: Sequence[Mapping[str, Any]]) -> Docum
 
 
 _ABSENT = object()
+_LEAVES = frozenset({str, int, float, bool, type(None), list, tuple})
 _SORTED = orjson.OPT_SORT_KEYS
 
 
 def _apply_one(
-    root: Document, operation: Mapping[str, Any], owned: dict[int, Document] | None
+    root: Document, operation: Mapping[str, Any], owned: dict[int, Any] | None
 ) -> Document:
     keys = keys_of(str(operation["path"]))
     if not keys:
@@ -113,13 +118,15 @@ def _apply_one(
         return dict(operation["value"])
     if owned is not None:
         root = _own(root, owned)
-    parent = root
+    parent: MutableMapping[str, Any] = root
     for key in keys[:-1]:
         child = parent.get(key)
-        if not isinstance(child, dict):
+        if not _is_object(child):
             raise ValueError(f"{operation['path']} does not exist")
         if owned is not None:
             parent[key] = child = _own(child, owned)
+        elif not isinstance(parent, dict):
+            parent[key] = child  # it was decoded for this
         parent = child
     if operation["op"] == "add":
         parent[keys[-1]] = operation["value"]
@@ -130,9 +137,14 @@ def _apply_one(
     return root
 
 
-def _own(child: Document, owned: dict[int, Document]) -> Document:
+def _is_object(value: object) -> TypeGuard[MutableMapping[str, Any]]:
+    # Most are none, and to ask an abstract class takes long.
+    return type(value) not in _LEAVES and isinstance(value, (dict, MutableMapping))
+
+
+def _own(child: Object, owned: dict[int, Any]) -> Object:
     if id(child) not in owned:
-        child = dict(child)
+        child = copy(child)
         owned[id(child)] = child
     return child
 

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.adapters.repositories.codec import (
-    FeatureIndex,
     StoredFeatures,
     _readers_of,
     decode_feature,
@@ -24,6 +23,7 @@ from cde_orchestrator.adapters.repositories.codec import (
     encode_project,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain import feature, lease, phase_record, records

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.adapters.repositories.codec import FeatureIndex, decode_project
+from cde_orchestrator.adapters.repositories.codec import decode_project
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.legacy import BEFORE, migrate
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.names import slug_from

@@ -11,7 +11,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.storage.archive import backup_of
 from cde_orchestrator.storage.format import checkpoint as checkpoints
-from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
+from cde_orchestrator.storage.format.checkpoint import Checkpoint
 from cde_orchestrator.storage.format.journal import GENESIS
 from cde_orchestrator.storage.format.json_patch import Document, apply
 from cde_orchestrator.storage.history_entries import history_entries
@@ -56,9 +56,9 @@ class PostgresArchive:
         """Judge every checkpoint and every record, and the present state by what they lead to."""
         judged = {each: checkpoints.decode(content) for each, content in self._contents().items()}
         findings = [
-            Damage(_name(sequence), found.reason)
+            Damage(_name(sequence), reason)
             for sequence, found in judged.items()
-            if isinstance(found, NotACheckpoint)
+            if (reason := checkpoints.problem_in(found)) is not None
         ]
         known = [sequence for sequence, found in judged.items() if isinstance(found, Checkpoint)]
         previous: str | None = None

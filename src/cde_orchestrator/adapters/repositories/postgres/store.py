@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from cde_orchestrator.adapters.repositories.codec import FeatureIndex
+from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.gitignore import keep_from_git, write_gitignore
 from cde_orchestrator.adapters.repositories.postgres import schema, tables
 from cde_orchestrator.adapters.repositories.postgres import session as sessions

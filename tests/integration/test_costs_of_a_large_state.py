@@ -1,0 +1,215 @@
+"""What a command costs with many features, in counts: what it decodes, reads and writes.
+
+No time is judged, so that the bounds hold on any machine, however busy.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from cde_orchestrator.adapters.repositories.filesystem import (
+    FilesystemProjectRepository,
+    FolderStore,
+)
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.diagnose import Diagnose
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.state.recover_state import CompactState, ExportState
+from cde_orchestrator.domain.related import COMPARED
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.storage.format import checkpoint, feature_texts, journal
+from cde_orchestrator.storage.format.files import StateFiles
+from tests.state_stores import change
+
+MANY = 3 * COMPARED
+FEW = 10
+CHANGES = 200
+
+
+class Counted:
+    """What was done since it was asked last."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def add(self, what: str, number: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + number
+
+    def taken(self) -> dict[str, int]:
+        counts, self.counts = self.counts, {}
+        return counts
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    found = Counted()
+
+    def noting(module: Any, name: str, what: str) -> None:
+        work = getattr(module, name)
+
+        def noted(*arguments: Any) -> Any:
+            found.add(what)
+            return work(*arguments)
+
+        monkeypatch.setattr(module, name, noted)
+
+    noting(feature_texts, "decode_text", "features")
+    noting(checkpoint, "decode", "checkpoints")
+    noting(journal, "_decode", "lines")
+    read, write = OsFileOps.read, OsFileOps.write
+
+    def noted_read(self: OsFileOps, path: Path, offset: int = 0) -> bytes:
+        data = read(self, path, offset)
+        found.add("read", len(data))
+        return data
+
+    def noted_write(self: OsFileOps, descriptor: int, data: bytes) -> int:
+        written = write(self, descriptor, data)
+        found.add("written", written)
+        return written
+
+    monkeypatch.setattr(OsFileOps, "read", noted_read)
+    monkeypatch.setattr(OsFileOps, "write", noted_write)
+    return found
+
+
+def project(root: Path, count: int) -> Path:
+    """A project of so many features, all but the newest completed."""
+    root.mkdir()
+    served = ServedProject(root, pinned=True)
+    served.handle(OnboardProject())
+    served.handle(StartFeature(prompt="Make the report faster", name="first"))
+    served.close()
+    store = FolderStore(root)
+    store.refresh()
+    (one,) = store.document["features"].values()
+    copies = []
+    for number in range(count - 1):
+        key = str(uuid.UUID(int=number))
+        closed = {"status": "completed", "current_phase": None}
+        value = {**one, "id": key, "name": f"feature-{number}", **closed}
+        copies.append({"op": "add", "path": f"/features/{key}", "value": value})
+    change(store, copies)
+    with store.exclusive():
+        store.compact()
+    store.close()
+    FilesystemProjectRepository().get(root)
+    with FolderStore(root).exclusive():  # so that the backups are judged
+        pass
+    return root
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return project(tmp_path_factory.mktemp("large") / "project", MANY)
+
+
+def run(root: Path, use_case: Any) -> Any:
+    served = ServedProject(root, pinned=True)
+    try:
+        return served.handle(use_case)
+    finally:
+        served.close()
+
+
+def test_a_list_reads_the_state_once_and_decodes_a_page(large: Path, counted: Counted) -> None:
+    size = (large / ".cde" / "state.json").stat().st_size
+    counted.taken()
+    run(large, ListFeatures(limit=10))
+    counts = counted.taken()
+
+    assert counts["checkpoints"] == 1
+    assert counts.get("features", 0) <= 10  # those that are shown
+    assert counts["read"] < size + 200_000  # and the journal, which begins anew here
+
+
+def test_a_start_decodes_what_it_is_compared_with_and_writes_what_it_adds(
+    large: Path, counted: Counted
+) -> None:
+    counted.taken()
+    run(large, StartFeature(prompt="Make the other report faster"))
+    counts = counted.taken()
+
+    assert counts["checkpoints"] == 1
+    assert counts["features"] <= 2 * COMPARED  # once for the answer, once for the prompt
+    line = (large / ".cde" / "journal.jsonl").read_bytes().splitlines(keepends=True)[-1]
+    assert counts["written"] <= 2 * len(line) + 4_096  # both copies; small notes beside them
+
+
+def test_an_export_decodes_each_feature_once(large: Path, counted: Counted) -> None:
+    counted.taken()
+    exported = run(large, ExportState())["state"]
+    counts = counted.taken()
+
+    assert MANY <= counts["features"] <= len(exported["features"])  # a new one is an object
+    assert counts["checkpoints"] == 1
+
+
+def test_the_doctor_reads_each_file_of_the_state_twice_at_most(
+    large: Path, counted: Counted
+) -> None:
+    files = StateFiles(large)
+    kept = [*files.checkpoints().values(), files.state]
+    size = sum(path.stat().st_size for path in (*kept, *files.segments().values(), files.journal))
+    counted.taken()
+    run(large, Diagnose())
+    counts = counted.taken()
+
+    # Each is decoded once, so that one that cannot be read is found; none has a recorded output.
+    assert counts.get("features", 0) <= len(kept) * (MANY + 1) + 2 * FEW
+    # Each is judged, and the newest one is loaded as a command would load it.
+    assert counts["checkpoints"] <= len(kept) + 2
+    assert counts["read"] <= 2 * size
+
+
+def test_a_compaction_decodes_no_feature(large: Path, counted: Counted) -> None:
+    counted.taken()
+    run(large, CompactState())
+
+    assert counted.taken().get("features", 0) == 0
+
+
+def test_a_change_costs_no_more_with_many_features(
+    large: Path, tmp_path: Path, counted: Counted
+) -> None:
+    costs = []
+    for root in (project(tmp_path / "small", FEW), large):
+        repository = FilesystemProjectRepository()
+        with repository.transaction(root) as found:
+            found.start_feature("Count", name=f"count-{root.name}")
+        counted.taken()
+        for number in range(3):
+            with repository.transaction(root) as found:
+                found.feature(f"count-{root.name}").prompt = f"Count {number}"
+        costs.append(counted.taken())
+        repository.close()
+    few, many = costs
+
+    assert many == few
+    assert many.get("features", 0) == 0
+    assert many.get("lines", 0) == 0
+
+
+def test_all_that_is_written_stays_in_proportion_to_what_changed(
+    tmp_path: Path, counted: Counted
+) -> None:
+    root = project(tmp_path / "small", FEW)
+    repository = FilesystemProjectRepository()
+    changed = 0
+    counted.taken()
+    for number in range(CHANGES):
+        with repository.transaction(root) as found:
+            found.feature("first").prompt = f"{number} " + "x" * 3_000
+        changed += len(orjson.dumps(f"{number} " + "x" * 3_000))
+    repository.close()
+
+    # Each change twice; a checkpoint for its own size in changes, and for a segment three times
+    # that and the segment once more.
+    assert counted.taken()["written"] <= 6 * changed
