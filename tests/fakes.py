@@ -519,6 +519,7 @@ class World:
             checks=self.checks,
             trust=self.trust,
             runners=lambda: self.proofs.runners,
+            proving=lambda: self.proofs.proving,
             clock=self.clock,
             seconds=self.baseline_seconds,
         )

@@ -205,9 +205,9 @@ class ProjectPorts(RunPorts):
         """What tries the project's checks and runners of tests."""
         from cde_orchestrator.application.checks.baselines import Baselines
 
-        world = (self.root, self.checks, self.trust, lambda: self.commands.proofs.runners)
-        answered_in = self._settings.call_timeout_seconds / 2
-        return Baselines(*world, self.clock, min(self._settings.baseline_seconds, answered_in))
+        runners, proving = lambda: self.commands.proofs.runners, lambda: self.proving
+        seconds = min(self._settings.baseline_seconds, self._settings.call_timeout_seconds / 2)
+        return Baselines(self.root, self.checks, self.trust, runners, proving, self.clock, seconds)
 
     @property
     def outputs(self) -> ProjectOutputs:

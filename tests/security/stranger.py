@@ -75,9 +75,9 @@ class World:
         assert "E999" not in said, said
         return done.returncode, said
 
-    def trust_again(self, at: Path | None = None) -> str:
+    def trust_again(self, at: Path | None = None, **more: str) -> str:
         """What was said when the person trusted what is there now, at a terminal."""
-        given = of_a_person(self.environment(self.home))
+        given = of_a_person(self.environment(self.home, **more))
         with terminal("trust", "--yes", cwd=at or self.clone, environment=given) as screen:
             said = screen.end()
         assert (screen.code, "Trusted from now on" in said) == (0, True), said

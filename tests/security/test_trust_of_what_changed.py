@@ -119,6 +119,60 @@ def test_what_was_set_up_below_a_listed_folder_is_trusted_by_the_variable_alone(
     assert world.code("project", "activate") == "E325"
 
 
+def listed_with_a_trusted_check(folder: Path) -> tuple[World, str]:
+    """A project that the variable alone trusts, and whose check a script trusted, as in CI."""
+    world, listed = World(folder), str(folder)
+    world.clone.mkdir()
+    assert world.code("init", CDE_TRUSTED_FOLDERS=listed) is None
+    (world.clone / "check.sh").write_text("exit 0\n")
+    (world.clone / "docs").mkdir()
+    (world.clone / "docs" / "plan.md").write_text("Plan it.\n")
+    choose(world, "[sh, check.sh]")
+    assert world.code("trust", "--yes", CDE_TRUSTED_FOLDERS=listed) is None
+    return world, listed
+
+
+def choose(world: World, check: str) -> None:
+    """Let a command gate the phase."""
+    (world.clone / ".cde" / "workflow.yml").write_text(
+        "version: 1\nworkflows:\n  short:\n    phases:\n      - id: plan\n"
+        "        prompt: docs/plan.md\n"
+        '        outputs: [{id: spec, path: "specs/{feature}/spec.md"}]\n'
+        f"        check: {check}\n"
+    )
+
+
+def all_trusted(world: World, listed: str) -> bool:
+    """Whether each command is trusted."""
+    rows = world.json("trust", "--list", CDE_TRUSTED_FOLDERS=listed)["checks"]
+    return all(each["trusted"] for each in rows)
+
+
+def test_nobody_trusts_an_edit_where_the_variable_alone_trusts(tmp_path: Path) -> None:
+    world, listed = listed_with_a_trusted_check(tmp_path)
+    choose(world, "['true']")
+    refused = world.json("trust", "--yes", CDE_TRUSTED_FOLDERS=listed)["error"]
+    assert refused["code"] == "E128"
+    assert "$ true" in refused["context"]["difference"]
+    assert not all_trusted(world, listed)
+    choose(world, "[sh, check.sh]")
+    assert world.code("trust", "--yes", CDE_TRUSTED_FOLDERS=listed) is None
+
+
+def test_to_revoke_first_is_no_way_around_where_the_variable_alone_trusts(tmp_path: Path) -> None:
+    world, listed = listed_with_a_trusted_check(tmp_path)
+    assert world.code("trust", "--revoke", CDE_TRUSTED_FOLDERS=listed) is None
+    assert world.code("trust", "--revoke", CDE_TRUSTED_FOLDERS=listed) is None
+    assert world.code("project", "activate", CDE_TRUSTED_FOLDERS=listed) is None
+    assert world.code("trust", "--yes", CDE_TRUSTED_FOLDERS=listed) == "E128", "a person said no"
+    choose(world, "['true']")
+    assert world.code("trust", "--yes", CDE_TRUSTED_FOLDERS=listed) == "E128"
+    world.trust_again(CDE_TRUSTED_FOLDERS=listed)
+    assert all_trusted(world, listed)
+    choose(world, "['false']")
+    assert world.code("trust", "--yes", CDE_TRUSTED_FOLDERS=listed) == "E128"
+
+
 def test_what_was_set_up_and_changed_since_needs_a_person(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.clone.mkdir()

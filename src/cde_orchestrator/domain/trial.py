@@ -16,6 +16,8 @@ from cde_orchestrator.domain.value import Value, completed
 
 TrialKind = Literal["check", "runner"]
 Outcome = Literal["passed", "failed", "flaky", "too_slow", "cannot_run", "untrusted", "not_tried"]
+SubjectKey = tuple[TrialKind, tuple[str, ...], str]
+"""What is tried: its kind, its words and its directory."""
 RAN: frozenset[Outcome] = frozenset({"passed", "failed"})
 """Of what ran to its end, what it says of the source."""
 _INSTALLING = pattern(
@@ -25,6 +27,7 @@ _INSTALLING = pattern(
     r"|progress: resolved|npm warn exec the following package was not found|added \d+ packages)",
     re.IGNORECASE,
 )
+_LISTS = ("command", "failing", "reads")
 _FIRST_LINES = 20
 FAILING_KEPT = 100
 """Names of failing tests that are kept; of more, none are, as not all are known then."""
@@ -38,9 +41,10 @@ class Trial(Value, kw_only=True):
         exit_code: of the first run; None where it did not end by itself.
         counts: tests by what became of them, as far as the output says.
         failing: names of the tests that failed; empty where not all of them are known.
-        says: the runner's version, or why it could not be run; of what was too slow, and was
-            installing what it needs, the line that shows it.
+        says: the runner's version where it was not run, or why it could not be; of what was too
+            slow, and was installing what it needs, the line that shows it.
         tree: git's id of the source then; None where it is not known.
+        reads: as of ``CommandLine``; absent in earlier releases.
     """
 
     at: datetime
@@ -55,6 +59,7 @@ class Trial(Value, kw_only=True):
     failing: tuple[str, ...] = ()
     says: str = ""
     tree: str | None = None
+    reads: tuple[str, ...] = ()
 
     @property
     def was_installing(self) -> bool:
@@ -62,7 +67,7 @@ class Trial(Value, kw_only=True):
         return self.outcome == "too_slow" and bool(installing_line(self.says))
 
     @property
-    def subject(self) -> tuple[TrialKind, tuple[str, ...], str]:
+    def subject(self) -> SubjectKey:
         """What was tried."""
         return self.kind, self.command, self.directory
 
@@ -78,15 +83,17 @@ class Trial(Value, kw_only=True):
     def to_dict(self) -> dict[str, Any]:
         """As plain data; ``of`` reads it."""
         plain = {**asdict(self), "at": self.at.isoformat(), "counts": dict(self.counts)}
-        return {**plain, "command": list(self.command), "failing": list(self.failing)}
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        return {**plain, **lists}
 
     @classmethod
     def of(cls, data: Any) -> Trial | None:
         """The trial from plain data; None where it is none."""
         try:
+            data = {"reads": (), **data}
             known = {each.name: data[each.name] for each in fields(completed(cls))}
             known["at"] = parse_utc(known["at"])
-            for name in ("command", "failing"):
+            for name in _LISTS:
                 known[name] = tuple(str(each) for each in known[name])
             known["counts"] = {str(key): int(value) for key, value in known["counts"].items()}
             known["duration_ms"] = float(known["duration_ms"])

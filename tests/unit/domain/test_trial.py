@@ -41,7 +41,11 @@ def red(*names: str) -> str:
 
 
 def test_a_trial_is_read_again_from_plain_data() -> None:
-    assert Trial.of(json.loads(json.dumps(FAILED.to_dict()))) == FAILED
+    kept = replace(FAILED, kind="runner", reads=("out.xml", "tests/*"))
+    for trial in (FAILED, kept):
+        assert Trial.of(json.loads(json.dumps(trial.to_dict()))) == trial
+    earlier = {name: value for name, value in FAILED.to_dict().items() if name != "reads"}
+    assert Trial.of(earlier) == FAILED
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore, Watch
-from cde_orchestrator.application.ports.proving import TestRunner, TestRunners
+from cde_orchestrator.application.ports.proving import (
+    UNKNOWN_VERSION,
+    TestRunner,
+    TestRunners,
+)
 from cde_orchestrator.application.proofs.workflow_runners import command_lines, runners_of
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Clock, Stopwatch
@@ -17,9 +22,12 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.printed_tests import printed_tests
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.trial import (
+    FAILING_KEPT,
     RAN,
     Outcome,
+    SubjectKey,
     Trial,
     TrialKind,
     failing_tests,
@@ -28,6 +36,9 @@ from cde_orchestrator.domain.trial import (
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
+if TYPE_CHECKING:  # it is loaded only where a runner is run
+    from cde_orchestrator.application.proofs.proving import Proving
+
 KEPT = 20
 """Trials that stay with a project, the newest one of each command."""
 TRIALS = "trials"
@@ -35,6 +46,7 @@ TRIALS = "trials"
 NOT_RUN = {126: "as what may not be executed", 127: "as where a program is not found"}
 """What shells and what starts programs for others end with."""
 _SAID = 200
+_RED = frozenset({"failed", "error"})
 
 
 class Subject(Value):
@@ -44,6 +56,7 @@ class Subject(Value):
         command: what has to be trusted first.
         used_by: the phases that run it.
         check: how it is run; None for a runner of tests.
+        seconds: how long a runner of tests may take.
         problem: why there is none.
     """
 
@@ -53,11 +66,17 @@ class Subject(Value):
     check: Check | None = None
     runner: TestRunner | None = None
     problem: str = ""
+    seconds: float = 0.0
 
     @property
-    def key(self) -> tuple[TrialKind, tuple[str, ...], str]:
+    def key(self) -> SubjectKey:
         """As ``Trial.subject``."""
         return self.kind, self.command.words, self.command.directory
+
+    def found_in(self, trials: Mapping[SubjectKey, Trial]) -> Trial | None:
+        """Its trial among these by their subjects; one that read other results is of another."""
+        found = trials.get(self.key)
+        return found if found is not None and found.reads == self.command.reads else None
 
 
 def subjects_of(
@@ -75,7 +94,8 @@ def subjects_of(
         same.used_by.append(phase.id)
         if check.timeout_seconds > same.check.timeout_seconds:
             found[check.command_line] = replace(same, check=check)
-    proving = [phase.id for phase in workflow.phases if workflow.must_prove(phase)]
+    phases = [phase for phase in workflow.phases if workflow.must_prove(phase)]
+    proving = [phase.id for phase in phases]
     if not proving:
         return [*found.values()]
     try:
@@ -85,7 +105,8 @@ def subjects_of(
         reason = str(error.context.get("reason", error.message))
         return [*found.values(), Subject("runner", command, proving, problem=reason)]
     lines = ((line, each) for each in named for line in command_lines([each], ()))
-    tests = [Subject("runner", line, proving, runner=each) for line, each in lines]
+    longest = max(phase.check_timeout_seconds for phase in phases)
+    tests = [Subject("runner", line, proving, runner=each, seconds=longest) for line, each in lines]
     return [*found.values(), *tests]
 
 
@@ -102,6 +123,7 @@ class Baselines:
 
     Attributes:
         runners: gives the runners of tests, where a workflow has any.
+        proving: gives what makes copies of the source.
         seconds: how long a start waits for all of them together; 0: nothing is run.
     """
 
@@ -109,6 +131,7 @@ class Baselines:
     checks: CheckRunner
     trust: TrustStore
     runners: Callable[[], TestRunners]
+    proving: Callable[[], Proving]
     clock: Clock
     seconds: float
 
@@ -136,7 +159,7 @@ class Baselines:
         known: list[Trial] = []
         due: list[Subject] = []
         for subject in self.subjects(workflow):
-            last = before.get(subject.key)
+            last = subject.found_in(before)
             if problem := self.problem(subject):
                 known.append(self._trial(subject, "cannot_run", says=problem))
             elif not self.trusts(subject):
@@ -171,19 +194,60 @@ class Baselines:
             left = None if seconds is None else seconds - timer.elapsed_ms / 1000
             if left is not None and left <= 0:
                 break
-            tried.append(replace(self._tried(subject, left, watch), tree=tree))
+            tried.append(replace(self._tried(subject, tree, left, watch), tree=tree))
         return tried
 
-    def _tried(self, subject: Subject, left: float | None, watch: Watch | None) -> Trial:
+    def _tried(
+        self, subject: Subject, tree: str | None, left: float | None, watch: Watch | None
+    ) -> Trial:
         try:
             if subject.check is not None:
                 return self._checked(subject, subject.check, left, watch)
             version = subject.runner.version(self.root) if subject.runner else ""
+            if subject.runner is not None and version == UNKNOWN_VERSION:
+                return self._run_in_copy(subject, subject.runner, tree, left, watch)
         except FeatureError as error:
-            if error.code not in {"E121", "E137"}:
+            if error.code not in {"E121", "E136", "E137"}:
                 raise
             return self._trial(subject, "cannot_run", says=str(error.context["reason"]))
         return self._trial(subject, "passed", says=version)
+
+    def _run_in_copy(
+        self,
+        subject: Subject,
+        runner: TestRunner,
+        tree: str | None,
+        left: float | None,
+        watch: Watch | None,
+    ) -> Trial:
+        """All that the project's own runner runs, in a copy, where its report is nobody's.
+
+        Raises E136, there can be no copy; E137, it cannot be run.
+        """
+        timer = Stopwatch()
+        limit = min(subject.seconds, subject.seconds if left is None else left)
+        seen: dict[str, Any] = {"limit_seconds": round(limit, 1)}
+        with self.proving().copy(tree) as copy:
+            left = max(0.1, limit - timer.elapsed_ms / 1000)
+            try:
+                run = runner.run(self.root, copy.folder, (), left, watch)
+            except FeatureError as error:
+                if error.code != "E119":
+                    raise
+                tail = str(error.context.get("tail", ""))
+                seen |= {"says": installing_line(tail)[:_SAID], "duration_ms": timer.elapsed_ms}
+                return self._trial(subject, "too_slow", **seen)
+        counts = Counter(result.outcome for result in run.results.values())
+        red = [test for test, each in run.results.items() if each.outcome in _RED]
+        few = red if len(red) <= FAILING_KEPT else ()
+        return self._trial(
+            subject,
+            "failed" if red else "passed",
+            counts={"passed": 0, **counts},
+            failing=tuple(without_secrets(test[: 10 * _SAID])[:_SAID] for test in few),
+            duration_ms=timer.elapsed_ms,
+            **seen,
+        )
 
     def _checked(
         self, subject: Subject, check: Check, left: float | None, watch: Watch | None
@@ -209,6 +273,7 @@ class Baselines:
             command=command,
             directory=directory,
             outcome=outcome,
+            reads=subject.command.reads,
             **seen,
         )
 

@@ -66,8 +66,8 @@ def trial_views(
     later = {trial.subject: trial for trial in kept_trials(project)}
     views = []
     for subject in baselines.subjects(workflow):
-        trial, when = own.get(subject.key), BEFORE
-        last = later.get(subject.key)
+        trial, when = subject.found_in(own), BEFORE
+        last = subject.found_in(later)
         if trial is not None and trial.outcome == "untrusted":
             trial = None  # whether it still is so is seen now
         may_run_now = trial is not None and trial.outcome == "cannot_run"

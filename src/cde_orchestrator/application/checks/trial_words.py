@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from cde_orchestrator.application.ports.proving import UNKNOWN_VERSION
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.printed_tests import FAILED
 from cde_orchestrator.domain.trial import Trial
@@ -24,9 +23,7 @@ def named(kind: str, command: Sequence[str], directory: str) -> str:
 def ended(trial: Trial, when: str = BEFORE) -> str:
     """How a trial ended, as the rest of a sentence."""
     seconds = f"{trial.duration_ms / 1000:.1f} s"
-    if trial.outcome == "passed" and trial.kind == "runner":
-        if trial.says == UNKNOWN_VERSION:
-            return "is first run when criteria are proven; its program is there"
+    if trial.outcome == "passed" and trial.kind == "runner" and not trial.counts:
         return f"works: {plain(trial.says)}"
     if trial.outcome == "passed":
         counts = counted(trial.counts)
@@ -34,7 +31,8 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
         return f"passed {when}{but}{f': {counts}' if counts else ''}, in {seconds}"
     if trial.outcome == "failed":
         said = f"{counted(trial.counts)}, " if trial.counts else ""
-        return f"failed {when}: {said}exit code {trial.exit_code}, in {seconds}{_seen(trial)}"
+        code = "" if trial.exit_code is None else f"exit code {trial.exit_code}, "
+        return f"failed {when}: {said}{code}in {seconds}{_seen(trial)}"
     if trial.outcome == "flaky":
         return f"is flaky: it failed {when}, and passed when repeated at once{_seen(trial)}"
     if trial.was_installing:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cde_orchestrator.application.checks.baselines import Baselines, Subject
+from cde_orchestrator.application.checks.baselines import Baselines, Subject, kept_trials
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.domain.check import check_cannot_run
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
@@ -19,21 +20,29 @@ _NEWER = (
     "own; if nobody meant the change, take it back."
 )
 
+_TRIED = ", when it was tried last (cde check run tries it again)"
+
 
 def unready(
     project: Project, features: ProjectFeatures, baselines: Baselines
 ) -> Iterator[CDEError]:
     """Checks that cannot be run (E121), and those of open features that nobody trusts (E120).
 
-    Nothing is run to find out. Of features whose workflow has no such check, one is decoded.
+    Nothing is run to find out; a runner of tests that could not be run when it was tried last is
+    E137. Of features whose workflow has no such check, one is decoded.
 
     Raises:
         ValidationError: E310 or E311, the project's workflow file is not valid.
     """
     default = features.workflows.load(features.root).get()
+    tried = {trial.subject: trial for trial in kept_trials(project)}
     for subject in baselines.subjects(default):
+        last = subject.found_in(tried)
         if problem := baselines.problem(subject):
             yield check_cannot_run(subject.command.words, problem)
+        elif subject.runner is not None and last is not None and last.outcome == "cannot_run":
+            name, command = subject.runner.name, shlex.join(subject.command.words)
+            yield FeatureError.of("E137", runner=name, command=command, reason=last.says + _TRIED)
     refused: dict[str | None, list[_Refused]] = {}
     for summary in project.features.summaries():
         found = refused.get(summary.workflow_digest)

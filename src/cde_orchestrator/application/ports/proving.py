@@ -215,6 +215,10 @@ class TestRunner(Protocol):
     ) -> TestRun:
         """Run these tests in the copy of the project in ``root``, and no others.
 
+        Of a command of the project's own, which runs whatever it runs, none that are asked for
+        mean all that it finds; then a report that cannot be read, or that has no test that a
+        proof could name, is E137.
+
         Raises:
             FeatureError: E137, it cannot be started; E119, it took too long.
         """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import (
     ChangedFile,
     Copies,
+    Copy,
     KnockOuts,
     ProofsReader,
     SourceTree,
@@ -61,6 +62,14 @@ class Proving(Value):
         except FeatureError as error:
             return None, _reason(error)
         return SourceBase(tree=tree.id, commit=tree.commit), ""
+
+    def copy(self, tree: str | None) -> AbstractContextManager[Copy]:
+        """A copy of the source of this tree, by git's id; as it is now for None.
+
+        Raises:
+            FeatureError: E136, it cannot be made.
+        """
+        return self.copies.copy(self.root, tree or self.trees.now(self.root).id)
 
     def keep(self, project: Project, feature: Feature, base: SourceBase) -> str:
         """Let git keep a feature's base as long as the project has the feature; why it refuses.

@@ -95,7 +95,7 @@ def review(
         more = f", and {missing} lines that were not shown (cde trust --list)" if missing else ""
         if not typer.confirm(f"Trust all of this{more} from now on?", err=True):
             raise FeatureError.of("E128", path=path, reason="the answer was no")
-    if reply["folder"]["trust"] not in ACTING:
+    if reply["folder"]["trust"] not in ACTING or reply["folder"]["was_trusted"]:
         application.handle(trust_commands.TrustFolder.shown(reply["folder"]))
     digests = frozenset(row["digest"] for row in reply["checks"])
     return application.handle(trust_commands.TrustChecks(digests=digests))
@@ -106,4 +106,6 @@ def _is_first(reply: trust_commands.TrustReply) -> bool:
     folder = reply["folder"]
     is_granted = any(row["trusted"] for row in reply["checks"])
     is_granted = is_granted or any(row["kind"] != "agent" for row in reply["others"])
-    return not folder["was_trusted"] and not (folder["is_remembered"] and is_granted)
+    # An earlier release wrote commands down, and no folders: to it, this is a first time.
+    is_same = folder["is_remembered"] or folder["trust"] in ACTING
+    return not folder["was_trusted"] and not (is_same and is_granted)

@@ -15,6 +15,7 @@ from cde_orchestrator.domain.standing import Kind, Standing
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import acting_files as acting
 from cde_orchestrator.infrastructure.system import viewing
+from cde_orchestrator.infrastructure.system.acting_files import Stamp
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import (
     home_of,
@@ -152,14 +153,27 @@ class FolderTrust:
         self.file.change(add)
 
     def forget(self, root: Path) -> None:
-        """Trust the folder no longer, nor the home of the project it belongs to."""
-        places = {os.path.realpath(each) for each in (root, home_of(root))}
+        """Trust the folder no longer, nor the home of the project it belongs to.
+
+        One that the environment alone trusts stays so with what acts there now: what comes later
+        is a person's to trust.
+        """
+        known, home, where = self.file.read(), home_of(root), os.path.realpath(root)
+        places, own = {where, os.path.realpath(home)}, None
+        if under_trusted(root) and _said_of(root, home, known) is None:
+            files = self._files(root, home, known)
+            now: dict[str, tuple[str, Stamp]] = {
+                name: (acting.digest_of(path), ()) for name, path in files.items()
+            }
+            own = FolderRecord(_inode(root), _owner(root, home), 0, now)
 
         def forget(records: Records) -> None:
-            for where in places:
-                records.revoke(where)
+            for each in places:
+                records.revoke(each)
+            if own is not None:
+                records.revoked.setdefault(where, own)
 
-        if not places.isdisjoint(self.file.read().folders):
+        if own is not None or not places.isdisjoint(known.folders):
             self.file.change(forget)
 
     def differences(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,12 +18,15 @@ from cde_orchestrator.application.features.get_feature_status import GetFeatureS
 from cde_orchestrator.application.features.prompt_facts import baseline
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.proving import UNKNOWN_VERSION, TestRun
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.trial import Trial
+from cde_orchestrator.domain.proofs import TestResult
+from cde_orchestrator.domain.trial import FAILING_KEPT, Trial
 from cde_orchestrator.domain.workflow import Output, Phase, RunnerSetting, Workflow
-from tests.fakes import World, catalog
+from tests.fakes import ROOT, World, catalog
 from tests.phase_fakes import NOT_TRIED
 
 CHECK = ("make", "test")
@@ -286,6 +290,101 @@ def test_a_runner_that_is_not_there_is_named(world: World, monkeypatch: pytest.M
     monkeypatch.setattr(type(world.proofs.runners), "named", refuse)
     reply = world.run(StartFeature(prompt="Add logout", name="logout"))
     assert reply["baseline"][1]["outcome"] == "cannot_run"
+
+
+TOO_LONG = {"feature": "?", "phase": "?", "command": "tiny test", "seconds": 2}
+NO_GIT = {"path": "shop", "reason": "there is no repository"}
+
+
+def try_own(world: World, monkeypatch: pytest.MonkeyPatch, ended: object) -> dict[str, Any]:
+    """What a start says of a runner of the project's own whose run ends so."""
+    world.workflows.own = catalog(checked(proof="required"), packaged=False)
+
+    def run(*_: object) -> object:
+        if isinstance(ended, Exception):
+            raise ended
+        return ended
+
+    copy = lambda *_: nullcontext(SimpleNamespace(folder=ROOT))  # noqa: E731
+    monkeypatch.setattr(Proving, "copy", copy)
+    monkeypatch.setattr(type(world.proofs.runner), "version", lambda *_: UNKNOWN_VERSION)
+    monkeypatch.setattr(type(world.proofs.runner), "run", run)
+    found = world.run(StartFeature(prompt="Add login", name="login"))["baseline"][1]
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("ended", "outcome", "words"),
+    [
+        (TestRun({}, ""), "passed", "passed before the work, but ran no test: 0 passed, in"),
+        (FeatureError.of("E119", **TOO_LONG, tail=""), "too_slow", "did not end within 20 s"),
+        (
+            FeatureError.of("E119", **TOO_LONG, tail="Collecting pay\n"),
+            "too_slow",
+            "on installing what it needs (Collecting pay)",
+        ),
+        (FeatureError.of("E136", **NO_GIT), "cannot_run", "there is no repository"),
+    ],
+)
+def test_a_runner_of_the_projects_own_is_run_in_a_copy(
+    world: World, monkeypatch: pytest.MonkeyPatch, ended: object, outcome: str, words: str
+) -> None:
+    found = try_own(world, monkeypatch, ended)
+
+    assert found["outcome"] == outcome
+    assert words in found["words"]
+
+
+def test_what_a_report_says_is_kept_in_bounds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = TestResult(outcome="failed")
+    key = "sk-ant-api03-" + "a" * 80
+    names = ["tests/a::\x1b[31m" + "x" * 2_000_000, f"tests/a::{key}"]
+    found = try_own(world, monkeypatch, TestRun(dict.fromkeys(names, failed), ""))
+
+    assert found["counts"] == {"passed": 0, "failed": 2}
+    assert len(str(found["failing"])) < 1_000
+    assert key not in str(found)
+    assert "\x1b" not in found["words"]
+
+
+def test_of_more_failures_than_are_kept_none_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = TestResult(outcome="failed")
+    many = {f"tests/a::{number}": failed for number in range(FAILING_KEPT + 1)}
+    found = try_own(world, monkeypatch, TestRun(many, ""))
+
+    assert (found["outcome"], found["failing"]) == ("failed", [])
+
+
+def test_any_failure_of_another_kind_in_a_copy_is_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = FeatureError.of("E129", feature="login", phase="test", holder="nobody")
+    with pytest.raises(FeatureError) as caught:
+        try_own(world, monkeypatch, other)
+    assert caught.value.code == "E129"
+
+
+def test_a_trial_of_a_runner_that_read_another_report_is_not_its_own(world: World) -> None:
+    earlier = Trial(
+        at=world.clock(),
+        kind="runner",
+        command=("tiny", "test"),
+        outcome="cannot_run",
+        says="no report",
+        reads=("out.xml", "tests/*"),
+    )
+    world.workflows.own = catalog(checked(proof="required"), packaged=False)
+    with world.repository.transaction(ROOT) as project:
+        keep_trials(project, [earlier])
+    assert list(unready(world.project, world.features, world.baselines)) == []
+    with world.repository.transaction(ROOT) as project:
+        keep_trials(project, [replace(earlier, reads=())])
+    [found] = unready(world.project, world.features, world.baselines)
+    assert (found.code, "no report" in found.message) == ("E137", True)
 
 
 def test_any_other_failure_of_a_trial_is_one(world: World) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -37,6 +38,8 @@ _IF_WRONG = (
     "if its command or junit is wrong, a person corrects runner in .cde/workflow.yml and runs cde "
     "trust; features under way follow"
 )
+_MOST_COMPARED = 100_000
+_SAID = 200
 _WORST: tuple[Outcome, ...] = ("failed", "error", "skipped")
 
 
@@ -107,13 +110,35 @@ class JUnitRunner:
             cases = cases_of(read_bounded(path, MOST_BYTES))
         except (JUnitError, OSError) as error:
             return self._without_report(tests, ended, str(getattr(error, "strerror", error)))
-        results = {test: _result(test, cases, copy) for test in tests}
+        if not tests and cases and not self._may_be_named(cases, copy):
+            some = (_path(cases[0], copy) or cases[0].place or cases[0].name)[:_SAID]
+            patterns = ", ".join(self.tests)
+            reason = (
+                f"{self.report} has {some}, and no test of a file that is matched by {patterns}"
+            )
+            raise command.cannot_run(f"{reason} ({_IF_WRONG})")
         found = tuple(f"{_path(case, copy)}::{case.name}" for case in cases)
+        results = {test: _result(test, cases, copy) for test in tests} or _worst(found, cases)
         return TestRun(results=results, tail=ended.tail, collected=found[:5_000])
 
+    def _may_be_named(self, cases: Sequence[Case], copy: Path) -> bool:
+        """Whether a test of the report is in a file of tests; so where that takes too long."""
+        paths = {_path(case, copy) for case in cases}
+        if any(map(self.is_test, paths - {""})):
+            return True
+        places = {case.place or case.name: case for case in cases if not _path(case, copy)}
+        files = [path for path in _files(copy) if self.is_test(path)] if places else []
+        if len(places) * len(files) > _MOST_COMPARED:
+            return True
+        return any(_is_in(case, path, copy) for case in places.values() for path in files)
+
     def _without_report(self, tests: Sequence[str], ended: Ended, reason: str) -> TestRun:
-        """As where what is tested cannot be built."""
+        """As where what is tested cannot be built; E137 where no test was asked for."""
         said = f"it ended with exit code {ended.exit_code}, and {self.report} cannot be read"
+        if not tests:
+            printed = f": {last_line(ended.tail)[:_SAID]}" if ended.tail.strip() else ""
+            reason = f"{said}: {reason} ({_IF_WRONG}); it printed{printed or ' nothing'}"
+            raise RunnerCommand(self.name, self.command).cannot_run(reason)
         detail = detail_of(f"{said}: {reason} ({_IF_WRONG})\n{ended.tail}")
         result = TestResult(outcome="error", detail=detail, at_load=True)
         return TestRun(results=dict.fromkeys(tests, result), tail=ended.tail)
@@ -125,6 +150,22 @@ def junit_runner(table: Mapping[str, object]) -> JUnitRunner:
     words = command.split() if isinstance(command, str) else _texts(command)
     patterns = (tests,) if isinstance(tests, str) else _texts(tests)
     return JUnitRunner(command=tuple(words), report=str(table["junit"]), tests=tuple(patterns))
+
+
+def _worst(names: Sequence[str], cases: Sequence[Case]) -> dict[str, TestResult]:
+    """How each ended, by its name; what has one name is red where one of them is."""
+    results: dict[str, TestResult] = {}
+    for name, case in zip(names, cases, strict=True):
+        known = results.get(name)
+        if known is None or known.passed:
+            results[name] = TestResult(outcome=case.outcome)
+    return results
+
+
+def _files(copy: Path) -> Iterator[str]:
+    """Paths of the files of a copy; what links lead to is not of it."""
+    for folder, _, names in os.walk(copy):
+        yield from (Path(folder, name).relative_to(copy).as_posix() for name in names)
 
 
 def _texts(value: object) -> list[str]:

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.proving.runners.all_runners import InstalledRunners
-from cde_orchestrator.application.checks.trial_words import ended
-from cde_orchestrator.application.ports.proving import TestRunner
+from cde_orchestrator.application.ports.proving import TestRun, TestRunner
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proofs import TestResult
-from cde_orchestrator.domain.trial import Trial
-from tests.fakes import NOON
 
 JAVA = "<t><testcase classname='org.shop.PayTest' name='charges'/></t>"
 CASES = "<t><testcase classname='org.shop.PayTest' name='charges(int)[1]'/></t>"
@@ -83,13 +80,61 @@ def test_a_program_that_is_missing_is_found_out_before_a_run(tmp_path: Path, com
     assert refused.value.context["reason"] == f"there is no program {command}"
 
 
-def test_a_program_that_was_not_run_is_not_said_to_work(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("#!/bin/sh\n")
-    (tmp_path / "run").chmod(0o755)
-    says = runner_of("./run").version(tmp_path)
-    trial = Trial(at=NOON, kind="runner", command=("./run",), outcome="passed", says=says)
+def tried(copy: Path, script: str) -> TestRun:
+    """A run of a script that is asked for no test of its own."""
+    (copy / "spec").mkdir()
+    (copy / "spec" / "pay_spec.rb").write_text("")
+    return runner_of("sh", "-c", script).run(copy, copy, (), 60.0, None)
 
-    assert ended(trial) == "is first run when criteria are proven; its program is there"
+
+def test_all_that_a_runner_finds_is_seen_when_it_is_tried(tmp_path: Path) -> None:
+    red = '<testcase file="spec/pay_spec.rb" name="pays"><failure/></testcase>'
+    green = '<testcase file="spec/pay_spec.rb" name="{}"/>'
+    cases = [red, *map(green.format, ("pays", "asks")), green.format("pays")]
+    run = tried(tmp_path, f"echo '<testsuite>{''.join(cases)}</testsuite>' > out.xml; exit 1")
+
+    outcomes = {name: each.outcome for name, each in run.results.items()}
+    assert outcomes == {"spec/pay_spec.rb::pays": "failed", "spec/pay_spec.rb::asks": "passed"}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "<testsuite/>",
+        '<testcase classname="pay_spec" name="pays"/>',
+        '<testcase file="./spec/pay_spec.rb" name="pays"/>',
+    ],
+)
+def test_a_report_of_no_test_or_by_classes_may_be_right(tmp_path: Path, report: str) -> None:
+    assert tried(tmp_path, f"echo '{report}' > out.xml").tail == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo no such suite; exit 3", "it ended with exit code 3, and out.xml cannot be read"),
+        ("exit 127", "it ended with exit code 127: it printed nothing"),
+        ("echo '<testsuite' > out.xml", "out.xml cannot be read"),
+        ("echo '<!DOCTYPE a><testsuite/>' > out.xml", "it has a document type"),
+        ("mkdir out.xml", "out.xml cannot be read"),
+        (
+            """echo '<testcase file="tests/pay.rb" name="pays"/>' > out.xml""",
+            "out.xml has tests/pay.rb, and no test of a file that is matched by spec/**",
+        ),
+        (
+            """echo '<testcase classname="other" name="pays"/>' > out.xml""",
+            "out.xml has other, and no test of a file that is matched by spec/**",
+        ),
+    ],
+)
+def test_what_would_prove_nothing_is_seen_when_it_is_tried(
+    tmp_path: Path, script: str, reason: str
+) -> None:
+    with pytest.raises(FeatureError) as refused:
+        tried(tmp_path, script)
+
+    assert refused.value.code == "E137"
+    assert reason in refused.value.context["reason"]
 
 
 def test_what_is_read_is_a_part_of_what_a_person_trusts() -> None:
