@@ -159,6 +159,7 @@ class FakeRuns:
         reason: why the next run does not begin, or end; empty where it does.
         asked: what was started or stopped.
         begins: the run that begins with the next start.
+        dead: processes that ended without a word.
     """
 
     def __init__(self) -> None:
@@ -166,10 +167,15 @@ class FakeRuns:
         self.reason = ""
         self.asked: list[Sequence[str]] = []
         self.begins: KeptRun | None = None
+        self.dead: set[Process] = set()
 
     def kept(self, feature_id: str) -> KeptRun | None:
         """As the test has it."""
         return self.known.get(feature_id)
+
+    def is_running(self, run: KeptRun) -> bool:
+        """Whether it has not ended, nor its process."""
+        return run.end is None and run.process not in self.dead
 
     def alongside(self, run: KeptRun) -> list[str]:
         """Other features with the same process."""

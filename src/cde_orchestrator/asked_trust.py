@@ -20,7 +20,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 )
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
-from cde_orchestrator.domain.standing import ACTING
+from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
 from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import agent_at_work, person_name
@@ -122,7 +122,7 @@ def message_of(shown: TrustReply, refusal: str) -> str | None:
 
 
 def _is_hidden(row: FileRow) -> bool:
-    return row["difference"].startswith("(not shown")
+    return row["difference"].startswith(NOT_SHOWN)
 
 
 def _file(row: FileRow, *, is_new: bool) -> list[str]:

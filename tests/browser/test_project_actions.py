@@ -17,6 +17,7 @@ from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.browser.test_live_run import wrong
+from tests.integration.drills.proof_drills import WORKFLOW as PROVING
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
@@ -70,7 +71,7 @@ def test_a_person_trusts_what_is_shown(shop: Site, visit: Visit) -> None:
     page = visitor.act(shop, OPERATIONS)
     dialog = reviewed(page)
     expect(dialog).to_contain_text("Commands are not trusted yet")
-    expect(dialog).to_contain_text(f"check.py {HOSTILE}")
+    expect(dialog).to_contain_text(f"check.py '{HOSTILE}'")
     dialog.get_by_role("button", name="Trust all of this").click()
     expect(dialog.get_by_role("alert")).to_contain_text("the box that you read it was not ticked")
     assert trusted(shop) == [False]
@@ -97,9 +98,19 @@ def test_what_changed_since_it_was_shown_is_not_trusted(shop: Site, visit: Visit
     expect(dialog.get_by_role("alert")).to_contain_text("another by now than the page showed")
     expect(dialog).to_contain_text("make other")
     assert not any(trusted(shop))
+    expect(dialog.get_by_label("I have read all of it")).not_to_be_checked()
+    dialog.get_by_label("I have read all of it").check()
     dialog.get_by_role("button", name="Trust all of this").click()
     expect(dialog).to_be_hidden()
     assert all(trusted(shop))
+
+
+def test_what_decides_how_a_runner_of_tests_ended_is_shown(shop: Site, visit: Visit) -> None:
+    workflow = PROVING.replace("run_tests.sh", '"run tests.sh"').replace("out.xml", "out dir/o.xml")
+    (shop.root / ".cde" / "workflow.yml").write_text(workflow)
+    visitor = visit(shop.url)
+    dialog = reviewed(visitor.act(shop, OPERATIONS))
+    expect(dialog).to_contain_text("sh 'run tests.sh', reads 'out dir/o.xml' 'tests/*'")
 
 
 def test_a_folder_that_is_only_viewed_is_trusted_with_its_files(

@@ -7,13 +7,19 @@ from typing import Any, AnyStr, cast
 
 
 class _Late:
-    """Stands for a compiled expression; what was asked of it once is its own from then on."""
+    """Stands for a compiled expression; what was asked of it once is its own from then on.
 
-    def __init__(self, written: Any, flags: int) -> None:
-        self._written, self._flags = written, flags
+    Attributes:
+        pattern: as it was written; other expressions are made of it without compiling it.
+    """
+
+    def __init__(self, pattern: Any, flags: int) -> None:
+        self.pattern, self._flags = pattern, flags
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(re.compile(self._written, self._flags), name)
+        if name.startswith("__"):  # asked of a copy, before it has anything of its own
+            raise AttributeError(name)
+        found = getattr(re.compile(self.pattern, self._flags), name)
         setattr(self, name, found)
         return found
 

@@ -12,6 +12,8 @@ Kind = Literal["trusted", "unset", "not_yet", "changed", "foreign_owner"]
 """``unset``: nothing of the product is in the folder, so there is nothing to trust yet."""
 ACTING: frozenset[Kind] = frozenset({"trusted", "unset"})
 """While the folder's is one of these, it may be changed, and its settings and commands apply."""
+NOT_SHOWN = "(not shown"
+"""How the difference of a file begins whose content nobody can read in lines."""
 _NAMED = 5
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 from cde_orchestrator.adapters.repositories.codec import decode_project
 from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
+from cde_orchestrator.adapters.repositories.refusing import refusing_unreadable
 from cde_orchestrator.adapters.runners.trust import UserTrustStore
 from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
 from cde_orchestrator.adapters.workflows.yaml_repository import (
@@ -33,7 +34,9 @@ def present_prompt(root: Path, document: Stored, feature_id: str) -> str:
     Raises:
         CDEError: E201, E310 or E311.
     """
-    project = decode_project({**document}, FeatureIndex(), str(root))
+    own = {**document}
+    with refusing_unreadable(own, "the project"):
+        project = decode_project(own, FeatureIndex(), str(root))
     feature = project.feature(feature_id)
     trust = UserTrustStore(packaged=PACKAGED_FILE.parent)
     world = (YamlWorkflowRepository(), trust, lambda: _ports(root).commands.proofs.runners)

@@ -1,9 +1,9 @@
 """Standard input and output for the SDK's transport, without a thread for each line.
 
 The SDK reads and writes files in worker threads: three of them take turns with the event loop
-for each call, which takes longer than to list features. What is a pipe is read when the system
-says that there is something; what has room is written at once, and the rest by a thread, so that
-a client that does not read keeps nobody from being read.
+for each call, which takes longer than to list features. A pipe, as ``EndableInput`` makes one of
+any input, is read when the system says that there is something; what has room is written at once,
+and the rest by a thread, so that a client that does not read keeps nobody from being read.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class PipeOutput:
 
     def _write(self, data: memoryview) -> None:
         while data:
+            self._room.poll()  # others who have it may have made it one that does not wait
             data = data[os.write(self._descriptor, data) :]
 
     async def flush(self) -> None:

@@ -1,6 +1,6 @@
 """Server-sent events: every client is notified when there is something new to show.
 
-One task asks for all of them, as long as there is one. What the events carry is a mark alone;
+One task asks for all of them, as long as there is one. What the events carry are marks alone;
 a client that wants to know more asks for it, so a slow client delays nobody.
 """
 
@@ -46,8 +46,8 @@ class LiveChanges:
         self.clients = 0
         self._looking: asyncio.Task[None] | None = None
         self._changed: asyncio.Event = asyncio.Event()
-        self._message = b""
-        self._number = 0
+        self._message = self._marked = b""
+        self._number = self._marked_number = 0
         self._closed = False
 
     async def messages(self, look: Look) -> AsyncIterator[bytes]:
@@ -67,9 +67,13 @@ class LiveChanges:
                 if seen == self._number:
                     await self._changed.wait()
                     continue
-                # What came while a slow client took the last message is not missed.
-                seen = self._number
-                yield self._message
+                # What came while a slow client took the last message is not missed: lines alone
+                # do not say that the rest is another one.
+                missed = seen < self._marked_number < self._number
+                seen, message = self._number, self._message
+                if missed:
+                    yield self._marked
+                yield message
         finally:
             self.clients -= 1
             if not self.clients:
@@ -107,6 +111,8 @@ class LiveChanges:
     def _tell(self, event: str, data: Mapping[str, object]) -> None:
         self._message = f"event: {event}\ndata: {json.dumps(data)}\n\n".encode()
         self._number += 1
+        if event != "lines":
+            self._marked, self._marked_number = self._message, self._number
         before, self._changed = self._changed, asyncio.Event()
         before.set()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -24,6 +27,7 @@ def test_an_expression_is_compiled_once_and_when_it_is_used(
     monkeypatch.setattr(patterns, "re", Counted)
     words = pattern(r"(\w+)", re.IGNORECASE)
 
+    assert pattern(rf"{words.pattern}!").pattern == r"(\w+)!"
     assert compiled == []
     assert words.findall("a b") == ["a", "b"]
     assert words.findall("c") == ["c"]
@@ -42,3 +46,12 @@ def test_it_is_used_as_a_compiled_one() -> None:
     assert pattern(rb"a+").fullmatch(b"aa") is not None
     with pytest.raises(re.error):
         pattern("(").search("")
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_a_copy_is_the_same(again: Callable[[re.Pattern[str]], re.Pattern[str]]) -> None:
+    words = pattern(r"\w+", re.IGNORECASE)
+    assert again(words).findall("a b") == words.findall("a b") == ["a", "b"]
+    assert again(words).findall("c") == ["c"]

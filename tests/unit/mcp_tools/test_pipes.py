@@ -110,9 +110,11 @@ async def test_lines_need_no_thread_and_answers_none_while_there_is_room(
     assert threads == []  # the SDK takes one to read, one to write and one to flush
 
 
+@pytest.mark.parametrize("waits", [True, False])
 async def test_a_client_that_does_not_read_keeps_nobody_waiting(
-    pipe: tuple[int, int], threads: list[Callable[..., Any]]
+    pipe: tuple[int, int], threads: list[Callable[..., Any]], waits: bool
 ) -> None:
+    os.set_blocking(pipe[1], waits)
     text = "x" * 1_000_000
     found = bytearray()
     async with anyio.create_task_group() as group:

@@ -83,6 +83,24 @@ async def test_lines_of_a_run_are_told_apart_from_changes() -> None:
     await closed(stream)
 
 
+async def test_a_slow_listener_hears_of_a_change_that_lines_followed() -> None:
+    live, marks = LiveChanges(look_seconds=0.001, beat_seconds=60), Marks()
+    slow, quick = await opened(live, marks), await opened(live, marks)
+    assert await event(slow) == await event(quick) == ("hello", "0")
+
+    marks.mark = "1"
+    assert await event(quick) == ("change", "1")
+    marks.lines = {"one": "1"}
+    assert await event(quick) == ("lines", {"one": "1"})
+
+    late = await opened(live, marks)
+    for each in (slow, late):
+        assert await event(each) == ("change", "1")
+        assert await event(each) == ("lines", {"one": "1"})
+        await closed(each)
+    await closed(quick)
+
+
 async def test_silence_is_broken_by_a_beat() -> None:
     live = LiveChanges(look_seconds=0.01, beat_seconds=0.05)
     stream = await opened(live, Marks())

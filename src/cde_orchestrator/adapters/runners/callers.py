@@ -85,11 +85,16 @@ def current_process() -> Process:
     return _process(os.getpid())
 
 
+def is_here(process: Process) -> bool:
+    """Whether it runs on this machine; one of before the machine's last start does not."""
+    if type(process.pid) is not int or not process.started:
+        return False
+    return process.host == socket.gethostname() and _started(process.pid) == process.started
+
+
 def is_own(process: Process) -> bool:
     """Whether it is a process of this machine that runs, and of the user of this one."""
-    if type(process.pid) is not int or process.pid <= 1 or not process.started:
-        return False
-    if process.host != socket.gethostname() or _started(process.pid) != process.started:
+    if process.pid <= 1 or not is_here(process):
         return False
     import psutil
 

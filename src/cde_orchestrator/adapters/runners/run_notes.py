@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import orjson
 
-from cde_orchestrator.adapters.runners.callers import current_process
+from cde_orchestrator.adapters.runners.callers import current_process, is_here
 from cde_orchestrator.application.ports.runs import KINDS, KeptRun, Kind, Note, RunLine
 from cde_orchestrator.domain.clock import parse_utc, utc_now
 from cde_orchestrator.domain.errors.template import plain
@@ -159,6 +159,10 @@ class RunNotes:
                 lines=found,
             )
         return None
+
+    def is_running(self, run: KeptRun) -> bool:
+        """Whether it has not ended, and its process runs on this machine."""
+        return run.end is None and is_here(run.process)
 
     def alongside(self, run: KeptRun) -> Sequence[str]:
         """The ids of other features that the same process runs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from cde_orchestrator.application.checks.running import to_both
@@ -26,24 +25,29 @@ class WholeOutput:
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self._kept_bytes = kept_bytes
-        self._parts: deque[bytes] = deque()
-        self._size = self._omitted = 0
+        self._end = bytearray()
+        self._omitted = 0
 
     def add(self, text: str) -> None:
         """Take a piece."""
-        part = text.encode(errors="replace")
-        self._parts.append(part)
-        self._size += len(part)
-        while self._size - len(self._parts[0]) >= self._kept_bytes:
-            self._omitted += len(self._parts[0])
-            self._size -= len(self._parts.popleft())
+        self._end += text.encode(errors="replace")
+        if len(self._end) > 2 * self._kept_bytes:  # seldom, for what is left is moved
+            self._omit()
+
+    def _omit(self) -> None:
+        """Leave out what is too much, by whole lines where there are any."""
+        excess = max(len(self._end) - self._kept_bytes, 0)
+        omitted = self._end.rfind(b"\n", 0, excess) + 1 or excess
+        del self._end[:omitted]
+        self._omitted += omitted
 
     def keep(self, outputs: ProjectOutputs) -> str:
         """Its digest; empty where nothing was printed, or it cannot be kept."""
-        if not self._size:
+        if not self._end:
             return ""
+        self._omit()
         begin = f"[{self._omitted:,} bytes before this are not kept]\n" if self._omitted else ""
-        content = Content.of(begin.encode() + b"".join(self._parts))
+        content = Content.of(begin.encode() + self._end)
         try:
             outputs.keep(content)
         except StateError as error:  # the check counts all the same

@@ -61,6 +61,9 @@ class Runs(Protocol):
     def kept(self, feature_id: str) -> KeptRun | None:
         """The last run of the feature; None where nothing is kept of one."""
 
+    def is_running(self, run: KeptRun) -> bool:
+        """Whether it has not ended, and its process runs on this machine."""
+
     def alongside(self, run: KeptRun) -> Sequence[str]:
         """The ids of other features that the same process runs, as with ``--all``."""
 

@@ -72,13 +72,12 @@ class ShowRunChoices(UseCase[ChoicesReply], operation="show_run_choices"):
         features: ProjectFeatures,
         agents: Agents,
         trust: TrustStore,
-        callers: Callers,
         runs: Runs,
     ) -> ChoicesReply:
         """Raises E004, E102, E103, E105, E314, E336: it waits for a person."""
         _, feature, _ = features.read(self.feature_id)
         _require_work(feature)
-        running = _running(feature, callers, runs)
+        running = _running(feature, runs)
         rows: list[ChoiceRow] = [
             {
                 "name": agent.name,
@@ -137,7 +136,7 @@ class StartRun(UseCase[BackgroundReply], operation="start_run"):
         words = [f"--agent={','.join(self.agents)}"]
         words += _budget("budget_usd", self.budget_usd, USD)
         words += _budget("budget_minutes", self.budget_minutes, MINUTES)
-        if (other := _running(feature, callers, runs)) is not None:
+        if (other := _running(feature, runs)) is not None:
             holder = f"process {other.process.pid}"
             raise CDESystemError.of("E909", feature=feature.name, holder=holder)
         if reason := runs.start(feature.id, words):
@@ -153,10 +152,10 @@ class ShowRunning(UseCase[RunningReply], operation="show_running"):
 
     feature_id: str
 
-    def __call__(self, *, features: ProjectFeatures, callers: Callers, runs: Runs) -> RunningReply:
+    def __call__(self, *, features: ProjectFeatures, runs: Runs) -> RunningReply:
         """Raises E004, E102, E103, E337: there is none."""
         project, feature, _ = features.read(self.feature_id)
-        running = _require_running(feature, callers, runs)
+        running = _require_running(feature, runs)
         others = filter(None, map(project.features.by_id, runs.alongside(running)))
         return {**_reply(feature, running), "also": [each.name for each in others]}
 
@@ -176,7 +175,7 @@ class StopRun(UseCase[BackgroundReply], operation="stop_run"):
     ) -> BackgroundReply:
         """Raises E004, E102, E103, E206, E337: there is none, or it does not end."""
         _, feature, _ = features.read(self.feature_id)
-        running = _require_running(feature, callers, runs)
+        running = _require_running(feature, runs)
         if self.run not in {None, running.id}:
             reason = "that run has ended, and another one was started"
             raise ValidationError.of("E337", feature=feature.name, reason=reason)
@@ -196,13 +195,13 @@ def _require_work(feature: Feature) -> None:
         raise ValidationError.of("E336", feature=feature.name, reason=reason)
 
 
-def _running(feature: Feature, callers: Callers, runs: Runs) -> KeptRun | None:
+def _running(feature: Feature, runs: Runs) -> KeptRun | None:
     kept = runs.kept(feature.id)
-    return kept if kept and kept.end is None and callers.runs(kept.process) else None
+    return kept if kept and runs.is_running(kept) else None
 
 
-def _require_running(feature: Feature, callers: Callers, runs: Runs) -> KeptRun:
-    running = _running(feature, callers, runs)
+def _require_running(feature: Feature, runs: Runs) -> KeptRun:
+    running = _running(feature, runs)
     if running is None:
         reason = "no run of it is known on this machine"
         raise ValidationError.of("E337", feature=feature.name, reason=reason)

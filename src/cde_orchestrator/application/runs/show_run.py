@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.ports.checks import Callers
-from cde_orchestrator.application.ports.runs import RunLine, Runs
+from cde_orchestrator.application.ports.runs import KeptRun, RunLine, Runs
 from cde_orchestrator.application.use_case import UseCase
 
 LINES = 300
@@ -52,7 +51,7 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
     run: str = ""
     after: int = 0
 
-    def __call__(self, *, features: ProjectFeatures, callers: Callers, runs: Runs) -> RunReply:
+    def __call__(self, *, features: ProjectFeatures, runs: Runs) -> RunReply:
         """Raises E004, E102, E103."""
         _, feature, _ = features.read(self.feature_id)
         at, kept = features.clock().isoformat(), runs.kept(feature.id)
@@ -66,7 +65,7 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
             "at": at,
             "run": {
                 "id": kept.id,
-                "state": state_of(kept.end is not None, callers.runs(kept.process)),
+                "state": _state_of(kept, runs),
                 "end": kept.end,
                 "pid": kept.process.pid,
                 "since": kept.since,
@@ -79,8 +78,7 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
         }
 
 
-def state_of(has_ended: bool, is_alive: bool) -> Literal["running", "ended", "lost"]:
-    """How a run is."""
-    if has_ended:
+def _state_of(run: KeptRun, runs: Runs) -> Literal["running", "ended", "lost"]:
+    if run.end is not None:
         return "ended"
-    return "running" if is_alive else "lost"
+    return "running" if runs.is_running(run) else "lost"

@@ -15,7 +15,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 )
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
-from cde_orchestrator.domain.standing import ACTING
+from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
 from cde_orchestrator.domain.text import command_words
 
 _LINES = 200
@@ -91,7 +91,7 @@ def _folder(reply: TrustReply, most: int | None = None) -> RenderableType | None
 
 def _is_unreadable(row: FileRow) -> bool:
     """Whether no yes can bring the file into force; its lines say why, and what to do."""
-    return not row["digest"] and row["difference"].startswith("(not shown")
+    return not row["digest"] and row["difference"].startswith(NOT_SHOWN)
 
 
 def _file(row: FileRow, most: int | None) -> Text:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
-from cde_orchestrator.domain.standing import Kind, Standing
+from cde_orchestrator.domain.standing import NOT_SHOWN, Kind, Standing
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import acting_files as acting
 from cde_orchestrator.infrastructure.system import viewing
@@ -204,7 +204,7 @@ class FolderTrust:
             else:
                 then = self.file.copy(before[name][0])
             if now is None:
-                found[name] = f"(not shown: it {_why_not_shown(path, digest)})"
+                found[name] = f"{NOT_SHOWN}: it {_why_not_shown(path, digest)})"
                 continue
             pages = ((then or "").splitlines(), now.splitlines())
             lines = [*difflib.unified_diff(*pages, lineterm="", n=2)][2:]

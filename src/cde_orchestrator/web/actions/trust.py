@@ -12,11 +12,8 @@ from cde_orchestrator.application.projects.trust_commands import (
     TrustReply,
 )
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.standing import ACTING
+from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
 from cde_orchestrator.web.actions.action import Action, Asked, digest_of
-
-_NOT_SHOWN = "(not shown"
-"""How the difference of a file begins whose content nobody can read in lines."""
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -33,7 +30,7 @@ def _do(asked: Asked) -> Mapping[str, Any]:
         reason = "it is another by now than the page showed"
         raise FeatureError.of("E128", path=path, reason=reason)
     files = shown["folder"]["files"]
-    hidden = [row["path"] for row in files if row["difference"].startswith(_NOT_SHOWN)]
+    hidden = [row["path"] for row in files if row["difference"].startswith(NOT_SHOWN)]
     if hidden:
         reason = f"{hidden[0]} cannot be shown on a page; read it, then run cde trust in a terminal"
         raise FeatureError.of("E128", path=path, reason=reason)

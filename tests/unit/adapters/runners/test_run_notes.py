@@ -193,3 +193,32 @@ def test_features_of_the_same_process_are_told(root: Path) -> None:
         assert RunNotes(root).alongside(kept(root)) == [TWO]
         note("done", "The feature is completed")
         assert RunNotes(root).alongside(kept(root)) == []
+
+
+@pytest.mark.parametrize(
+    "of_another",
+    [
+        {"host": "another-machine"},
+        {"started": "boot-before:1:42"},
+        {"started": ""},
+        {"pid": 10**29},
+    ],
+)
+def test_a_run_of_another_machine_or_of_before_a_restart_is_not_running(
+    root: Path, of_another: dict[str, object]
+) -> None:
+    notes = RunNotes(root)
+    with noted(notes_folder(root), ONE) as note:
+        note("line", "one")
+        assert notes.is_running(kept(root))
+        path = notes_folder(root) / f"{ONE}.jsonl"
+        head, *lines = path.read_bytes().splitlines()
+        path.write_bytes(
+            b"\n".join([json.dumps({**json.loads(head), **of_another}).encode(), *lines])
+        )
+        assert not notes.is_running(kept(root))
+    path.write_bytes(b"\n".join([head, *lines, b""]))
+    assert notes.is_running(kept(root))
+    with noted(notes_folder(root), ONE) as note:
+        note("done", "The feature is completed")
+        assert not notes.is_running(kept(root))

@@ -35,6 +35,14 @@ def test_of_very_much_the_end_is_kept_and_says_so(outputs: ProjectOutputs) -> No
     assert len(kept) < 160
 
 
+def test_what_has_no_lines_is_bounded_too(outputs: ProjectOutputs) -> None:
+    whole = WholeOutput(kept_bytes=100)
+    for _ in range(1_000):
+        whole.add("0123456789")
+    kept = (outputs.kept(whole.keep(outputs)) or b"").decode()
+    assert kept == "[9,900 bytes before this are not kept]\n" + "0123456789" * 10
+
+
 def test_a_piece_that_is_no_text_is_kept_as_one(outputs: ProjectOutputs) -> None:
     whole = WholeOutput()
     whole.add("\ud800\n")

@@ -136,7 +136,7 @@ def test_a_feature_is_run_once_at_a_time(stage: Stage) -> None:
     code, message = stage.refusal(StartRun(feature_id="login", agents=["dear"]))
     assert (code, "process 7" in message) == ("E909", True)
     for over in (kept("one", line(1, "done")), kept("gone", pid=8)):
-        stage.world.callers.dead = {kept("gone", pid=8).process}
+        stage.world.runs.dead = {kept("gone", pid=8).process}
         stage.world.runs.known[stage.id] = over
         stage.run(StartRun(feature_id="login", agents=["dear"]))
     assert len(stage.world.runs.asked) == 2
@@ -187,7 +187,7 @@ def test_a_run_is_stopped_and_noted(stage: Stage) -> None:
 
 @pytest.mark.parametrize("run", [None, kept("one", line(1, "stopped")), kept("one", pid=8)])
 def test_no_run_is_stopped_where_there_is_none(stage: Stage, run: KeptRun | None) -> None:
-    stage.world.callers.dead = {kept("one", pid=8).process}
+    stage.world.runs.dead = {kept("one", pid=8).process}
     if run is not None:
         stage.world.runs.known[stage.id] = run
     for use_case in (StopRun(feature_id="login"), ShowRunning(feature_id="login")):
@@ -234,7 +234,7 @@ def test_a_run_that_ended_says_how(stage: Stage) -> None:
     stage.world.runs.known[stage.id] = kept("one", line(1), line(2, "broke"))
     run = stage.run(ShowRun(feature_id="login"))["run"]
     assert (run["state"], run["end"]["text"]) == ("ended", "line 2")
-    stage.world.callers.dead = {kept().process}
+    stage.world.runs.dead = {kept().process}
     stage.world.runs.known[stage.id] = kept()
     run = stage.run(ShowRun(feature_id="login"))["run"]
     assert (run["state"], run["end"]) == ("lost", None)
