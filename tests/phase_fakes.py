@@ -11,7 +11,7 @@ from pathlib import Path
 from cde_orchestrator.application.checks.running import RunningView, course_words
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch
-from cde_orchestrator.application.ports.runs import KeptRun
+from cde_orchestrator.application.ports.runs import KeptRun, Where
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.check import Check
@@ -159,7 +159,7 @@ class FakeRuns:
         reason: why the next run does not begin, or end; empty where it does.
         asked: what was started or stopped.
         begins: the run that begins with the next start.
-        dead: processes that ended without a word.
+        places: where runs are that are not here, by id.
     """
 
     def __init__(self) -> None:
@@ -167,15 +167,11 @@ class FakeRuns:
         self.reason = ""
         self.asked: list[Sequence[str]] = []
         self.begins: KeptRun | None = None
-        self.dead: set[Process] = set()
+        self.places: dict[str, Where] = {}
 
     def kept(self, feature_id: str) -> KeptRun | None:
         """As the test has it."""
         return self.known.get(feature_id)
-
-    def is_running(self, run: KeptRun) -> bool:
-        """Whether it has not ended, nor its process."""
-        return run.end is None and run.process not in self.dead
 
     def alongside(self, run: KeptRun) -> list[str]:
         """Other features with the same process."""
@@ -189,10 +185,14 @@ class FakeRuns:
             self.known[feature_id] = self.begins
         return self.reason
 
-    def stop(self, run: KeptRun) -> str:
+    def stop(self, feature_id: str, run: KeptRun) -> str:
         """Note it."""
         self.asked.append([run.id])
         return self.reason
+
+    def where(self, run: KeptRun) -> Where:
+        """As the test has it."""
+        return self.places.get(run.id, "here")
 
     def stamps(self) -> dict[str, str]:
         """The newest line of each."""

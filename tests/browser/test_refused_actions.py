@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import cast
 
+import httpx2
 import pytest
 from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -20,6 +25,7 @@ from tests.browser.test_actions import LOGIN, login, newest, opened
 Visit = Callable[..., Visitor]
 TYPED = "Nobody wants it any more"
 HOSTILE = "<img src=x onerror=alert(1)>\"'`</textarea><script>alert(2)</script> \u202egnp"
+HIDDEN = "\u202e\u00ad\u3164\u180e\U000e0041"
 
 __all__ = ["login"]
 
@@ -55,13 +61,44 @@ def test_a_double_click_and_a_form_that_is_sent_again_do_it_once(login: Site, vi
     again = page.evaluate(
         """async ([address, body]) => {
           const fields = new URLSearchParams(body);
-          const answer = await fetch(address, {method: "POST", body: fields});
+          const headers = {"CDE-Page": localStorage.getItem("cde-page")};
+          const answer = await fetch(address, {method: "POST", body: fields, headers});
           return [answer.status, (await answer.json()).error.code];
         }""",
         [f"/dashboard/actions/note/{newest_id(login)}", form],
     )
     assert again == [409, "E156"]
     assert notes(login) == ["Half of it is done"]
+
+
+def test_a_server_at_another_port_gets_cookies_and_does_not_act(login: Site, visit: Visit) -> None:
+    visitor = visit(login.url)
+    page = visitor.act(login, LOGIN)
+    address = f"{login.url}/dashboard/actions/note/{newest_id(login)}"
+    given: list[str] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            given.append(self.headers.get("Cookie", ""))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with suppress(PlaywrightError):  # there is no page
+            visitor.context.new_page().goto(f"http://127.0.0.1:{server.server_port}/")
+    assert "_person=" in given[0]
+    headers = {"Cookie": given[0], "Origin": login.url}
+    shown = httpx2.get(address, headers=headers).json()
+    assert (shown["form"], shown["refused"]["code"]) == (None, "E334")
+    with page.expect_response(lambda each: each.url.startswith(address)) as answer:
+        opened(page, "Save a note")
+    fields = {"form": answer.value.json()["form"], "note": "Forged"}
+    assert httpx2.post(address, headers=headers, data=fields).status_code == 403
+    assert notes(login) == []
 
 
 def newest_id(site: Site) -> str:
@@ -155,7 +192,7 @@ def test_what_is_too_large_is_refused_and_kept(login: Site, visit: Visit) -> Non
 
 
 def test_hostile_words_are_words_in_every_place(login: Site, visit: Visit) -> None:
-    login.application.handle(StartFeature(prompt=HOSTILE, name="hostile", baseline=False))
+    login.application.handle(StartFeature(prompt=HOSTILE + HIDDEN, name="hostile", baseline=False))
     visitor = visit(login.url, width=360)
     page = visitor.act(login, "/dashboard/features/hostile")
     dialog = opened(page, "Save a note")
@@ -173,7 +210,7 @@ def test_hostile_words_are_words_in_every_place(login: Site, visit: Visit) -> No
     expect(dialog).to_contain_text("is cancelled")
     dialog.get_by_role("button", name="Done", exact=True).click()
     expect(page.locator("#parts")).to_contain_text("<script>alert(2)</script>")
-    assert "\u202e" not in page.inner_text("body")
+    assert not set(HIDDEN) & set(page.inner_text("body"))
     assert page.locator("img[src=x]").count() == 0
     assert visitor.violations() == []
     assert page.evaluate("document.documentElement.scrollWidth") == 360

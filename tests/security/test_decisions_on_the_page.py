@@ -30,11 +30,13 @@ class Page:
         self.origin = {"Origin": f"http://127.0.0.1:{server.port}"}
 
     def sign_in(self, fields: dict[str, str]) -> dict[str, str]:
-        """The cookies of a browser that posts this to the sign-in form."""
+        """What a browser sends that posted this to the sign-in form: cookies, and its word."""
         body = urlencode(fields)
         answer = self.server.ask("/dashboard", {**FORM, **self.origin}, "POST", body)
         assert answer.status == 303, answer.body
-        return {"Cookie": "; ".join(re.findall(r"cde_\w+=[^;]+", answer.headers["set-cookie"]))}
+        cookies = "; ".join(re.findall(r"cde_\w+=[^;]+", answer.headers["set-cookie"]))
+        word = answer.headers["location"].partition("#person=")[2]
+        return {"Cookie": cookies, **({"CDE-Page": word} if word else {})}
 
     def person(self) -> dict[str, str]:
         """The cookies of a browser that was opened by ``cde dashboard`` at a terminal."""
@@ -165,9 +167,21 @@ def test_a_forged_request_decides_nothing(page: Page) -> None:
     assert page.decide(cookies, form=form, decision="approve").code == "E334"
     assert page.decide({**cookies, **page.origin}, form="guess", decision="approve").code == "E156"
     name, _, value = cookies["Cookie"].rpartition("=")
-    made_up = {"Cookie": f"{name}={'0' * len(value)}"}
+    made_up = {**cookies, "Cookie": f"{name}={'0' * len(value)}"}
     assert page.decide({**made_up, **page.origin}, form=form, decision="approve").status == 403
     assert page.server.ask(ADDRESS, {**cookies, **page.origin}, "PUT").status in {401, 405}
+    assert page.phase == "approve"
+
+
+def test_who_has_a_person_s_cookies_alone_does_not_act(page: Page) -> None:
+    person = page.person()  # a browser sends cookies to whatever an agent serves at another port
+    form = page.show(person)["form"]
+    other = page.person()["CDE-Page"]
+    for word in ({}, {"CDE-Page": ""}, {"CDE-Page": other}, {"CDE-Page": "\xe9"}):
+        stolen = {"Cookie": person["Cookie"], **word}
+        assert page.show(stolen)["form"] is None
+        answer = page.decide({**stolen, **page.origin}, form=form, decision="approve")
+        assert (answer.status, answer.code) == (403, "E334")
     assert page.phase == "approve"
 
 

@@ -49,6 +49,7 @@ ALLOWED = {
         "hooks/sessions.py: (of_system / 'cmdline').read_text",
         "hooks/sessions.py: (of_system / 'stat').read_text",
         "infrastructure/monitoring/telemetry/database.py: os.listdir",
+        "infrastructure/system/peers.py: table.read_text",
         "infrastructure/system/process_guard.py: (entry / 'environ').read_bytes",
         "infrastructure/system/process_guard.py: Path('/proc').glob",
         "infrastructure/system/process_lock.py: Path(f'/proc/{int(number)}/stat').read_text",

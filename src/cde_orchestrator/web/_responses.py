@@ -104,6 +104,11 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
+def wants_json(request: Request) -> bool:
+    """Whether a script asks."""
+    return request.headers.get("accept", "") == "application/json"
+
+
 async def posted(request: Request, limit_bytes: int) -> dict[str, str]:
     """The fields of a form that was sent, the first of each name; none where it is no such form.
 

@@ -3,8 +3,11 @@
 The token is posted once, to whatever page was asked for, and the cookie holds a value derived
 from it: who steals the cookie can look at the pages as long as the token stays, and no more.
 In place of the token an address may hold a ticket for the same, in its fragment, which is sent
-nowhere: the form's script posts it. Whoever sees the address, as in a list of processes, comes
-too late.
+nowhere: the form's script posts it. Who sees the address in a list of processes may be faster than
+the browser; another user of the machine is not let in with it.
+
+A person's browser gets a second cookie and a word. Browsers send cookies to every port of a
+machine, as to what an agent serves; the word is kept for the pages of this port, which send it.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from starlette.responses import RedirectResponse, Response
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
+from cde_orchestrator.infrastructure.system.peers import is_of_another_user
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
-from cde_orchestrator.web._responses import is_below, path_of, posted
+from cde_orchestrator.web._responses import data, is_below, path_of, posted, wants_json
 from cde_orchestrator.web.assets import HEADERS, asset
 
 PAGES = ("/dashboard", "/errors", "/health", "/metrics")
@@ -28,6 +32,8 @@ PAGES = ("/dashboard", "/errors", "/health", "/metrics")
 FORM_BYTES = 8_192
 ACTIONS = "/dashboard/actions"
 """What a person may do below it, and nobody else."""
+PAGE_WORD = "cde-page"
+"""The header with the word that the pages of a person's session know."""
 PERSON = "cde.person"
 """The key in a request's scope of the session that a ticket opened; None: no person is known."""
 
@@ -58,10 +64,15 @@ class SignIn:
     def person(self, request: Request) -> str | None:
         """The session of a browser that a ticket of ``cde dashboard`` signed in.
 
-        Whoever has the token alone, as programs do, has no such session.
+        Whoever has the token alone, as programs do, has no such session; whoever has the cookie
+        alone, as servers at other ports do, does not act in it.
         """
         session = _cookie(request, self._person)
-        return session if session and self._key.knows(session) else None
+        if not session or not self._key.knows(session):
+            return None
+        given = request.headers.get(PAGE_WORD, "")
+        is_page = hmac.compare_digest(given.encode(), self._key.page_word(session).encode())
+        return session if is_page else None
 
     def is_wanted(self, request: Request) -> bool:
         """Whether a browser asks for the dashboard, or posts the token to it."""
@@ -78,24 +89,31 @@ class SignIn:
             given = await posted(request, FORM_BYTES)
         except ValidationError:  # E315
             given = {}
-        if reason := self._refusal(given):
+        if reason := self._refusal(request, given):
             error = CDESystemError.of("E902", reason=reason)
             return _form(ErrorFormatter.payload(error)["message"])
         query = request.scope.get("query_string", b"").decode("latin-1")
         target = quote(path_of(request)) + (f"?{query}" if query else "")
-        answer = RedirectResponse(target, 303, HEADERS)
-        cookies = {self._name: self._value}
+        cookies, word = {self._name: self._value}, None
         if self._key.is_of_person(given.get("once", "")):
-            cookies[self._person] = self._key.session()
-        elif "once" in given:  # whoever opened it for looking does not act by an earlier ticket
+            session = cookies[self._person] = self._key.session()
+            word = self._key.page_word(session)
+            target += f"#person={word}"
+        json = wants_json(request)
+        answer = data({"person": word}) if json else RedirectResponse(target, 303, HEADERS)
+        if word is None and "once" in given:
+            # Whoever opened it for looking does not act by an earlier ticket.
             answer.delete_cookie(self._person, path="/", httponly=True, samesite="strict")
         for name, value in cookies.items():
             answer.set_cookie(name, value, path="/", httponly=True, samesite="strict")
         return answer
 
-    def _refusal(self, given: dict[str, str]) -> str | None:
+    def _refusal(self, request: Request, given: dict[str, str]) -> str | None:
         """Why what was posted lets nobody in; None when it does."""
         if "once" in given:
+            client, server = request.scope.get("client"), request.scope.get("server")
+            if client and server and is_of_another_user(client[1], server[1] or 0):
+                return "this address is for another user of this machine"
             is_good = self._key.take(given["once"])
             return None if is_good else "this address was opened before, or is too old"
         token = given.get("token", "").strip()

@@ -34,7 +34,9 @@ class Browser:
     def sign_in(self, *, person: bool = True) -> None:
         """Open an address of ``cde dashboard``."""
         word = self.key.ticket(person=person)
-        assert self.client.post("/dashboard", data={"once": word}).status_code == 303
+        answer = self.client.post("/dashboard", data={"once": word})
+        assert answer.status_code == 303
+        self.client.headers["CDE-Page"] = answer.headers["location"].partition("#person=")[2]
 
     def form(self, action: str) -> dict[str, str]:
         """The form of an action on the feature ``login``."""

@@ -119,10 +119,11 @@ def test_a_run_that_was_killed_is_seen_and_another_one_begins(shop: Application)
     assert state() == "running"
 
 
-def test_a_forged_file_stops_no_other_program(shop: Application) -> None:
+@pytest.mark.parametrize("words", [["run"], ["cde", "run"]])
+def test_a_forged_file_stops_no_other_program(shop: Application, words: list[str]) -> None:
     shop.handle(StartRun(feature_id="login", agents=["quick"]))
     until(lambda: any(kind == "broke" for kind, _ in lines(shop)))
-    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "run"])
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", *words])
     try:
         process = _process(other.pid)
         (file,) = notes_folder(shop.root).glob("*.jsonl")
@@ -135,7 +136,7 @@ def test_a_forged_file_stops_no_other_program(shop: Application) -> None:
         assert other.poll() is None
         kept = BackgroundRuns(shop.root).kept(file.stem)
         assert kept is not None
-        assert BackgroundRuns(shop.root).stop(kept) != ""
+        assert BackgroundRuns(shop.root).stop(file.stem, kept) != ""
     finally:
         other.kill()
         other.wait()

@@ -218,6 +218,9 @@ def test_nobody_who_has_the_token_alone_does_anything(served: ServedProject, act
             assert code(answer) == (403, "E334")
             assert code(client.post(address, data={"form": "x"}, headers=ORIGIN)) == (401, "E902")
         # A browser that was opened for a person, and then for looking, only looks.
+        word = ""
         for person, status in ((True, 409), (False, 403)):
-            client.post("/dashboard", data={"once": key.ticket(person=person)})
-            assert client.post(address, data={"form": "x"}, headers=ORIGIN).status_code == status
+            signed_in = client.post("/dashboard", data={"once": key.ticket(person=person)})
+            word = signed_in.headers["location"].partition("#person=")[2] or word
+            headers = {**ORIGIN, "cde-page": word}
+            assert client.post(address, data={"form": "x"}, headers=headers).status_code == status

@@ -271,6 +271,18 @@ def test_a_ticket_signs_one_browser_in_and_no_other(client: TestClient) -> None:
     assert "opened before" in again.text
 
 
+def test_a_ticket_is_not_for_another_user_of_the_machine(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = KEY.ticket(person=True)
+    with monkeypatch.context() as others:
+        others.setattr(signing_in, "is_of_another_user", lambda client, server: True)
+        stolen = client.post("/dashboard", data={"once": ticket})
+        assert (stolen.status_code, "set-cookie" in stolen.headers) == (401, False)
+        assert "another user of this machine" in stolen.text
+    assert client.post("/dashboard", data={"once": ticket}).status_code == 303  # not used up
+
+
 @pytest.mark.parametrize("ticket", ["", "-", "x", "\u00fc", TOKEN])
 def test_another_word_is_no_ticket(client: TestClient, ticket: str) -> None:
     assert client.post("/dashboard", data={"once": ticket}).status_code == 401

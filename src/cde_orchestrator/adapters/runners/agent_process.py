@@ -17,7 +17,7 @@ from typing import IO
 
 from cde_orchestrator.adapters.runners.output.forms import reader_of
 from cde_orchestrator.adapters.runners.output.reader import Reader
-from cde_orchestrator.adapters.runners.run_notes import noted, notes_folder
+from cde_orchestrator.adapters.runners.run_notes import noted, notes_folder, run_lock
 from cde_orchestrator.application.ports.agents import (
     AgentProbe,
     AgentTrialReply,
@@ -132,7 +132,7 @@ class CommandLineAgents:
         folder = local_folder(self._root) / RUNS
         with translate_os_errors(folder):
             make_own_folder(folder)
-            lock = ProcessLock(folder / f"{feature_id}.lock", 0.0)
+            lock = ProcessLock(run_lock(self._root, feature_id), 0.0)
             descriptor = lock.attempt()
         if descriptor is None:
             raise CDESystemError.of("E909", feature=feature, holder=lock.holder())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from cde_orchestrator.adapters.runners.callers import is_own
-from cde_orchestrator.adapters.runners.run_notes import RunNotes
+from cde_orchestrator.adapters.runners.run_notes import RunNotes, run_lock
 from cde_orchestrator.application.ports.runs import KeptRun
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
@@ -73,10 +73,10 @@ class BackgroundRuns(RunNotes):
                 return f"it did nothing for {BEGIN_SECONDS:.0f} seconds"
             return "" if process.returncode == 0 else _reason(said, errors, process.returncode)
 
-    def stop(self, run: KeptRun) -> str:
+    def stop(self, feature_id: str, run: KeptRun) -> str:
         """End the run as Ctrl-C does; why it did not end, or empty."""
-        pid = run.process.pid
-        if not is_own(run.process) or not _is_a_run(pid):
+        pid, lock = run.process.pid, run_lock(self._root, feature_id)
+        if not is_own(run.process) or not _has_open(pid, lock):
             return f"process {pid} is no run of this user on this machine"
         COMPUTE_SLOT.leave()
         with suppress(ProcessLookupError):
@@ -89,17 +89,15 @@ class BackgroundRuns(RunNotes):
         return ""
 
 
-def _is_a_run(pid: int) -> bool:
-    """Whether the process is ``cde run``: a file in the project may name any."""
+def _has_open(pid: int, lock: Path) -> bool:
+    """Whether the process is the run that holds the lock: a file in the project may name any."""
     import psutil
 
     try:
-        words = psutil.Process(pid).cmdline()
-    except psutil.Error:
+        files = psutil.Process(pid).open_files()
+        return any(Path(each.path).samefile(lock) for each in files)
+    except (psutil.Error, OSError):
         return False
-    programs_of_ours = {"cde", "cde_orchestrator", "cde-orchestrator"}
-    begins = [place for place, word in enumerate(words) if Path(word).name in programs_of_ours]
-    return bool(begins) and "run" in words[begins[0] + 1 :]
 
 
 def _reason(said: IO[bytes], errors: IO[bytes], code: int) -> str:

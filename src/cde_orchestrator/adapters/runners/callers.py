@@ -7,6 +7,7 @@ import socket
 from functools import cache
 from pathlib import Path
 
+from cde_orchestrator.application.ports.runs import Where
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.lease import Caller, Process, name_commands
@@ -85,16 +86,11 @@ def current_process() -> Process:
     return _process(os.getpid())
 
 
-def is_here(process: Process) -> bool:
-    """Whether it runs on this machine; one of before the machine's last start does not."""
-    if type(process.pid) is not int or not process.started:
-        return False
-    return process.host == socket.gethostname() and _started(process.pid) == process.started
-
-
 def is_own(process: Process) -> bool:
     """Whether it is a process of this machine that runs, and of the user of this one."""
-    if process.pid <= 1 or not is_here(process):
+    if type(process.pid) is not int or process.pid <= 1 or not process.started:
+        return False
+    if process.host != socket.gethostname() or _started(process.pid) != process.started:
         return False
     import psutil
 
@@ -102,6 +98,15 @@ def is_own(process: Process) -> bool:
         return psutil.Process(process.pid).username() == psutil.Process().username()
     except psutil.Error:
         return False
+
+
+def whereabouts(process: Process) -> Where:
+    """Where a process runs whose run is kept on this machine."""
+    if process.host != socket.gethostname():
+        return "elsewhere"
+    if type(process.pid) is not int or not process.started:
+        return "gone"
+    return "here" if _started(process.pid) == process.started else "gone"
 
 
 def _machine() -> str:

@@ -18,8 +18,8 @@ from typing import Any, cast
 
 import orjson
 
-from cde_orchestrator.adapters.runners.callers import current_process, is_here
-from cde_orchestrator.application.ports.runs import KINDS, KeptRun, Kind, Note, RunLine
+from cde_orchestrator.adapters.runners.callers import current_process, whereabouts
+from cde_orchestrator.application.ports.runs import KINDS, KeptRun, Kind, Note, RunLine, Where
 from cde_orchestrator.domain.clock import parse_utc, utc_now
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.lease import Process
@@ -51,6 +51,11 @@ _NAME = re.compile(r"([0-9a-f-]{36})\.jsonl")
 def notes_folder(root: Path) -> Path:
     """The folder of the files."""
     return local_folder(root) / RUNS / LIVE
+
+
+def run_lock(root: Path, feature_id: str) -> Path:
+    """The file that the run of a feature holds locked."""
+    return local_folder(root) / RUNS / f"{feature_id}.lock"
 
 
 @contextmanager
@@ -148,7 +153,10 @@ class RunNotes:
         head, *lines = map(_object, data.split(b"\n"))
         with suppress(KeyError, ValueError, TypeError):
             found = [line for each in lines if (line := _line(each)) is not None]
-            process = Process(int(head["pid"]), str(head["started"]), str(head["host"]))
+            pid = head["pid"]
+            if type(pid) is not int or not 0 < pid < 2**31:
+                return None
+            process = Process(pid, str(head["started"]), str(head["host"]))
             places = {each["kind"]: each["text"] for each in found}
             return KeptRun(
                 id=plain(head["run"], TEXT_LIMIT),
@@ -160,9 +168,9 @@ class RunNotes:
             )
         return None
 
-    def is_running(self, run: KeptRun) -> bool:
-        """Whether it has not ended, and its process runs on this machine."""
-        return run.end is None and is_here(run.process)
+    def where(self, run: KeptRun) -> Where:
+        """Where its process runs; after a restart of this machine it does not any more."""
+        return whereabouts(run.process)
 
     def alongside(self, run: KeptRun) -> Sequence[str]:
         """The ids of other features that the same process runs."""

@@ -27,7 +27,7 @@ _READS = {
     "prompts": "render rules",
     "proving": "",
     "recovery": _RECOVERY,
-    "runs": "kept is_running alongside stamps",
+    "runs": "kept where alongside stamps",
     "sources": "",
     "reports": "summaries load",
     "repository": _STATE,

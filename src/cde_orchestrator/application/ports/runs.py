@@ -15,6 +15,9 @@ Kind = Event | End
 ENDS = frozenset(get_args(End))
 KINDS = ENDS | frozenset(get_args(Event))
 
+Where = Literal["here", "elsewhere", "gone"]
+"""Of a process: on this machine; on another, as far as is known; nowhere any more."""
+
 Note = Callable[[Kind, str], None]
 """Takes the lines of a run; never fails."""
 
@@ -61,9 +64,6 @@ class Runs(Protocol):
     def kept(self, feature_id: str) -> KeptRun | None:
         """The last run of the feature; None where nothing is kept of one."""
 
-    def is_running(self, run: KeptRun) -> bool:
-        """Whether it has not ended, and its process runs on this machine."""
-
     def alongside(self, run: KeptRun) -> Sequence[str]:
         """The ids of other features that the same process runs, as with ``--all``."""
 
@@ -78,8 +78,11 @@ class Runs(Protocol):
             Why it did not begin; empty where it did.
         """
 
-    def stop(self, run: KeptRun) -> str:
-        """End the run as Ctrl-C does, and all that it started; why it did not end, or empty."""
+    def stop(self, feature_id: str, run: KeptRun) -> str:
+        """End the feature's run as Ctrl-C does, with all that it started; why not, or empty."""
+
+    def where(self, run: KeptRun) -> Where:
+        """Where the run's process runs, by what the run says of it, which may be anybody's word."""
 
     def stamps(self) -> Mapping[str, str]:
         """For features that ran lately, by id, a word that is another one after each line."""

@@ -179,7 +179,7 @@ class StopRun(UseCase[BackgroundReply], operation="stop_run"):
         if self.run not in {None, running.id}:
             reason = "that run has ended, and another one was started"
             raise ValidationError.of("E337", feature=feature.name, reason=reason)
-        if reason := runs.stop(running):
+        if reason := runs.stop(feature.id, running):
             raise ValidationError.of("E337", feature=feature.name, reason=reason)
         with features.change(feature.id) as (_, changed, _workflow):
             _note(changed, RUN_STOPPED, features, callers, root)
@@ -197,7 +197,8 @@ def _require_work(feature: Feature) -> None:
 
 def _running(feature: Feature, runs: Runs) -> KeptRun | None:
     kept = runs.kept(feature.id)
-    return kept if kept and runs.is_running(kept) else None
+    # Of one that may run elsewhere the lock decides, which nobody can write into a file.
+    return kept if kept and kept.end is None and runs.where(kept) == "here" else None
 
 
 def _require_running(feature: Feature, runs: Runs) -> KeptRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.ports.runs import KeptRun, RunLine, Runs
+from cde_orchestrator.application.ports.runs import RunLine, Runs
 from cde_orchestrator.application.use_case import UseCase
 
 LINES = 300
@@ -65,7 +65,7 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
             "at": at,
             "run": {
                 "id": kept.id,
-                "state": _state_of(kept, runs),
+                "state": state_of(kept.end is not None, runs.where(kept) != "gone"),
                 "end": kept.end,
                 "pid": kept.process.pid,
                 "since": kept.since,
@@ -78,7 +78,8 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
         }
 
 
-def _state_of(run: KeptRun, runs: Runs) -> Literal["running", "ended", "lost"]:
-    if run.end is not None:
+def state_of(has_ended: bool, is_alive: bool) -> Literal["running", "ended", "lost"]:
+    """How a run is."""
+    if has_ended:
         return "ended"
-    return "running" if runs.is_running(run) else "lost"
+    return "running" if is_alive else "lost"

@@ -70,6 +70,13 @@ class ServerKey:
         expected = self._signed("session", word)
         return hmac.compare_digest(signature.encode(), expected.encode())
 
+    def page_word(self, session: str) -> str:
+        """What the pages of a session show that they are this server's own pages by.
+
+        A cookie is sent to every port of a machine, and so to whatever an agent serves there.
+        """
+        return self._signed("page", session)
+
     def _ticket_signature(self, until: str, *, person: bool) -> str:
         purpose = "ticket of a person" if person else "ticket"
         return self._signed(purpose, until)[:_SIGNATURE_CHARACTERS]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cde_orchestrator.application.projects.trust_commands import (
+    CheckRow,
     ShowChecks,
     TrustChecks,
     TrustFolder,
@@ -13,6 +14,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 )
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
+from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.web.actions.action import Action, Asked, digest_of
 
 
@@ -20,7 +22,9 @@ def _show(asked: Asked) -> Mapping[str, Any]:
     shown: TrustReply = asked.handle(ShowChecks())
     acts = shown["folder"]["trust"] in ACTING
     pending = not acts or any(not row["trusted"] for row in shown["checks"])
-    return {**shown, "acts": acts, "pending": pending, "digest": _digest(shown)}
+    checks = [{**row, "words": _words(row)} for row in shown["checks"]]
+    digest = _digest(shown)
+    return {**shown, "checks": checks, "acts": acts, "pending": pending, "digest": digest}
 
 
 def _do(asked: Asked) -> Mapping[str, Any]:
@@ -41,6 +45,12 @@ def _do(asked: Asked) -> Mapping[str, Any]:
     digests = frozenset(row["digest"] for row in shown["checks"])
     reply: Mapping[str, Any] = asked.handle(TrustChecks(digests=digests))
     return {"trusted": len(digests), "folder": reply["folder"]}
+
+
+def _words(row: CheckRow) -> str:
+    """A command as a shell would need it, so that each of its words is seen where it ends."""
+    words = " ".join(row["command"]) if row["executed_by"] else command_words(row["command"])
+    return f"{words}, reads {', '.join(row['reads'])}" if row["reads"] else words
 
 
 def _digest(shown: TrustReply) -> str:

@@ -14,23 +14,21 @@ export const alertAction = () => actionButton({
     : element("p", {}, "Nobody is to be notified: the alert is in the list alone. docs/alerts.md says how to add a webhook or a command.")),
 });
 
-export function trustAction() {
-  const read = element("input", { type: "checkbox", name: "read" });
-  let digest = null;
-  return actionButton({
-    action: "trust",
-    label: "Review and trust",
-    title: "Trust what acts in this project",
-    send: "Trust all of this",
-    said: "Trusted",
-    show: (shown) => {
-      if (digest !== shown.digest) read.checked = false; // nobody has read this yet
-      digest = shown.digest;
-      return showTrust(shown);
-    },
-    fields: () => field("I have read all of it", read, "It runs with your rights. Only what is shown here is trusted; what changes later is asked about again."),
-  });
-}
+// What is another by now has to be read, too.
+const read = element("input", { type: "checkbox", name: "read" });
+
+export const trustAction = () => actionButton({
+  action: "trust",
+  label: "Review and trust",
+  title: "Trust what acts in this project",
+  send: "Trust all of this",
+  said: "Trusted",
+  show: (shown) => {
+    read.checked = false;
+    return showTrust(shown);
+  },
+  fields: () => field("I have read all of it", read, "It runs with your rights. Only what is shown here is trusted; what changes later is asked about again."),
+});
 
 function showTrust({ folder, checks, acts, pending }) {
   const files = folder.files.map((each) => element("details", { open: each.difference !== "" },
@@ -38,8 +36,7 @@ function showTrust({ folder, checks, acts, pending }) {
     element("pre", { class: "difference", tabindex: 0, "aria-label": `What comes into force by ${clean(each.path)}` }, difference(each.difference, acts || folder.was_trusted))));
   const commands = checks.map((each) => element("li", {},
     element("span", { class: "badge", "data-tone": each.trusted ? "ok" : "warning" }, each.trusted ? "trusted" : "new"), " ",
-    element("code", {}, shellWords(each.command)), each.directory === "." ? null : ` in ${each.directory}`,
-    each.reads.length ? [", reads ", element("code", {}, shellWords(each.reads))] : null,
+    element("code", {}, each.words), each.directory === "." ? null : ` in ${each.directory}`,
     element("span", { class: "muted", title: each.digest }, ` for ${each.used_by.join(", ")}${each.executed_by ? `, executed by ${each.executed_by}` : ""} · ${each.digest.slice(0, 12)}`)));
   const state = pending ? (acts ? "Commands are not trusted yet." : `This folder is only viewed: ${WHY[folder.trust] ?? "nobody trusts it yet"}.`) : "All that acts here is trusted already.";
   return element("div", { class: "to-trust", "data-idle": !pending },

@@ -1,7 +1,7 @@
 // What both pages share: elements out of text, figures, times, theme and the connection.
 
 // Characters that turn the reading direction, or cannot be seen, are shown as what they are.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const UNSEEN = /(?![\t\n\u200c\u200d\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}]/gu;
 
 export const $ = (id) => document.getElementById(id);
 
@@ -198,18 +198,18 @@ export function setUpTheme() {
 
 // ---- the connection ----
 
-// Whoever is signed in by the token already is, by an address of `cde dashboard`, known as a person from now on.
-export const signedIn = location.hash.startsWith("#once=") ? signIn(location.hash.slice("#once=".length)) : Promise.resolve();
-
-function signIn(once) {
-  history.replaceState(null, "", location.pathname + location.search);
-  return fetch(location.pathname, { method: "POST", body: new URLSearchParams({ once }), redirect: "manual" });
-}
+// An address of `cde dashboard` makes a person of the browser: its word is kept for this port alone, where cookies go to all.
+const WORD = "cde-page";
+const [, how, given] = /^#(once|person)=(.+)/.exec(location.hash) ?? [];
+const keep = ({ person }) => (localStorage[WORD] = person);
+if (how) history.replaceState(null, "", location.pathname + location.search);
+if (how === "person") keep({ person: given });
+export const signedIn = how === "once" ? load(location.pathname, { once: given }).then(keep, () => null) : Promise.resolve();
 
 /** What is at an address, or what a form with these fields is answered there. */
 export async function load(address, fields) {
   const form = fields && { method: "POST", body: new URLSearchParams(fields) };
-  const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store", ...form });
+  const answer = await fetch(address, { headers: { Accept: "application/json", [WORD]: localStorage[WORD] }, cache: "no-store", ...form });
   if (answer.status === 401) reload();
   const content = await answer.json();
   if (answer.ok) return content;

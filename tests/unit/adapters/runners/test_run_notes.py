@@ -141,6 +141,35 @@ def test_odd_lines_are_passed_over(root: Path) -> None:
     assert texts[1].isprintable()
 
 
+def forge(root: Path, **head: object) -> RunNotes:
+    """A file with another head, as an agent or a clone could have it."""
+    with noted(notes_folder(root), ONE):
+        pass
+    file = notes_folder(root) / f"{ONE}.jsonl"
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | head) + "\n")
+    return RunNotes(root)
+
+
+@pytest.mark.parametrize(
+    ("head", "where"),
+    [
+        ({}, "here"),
+        ({"started": "a4c1e6a2-7d3b-4c55-9a3e-000000000000:1:2"}, "gone"),  # of an earlier boot
+        ({"started": ""}, "gone"),
+        ({"pid": 2**31 - 1}, "gone"),
+        ({"host": "another"}, "elsewhere"),
+    ],
+)
+def test_a_run_is_here_where_its_process_is(root: Path, head: dict[str, str], where: str) -> None:
+    notes = forge(root, **head)
+    assert notes.where(kept(root)) == where
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**31, 1e300, "7", True, None])
+def test_what_is_no_number_of_a_process_is_no_run(root: Path, pid: object) -> None:
+    assert forge(root, pid=pid).kept(ONE) is None
+
+
 def make_link(folder: Path, elsewhere: Path) -> None:
     folder.parent.mkdir(parents=True)
     folder.symlink_to(elsewhere)
@@ -210,15 +239,12 @@ def test_a_run_of_another_machine_or_of_before_a_restart_is_not_running(
     notes = RunNotes(root)
     with noted(notes_folder(root), ONE) as note:
         note("line", "one")
-        assert notes.is_running(kept(root))
+        assert notes.where(kept(root)) == "here"
         path = notes_folder(root) / f"{ONE}.jsonl"
         head, *lines = path.read_bytes().splitlines()
         path.write_bytes(
             b"\n".join([json.dumps({**json.loads(head), **of_another}).encode(), *lines])
         )
-        assert not notes.is_running(kept(root))
+        assert notes.where(kept(root)) != "here"
     path.write_bytes(b"\n".join([head, *lines, b""]))
-    assert notes.is_running(kept(root))
-    with noted(notes_folder(root), ONE) as note:
-        note("done", "The feature is completed")
-        assert not notes.is_running(kept(root))
+    assert notes.where(kept(root)) == "here"

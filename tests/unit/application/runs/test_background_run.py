@@ -136,7 +136,7 @@ def test_a_feature_is_run_once_at_a_time(stage: Stage) -> None:
     code, message = stage.refusal(StartRun(feature_id="login", agents=["dear"]))
     assert (code, "process 7" in message) == ("E909", True)
     for over in (kept("one", line(1, "done")), kept("gone", pid=8)):
-        stage.world.runs.dead = {kept("gone", pid=8).process}
+        stage.world.runs.places = {"gone": "gone"}
         stage.world.runs.known[stage.id] = over
         stage.run(StartRun(feature_id="login", agents=["dear"]))
     assert len(stage.world.runs.asked) == 2
@@ -187,12 +187,21 @@ def test_a_run_is_stopped_and_noted(stage: Stage) -> None:
 
 @pytest.mark.parametrize("run", [None, kept("one", line(1, "stopped")), kept("one", pid=8)])
 def test_no_run_is_stopped_where_there_is_none(stage: Stage, run: KeptRun | None) -> None:
-    stage.world.runs.dead = {kept("one", pid=8).process}
+    stage.world.runs.places = {"one": "gone"}
     if run is not None:
         stage.world.runs.known[stage.id] = run
     for use_case in (StopRun(feature_id="login"), ShowRunning(feature_id="login")):
         assert stage.refusal(use_case)[0] == "E337"
     assert stage.world.runs.asked == []
+
+
+def test_what_says_that_it_runs_elsewhere_keeps_no_run_from_beginning(stage: Stage) -> None:
+    stage.trust("dear")
+    stage.world.runs.places = {"forged": "elsewhere"}
+    stage.world.runs.known[stage.id] = kept("forged")
+    stage.world.runs.begins = kept("two")
+    assert stage.run(ShowRunChoices(feature_id="login"))["running"] is None
+    assert stage.run(StartRun(feature_id="login", agents=["dear"]))["run"] == "two"
 
 
 def test_another_run_than_the_one_that_was_shown_is_not_stopped(stage: Stage) -> None:
@@ -234,7 +243,7 @@ def test_a_run_that_ended_says_how(stage: Stage) -> None:
     stage.world.runs.known[stage.id] = kept("one", line(1), line(2, "broke"))
     run = stage.run(ShowRun(feature_id="login"))["run"]
     assert (run["state"], run["end"]["text"]) == ("ended", "line 2")
-    stage.world.runs.dead = {kept().process}
+    stage.world.runs.places = {"one": "gone"}
     stage.world.runs.known[stage.id] = kept()
     run = stage.run(ShowRun(feature_id="login"))["run"]
     assert (run["state"], run["end"]) == ("lost", None)
