@@ -90,7 +90,7 @@ def test_a_person_rolls_back_once_they_saw_what_would_change(login: Site, visit:
     expect(changes).to_contain_text("Phases that would no longer count")
     assert serious(page) == []
     dialog.get_by_role("button", name="Roll back").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("reason")
+    expect(dialog.get_by_role("alert")).to_contain_text("“Why it goes back” is empty")
     dialog.get_by_label("Why it goes back").fill("It says nothing of passkeys")
     dialog.get_by_role("button", name="Roll back").click()
     expect(dialog).to_contain_text("login is at the beginning of write.")
@@ -211,7 +211,7 @@ def test_the_workflow_that_fits_is_named_while_the_goal_is_written(
 def test_a_browser_that_has_the_token_alone_is_given_no_button(login: Site, visit: Visit) -> None:
     visitor = visit(login.url)
     page = visitor.open(LOGIN)
-    expect(page.locator("#acting")).to_contain_text("to act here, open this page by cde dashboard")
+    expect(page.locator("#acting")).to_contain_text("to act here, run cde dashboard")
     expect(page.locator("#acts button")).to_have_count(0)
     page = visitor.open()
     expect(page.locator("#acts button")).to_have_count(0)

@@ -61,7 +61,7 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     expect(card).to_contain_text("Somebody has to want it.")
 
     card.get_by_role("button", name="Send back to write").click()
-    expect(card.get_by_role("alert")).to_contain_text("reason")
+    expect(card.get_by_role("alert")).to_contain_text("Say what has to become better")
     card.get_by_label("What has to become better").fill("Without a password")
     card.get_by_role("button", name="Send back to write").click()
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")

@@ -144,6 +144,8 @@ def _went_back(changed: Changed) -> str | None:
 
 _NOTED = {
     "rollback_feature": "rollback begun",
+    "send_back": "rollback begun",
+    "reopen_feature": "rollback begun",
     "start_run": "run of agents started",
     "stop_run": "run of agents stopped",
 }

@@ -196,6 +196,11 @@ class Feature:
             self.status, self.current_phase, self.claim = COMPLETED, None, None
         else:
             self.phases[following.id].begin(now)
+            if workflow.waits_for_person(
+                phase_id
+            ):  # nobody reads there what a person noted meanwhile
+                for saved in self.phases[phase_id].saved():
+                    self.phases[following.id].save(saved)
             self.status, self.current_phase = following.feature_status, following.id
         log.info(
             "phase_completed",
@@ -293,8 +298,12 @@ class Feature:
         later = [self.phases[each] for each in ids[ids.index(to_phase.id) + 1 :]]
         undone = [record for record in later if record.status is not PhaseStatus.PENDING]
         target = self.phases[to_phase.id]
+        # What people noted while they were asked is for whoever does the work again.
+        asked = (record for record in undone if workflow.waits_for_person(record.id))
+        people = [saved for record in asked for saved in record.saved()]
         for record in (target, *undone):
-            notes = tuple(saved.note for saved in record.saved()[-NOTES_RETURNED:])
+            kept = [*record.saved(), *(people if record is target else [])]
+            notes = tuple(saved.note for saved in kept[-NOTES_RETURNED:])
             record.roll_back(reason)
             to = None if record is target else to_phase.id
             record.returned = Returned(now, by, reason, notes=notes, to=to)

@@ -44,6 +44,8 @@ def test_the_dashboard_is_served_opened_found_again_and_ended(
     assert {each.partition("#once=")[0] for each in addresses} == {first["url"]}
     assert len(set(addresses)) == 3
     assert "within ten minutes" in told
+    assert "That browser reads only" in told  # nobody is at a terminal here
+    assert not again["acts"]
     data = urllib.request.Request(first["url"] + "/data", headers=bearer(ending.folder))
     with urllib.request.urlopen(data) as answer:
         assert json.load(answer)["project"]["name"] == "shop"

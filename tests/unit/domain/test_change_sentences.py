@@ -50,6 +50,8 @@ OF_FEATURE = [
     ("rollback_feature", {"work.events": [{}]}, "rollback begun"),
     ("rollback_feature", {"work.other": 1}, None),
     ("submit_work", {"work.events": [{}]}, None),
+    ("send_back", {"work.events": [{}]}, "rollback begun"),
+    ("reopen_feature", {"work.events": [{}]}, "rollback begun"),
     (
         "submit_work",
         {"phases.plan.status": "completed", "phases.plan.work.returned": None},

@@ -526,3 +526,41 @@ def test_a_feature_needs_no_more_than_its_project_and_what_it_shall_do() -> None
     with pytest.raises(ValidationError) as caught:
         Feature.create("p", " ")
     assert caught.value.code == "E301"
+
+
+ASKED = Workflow(
+    id="asked",
+    phases=(Phase(id="plan"), Phase(id="yes", handler="human_input"), Phase(id="build")),
+)
+
+
+def asked() -> Feature:
+    """A feature whose second phase, of a person, is begun and has a note."""
+    made = Feature.create(project_id="p", name="login", prompt="Log in", workflow=ASKED, now=NOON)
+    made.complete_phase("plan", [], ASKED, NOON)
+    made.phases["yes"].save(Progress(NOON, "person:ann", "Ask Ina"))
+    return made
+
+
+def test_what_a_person_noted_before_they_said_yes_is_for_the_phase_that_follows() -> None:
+    login = asked()
+    login.complete_phase("yes", [], ASKED, NOON)
+    assert [each.note for each in login.phases["build"].saved()] == ["Ask Ina"]
+
+
+def test_what_a_person_noted_before_they_sent_it_back_is_for_the_phase_that_begins_again() -> None:
+    login = asked()
+    login.phases["plan"].save(Progress(NOON, "robo", "Half of it"))
+    login.roll_back(ASKED.first, "Not yet", "person:ann", ASKED, NOON)
+    returned = login.phases["plan"].returned
+    assert returned is not None
+    assert returned.notes == ("Half of it", "Ask Ina")
+
+
+def test_a_note_that_went_on_to_the_next_phase_comes_back_once() -> None:
+    login = asked()
+    login.complete_phase("yes", [], ASKED, NOON)
+    login.roll_back(ASKED.phases[1], "Look again", "person:ann", ASKED, NOON)
+    returned = login.phases["yes"].returned
+    assert returned is not None
+    assert returned.notes == ("Ask Ina",)

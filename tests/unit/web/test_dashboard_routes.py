@@ -102,7 +102,7 @@ def test_the_first_page_is_small() -> None:
     files = loaded_by("dashboard.html")
 
     assert "charts.js" not in files
-    assert sum(len(_assets()[name].content) for name in files) < 90_000
+    assert sum(len(_assets()[name].content) for name in files) < 100_000
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> None:

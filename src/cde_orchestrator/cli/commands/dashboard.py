@@ -31,6 +31,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import CALL_VARIABLES
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.project_home import home_of
+from cde_orchestrator.infrastructure.system.spans import SERVER, span
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 top_level = Commands()
@@ -60,7 +61,8 @@ def dashboard(
 
 def _open(root: Path, *, browse: bool, acts: bool) -> dict[str, Any]:
     found = running(root)
-    server = found or _start(home_of(root))
+    with span(SERVER):
+        server = found or _start(home_of(root))
     # The word in it is good for one browser alone.
     person = acts and terminal_problem([sys.stdin, sys.stdout]) is None
     opened = browse and programs.browse(server.sign_in(person=person))
@@ -70,6 +72,7 @@ def _open(root: Path, *, browse: bool, acts: bool) -> dict[str, Any]:
         "pid": server.process.pid,
         "started": found is None,
         "opened": opened,
+        "acts": person,
     }
 
 
@@ -165,6 +168,8 @@ def _shown(reply: dict[str, Any], _look: RenderTarget) -> RenderableType:
     lines = [f"The dashboard is at {reply['sign_in'] or reply['url']}"]
     if reply["sign_in"]:
         lines.append("This address signs one browser in, once, within ten minutes.")
+    if not reply["acts"]:
+        lines.append("That browser reads only: to act in it, run cde dashboard in a terminal.")
     if reply["started"]:
         lines.append(f"Its server runs in the background (process {reply['pid']}).")
         lines.append("To stop it: cde dashboard --stop")

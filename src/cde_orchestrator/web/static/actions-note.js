@@ -10,7 +10,7 @@ export function noteAction(feature) {
     title: "Save a note",
     send: "Save",
     said: "The note is saved",
-    intro: "For whoever works on it next: the note is in the prompt when the phase is resumed.",
+    intro: "For whoever works on it next: the note is in the prompt of the phase, or of the one that follows your answer.",
     fields: () => field("Note", element("textarea", { name: "note", rows: 5, required: true, "aria-required": "true" })),
   });
 }

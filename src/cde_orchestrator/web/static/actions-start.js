@@ -3,7 +3,7 @@ import { actionButton, field } from "./actions.js";
 import { command, element, words, write } from "./base.js";
 
 const PAUSE = 400; // milliseconds without a key after which the fitting workflow is asked for
-const NAMED = 6;
+const NAMED = 8;
 
 export function startAction() {
   const goal = element("textarea", { name: "goal", rows: 5, "aria-required": "true", placeholder: "Add a login page with password reset", "data-asks": "" });
@@ -70,7 +70,7 @@ export function startAction() {
       ...reply.remarks.map((each) => element("p", { class: "muted" }, each)),
       reply.run ? element("div", {}, element("p", { class: "muted" }, `To have ${reply.agent} do it:`), command(reply.run)) : null,
       reply.grow ? element("div", {}, element("p", { class: "muted" }, "To follow the other workflow, before anything is submitted:"), command(reply.grow)) : null,
-      element("div", {}, element("p", { class: "muted" }, "To undo it:"), command(reply.undo)),
+      element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(reply.undo)),
     ],
     next: (reply) => [`/dashboard/features/${encodeURIComponent(reply.feature.id)}`, "Open it"],
   });

@@ -1,14 +1,6 @@
-// What a person does over the page. A button opens a form in a dialog; each form that the server gives is answered once.
-//
-//   actionButton({ action: "close", about: id, label: "Close", title: "Close this feature", send: "Close it", tone: "danger",
-//                  intro: "No more work is taken on it.", show: (shown) => nodes, fields: (ask, shown) => nodes,
-//                  done: (reply) => nodes, next: (reply) => [address, label] })
-//
-// `action` and `about` are those of /dashboard/actions. `show` draws what GET answered, and draws it again whenever that is read again.
-// `fields` are made once, so that nothing typed is lost: labelled inputs, each with the name that the server knows (see `field`).
-// They may say where in them that is drawn, which else is above them: `fields: (ask, shown) => [..., shown, ...]`.
-// `ask()` reads again, with what the fields that have `data-asks` say now. `done` draws what came of it in place of the form; without nodes the dialog closes
-// and `said` is announced; `next` is where to go on. The window then gets the event "acted". `tone` is that of what sends the form, "primary" or "danger".
+// What a person does over the page: a button opens a form in a dialog; each form is answered once.
+// `fields(ask, shown)` are made once, so that nothing typed is lost; `show(reply)` draws each answer to GET, and `ask()` reads again, with the fields that have `data-asks`.
+// `done(reply)` draws what came of it, else `said` is announced.
 import { $, announce, attribute, command, element, load, signedIn, write } from "./base.js";
 
 export const actionAddress = (action, about, fields) => {
@@ -18,7 +10,7 @@ export const actionAddress = (action, about, fields) => {
 
 /** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
 export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
-  write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, open this page by cde dashboard");
+  write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
   return who;
 }, () => ({ person: null, actions: [] }));
 
@@ -94,7 +86,8 @@ function actionDialog({ action, about, title, intro, send, busy, tone, show, fie
     if (!error.told && !(error instanceof TypeError || error instanceof SyntaxError)) throw error;
     if (!error.told) return write(problem, "The server does not answer. What you wrote is kept: try again.");
     const { code, message, suggestions } = error.told;
-    const again = code === "E902" ? "Sign in again by this command, in a terminal of your own: cde dashboard" : suggestions?.[0];
+    const over = code === "E122" && form.querySelector("[name=takeover]")?.labels[0].textContent;
+    const again = over ? `To continue anyway, tick “${over}”.` : code === "E902" ? "Sign in again by this command, in a terminal of your own: cde dashboard" : suggestions?.[0];
     const more = again && !code.startsWith("E30") ? element("span", { class: "muted" }, again) : null;
     problem.replaceChildren(element("span", {}, message, " ", element("a", { class: "code", href: `/errors/${encodeURIComponent(code)}`, target: "_blank", rel: "noopener" }, code)), ...(more ? [more] : []));
   }
@@ -102,6 +95,11 @@ function actionDialog({ action, about, title, intro, send, busy, tone, show, fie
   async function answer(event) {
     event.preventDefault();
     if (submit.disabled) return;
+    const missing = [...form.querySelectorAll("[name=reason], [name=note]")].find((each) => !each.value.trim());
+    if (missing) {
+      write(problem, `“${missing.labels[0].textContent}” is empty.`);
+      return missing.focus();
+    }
     submit.disabled = true;
     write(problem, "");
     write(submit, busy ?? send);

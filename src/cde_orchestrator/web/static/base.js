@@ -205,6 +205,7 @@ const keep = ({ person }) => (localStorage[WORD] = person);
 if (how) history.replaceState(null, "", location.pathname + location.search);
 if (how === "person") keep({ person: given });
 export const signedIn = how === "once" ? load(location.pathname, { once: given }).then(keep, () => null) : Promise.resolve();
+addEventListener("hashchange", () => /^#(once|person)=/.test(location.hash) && location.reload());
 
 /** What is at an address, or what a form with these fields is answered there. */
 export async function load(address, fields) {

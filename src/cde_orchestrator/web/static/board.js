@@ -6,7 +6,7 @@ const CARD = 148;
 const MORE = [0, 40, 100];
 const TITLES = { waiting: "Waiting for you", working: "Agent at work", ready: "Ready for an agent", done: "Done" };
 const SHORT = { waiting: "Waiting", working: "At work", ready: "Ready", done: "Done" };
-const QUIET = { waiting: "Nothing waits for you", working: "No agent is at work", ready: "Nothing is left to do", done: "Nothing is done yet" };
+const QUIET = { waiting: "Nothing waits for you", working: "No agent is at work", ready: "Nothing is ready for an agent", done: "Nothing is done yet" };
 const lanes = new Map();
 let step = 0;
 let present = "";
@@ -37,6 +37,7 @@ export function showBoard(reply) {
   for (const lane of board.lanes) fillLane(lanes.get(lane.id), lane, searched);
   if (board.found > 0) say("", null);
   else if (board.total > 0) say("nothing", () => empty("No feature matches", element("p", {}, `There are ${figure(board.total)} in all.`)));
+  else if ((reply.project?.trust ?? "trusted") !== "trusted") say("untrusted", () => empty("No features yet", element("p", {}, "This folder is not trusted yet: it is only viewed."), command("cde trust")));
   else if (reply.project?.read_only) say("damaged", () => empty("No features can be shown", element("p", {}, "The project is read-only because its state is damaged: there may be features that cannot be read."), command("cde doctor")));
   else say("newcomer", newcomer);
 }
@@ -160,8 +161,8 @@ function fillCard(member, card) {
   attribute(link, "data-kind", !open ? card.status : waits ? "waiting" : card.event.kind);
   write(parts.event, waits && card.asks ? card.asks : card.event.text);
   attribute(parts.event, "title", `${card.event.by ? `${card.event.by}, ` : ""}${absolute(card.event.at)}`);
-  write(parts.who, card.claim ? card.claim.agent : waits ? "waits for you" : "");
-  attribute(parts.who, "data-who", card.claim ? "agent" : waits ? "person" : null);
+  write(parts.who, waits ? "waits for you" : card.claim ? card.claim.agent : "");
+  attribute(parts.who, "data-who", waits ? "person" : card.claim ? "agent" : null);
   const start = open ? card.phase_since ?? card.created_at : card.updated_at;
   showMoment(parts.age, start, (at) => (open ? `for ${duration(since(at))}` : ago(at)));
   write(parts["phase-of"], open && card.phase ? `${words(card.phase)} · ${card.step} of ${card.steps}` : words(card.status));

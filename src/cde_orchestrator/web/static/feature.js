@@ -52,7 +52,7 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   attribute($("status"), "class", "badge");
   attribute($("status"), "data-tone", standing ? VERDICTS[standing.verdict] : (TONES[feature.status] ?? "accent"));
   const changed = difference && `${difference.files} ${difference.files === 1 ? "file" : "files"} changed, +${difference.added} −${difference.removed} lines`;
-  const more = [`workflow ${feature.workflow}`, changed, claim ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
+  const more = [`workflow ${feature.workflow}`, changed, claim && feature.status !== "waits_for_person" ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
@@ -103,21 +103,51 @@ function part(name, content, make) {
   parts.set(name, { told, made });
 }
 
+/** The parts below those that are always there, in this order; one that is not named is taken away. */
 function showParts(status) {
-  part("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
-  if (status.closing) part("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${status.closing.by}`), element("p", {}, status.closing.reason)));
+  const shown = ["decision", "live"];
+  const show = (name, ...made) => {
+    shown.push(name);
+    part(name, ...made);
+  };
+  const { feature } = status;
+  if (feature.status === "completed") show("done", feature.name, () => done(feature));
+  show("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
+  if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, status.closing.reason)));
+  const back = status.phase && status.work[status.phase.id].past.at(-1)?.reason;
+  if (status.phase) show("prompt", [status.phase, back], () => current(status.phase, back));
   const outputs = outputsOf(status);
-  if (outputs.length) part("outputs", outputs, () => outputsCard(status.feature.id, outputs));
-  part("code", null, () => codeCard(status.feature.id));
-  if (status.proof || status.standing) part("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
-  if (status.baseline.length) part("baseline", status.baseline, () => baseline(status.baseline));
-  if (status.phase) part("prompt", status.phase, () => current(status.phase));
-  if (status.tasks.length) part("tasks", status.tasks, () => tasks(status.tasks));
+  if (outputs.length) show("outputs", outputs, () => outputsCard(feature.id, outputs));
+  show("code", null, () => codeCard(feature.id));
+  if (status.proof || status.standing) show("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
+  if (status.baseline.length) show("baseline", status.baseline, () => baseline(status.baseline));
+  if (status.tasks.length) show("tasks", status.tasks, () => tasks(status.tasks));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
-    part(`phase ${phase.id}`, [phase, work], () => phaseCard(phase, work));
+    show(`phase ${phase.id}`, [phase, work], () => phaseCard(phase, work));
   }
+  for (const [name, { made }] of parts) {
+    if (shown.includes(name)) continue;
+    made.remove();
+    parts.delete(name);
+  }
+  shown.forEach((name, place) => {
+    const { made } = parts.get(name);
+    const present = $("parts").children[place];
+    if (present !== made) $("parts").insertBefore(made, present ?? null);
+  });
 }
+
+/** Where a completed feature goes on: to whoever reviews it, and into the repository. */
+function done({ id, name }) {
+  return element("section", { class: "card", "aria-label": "What is next" },
+    element("header", { class: "head" }, element("h2", {}, "Done: what is next")),
+    element("p", {}, element("a", { href: `/dashboard/features/${encodeURIComponent(id)}/report`, target: "_blank", rel: "noopener" }, "The report"), ", as Markdown, is the text of a pull request. In a terminal, this commits the feature and opens one, each asked first:"),
+    command(`cde finish ${name}`));
+}
+
+/** Who did something, without the kind of them. */
+const who = (by) => clean(by).replace(/^(mcp|person):/, "");
 
 /** What waits for a person, with a form that answers for exactly that. */
 async function showDecision({ phase, feature }) {
@@ -141,9 +171,13 @@ function decision({ approval, form, feature }) {
   const problem = element("p", { class: "problem", role: "alert" });
   const reason = element("textarea", { name: "reason", rows: 3, placeholder: "What has to become better", "aria-label": "What has to become better" });
   async function answer(decided) {
+    if (decided !== "approve" && !reason.value.trim()) {
+      write(problem, "Say what has to become better: whoever does it again reads it.");
+      return reason.focus();
+    }
     try {
       await load(actionAddress("decide", feature.id), { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
-      announce("Recorded");
+      announce(decided === "approve" ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`);
     } catch (error) {
       if (!error.told) throw error;
       write(problem, error.told.message);
@@ -183,10 +217,11 @@ function tasks(listed) {
     })));
 }
 
-function current(phase) {
+function current(phase, back) {
   return element("section", { class: "card", "aria-label": "Current phase" },
     element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
     phase.description ? element("p", {}, phase.description) : null,
+    back ? element("p", {}, element("span", { class: "strong" }, "It came back: "), back) : null,
     phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
     phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "Required outputs" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
@@ -226,13 +261,13 @@ function phaseCard(phase, work) {
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(phase.id, work.evidence));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
-  if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at)),
+  if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
-  if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.started_at ? [", ", time(each.started_at)] : "", each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : ""))));
+  if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.started_at ? [", ", time(each.started_at)] : "", each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));
   const line = [words(phase.status), phase.attempts > 1 ? `attempt ${phase.attempts}` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
   return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
     element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)),
-    rows.length ? rows : element("p", { class: "muted" }, phase.status === "pending" ? "Not started" : "Nothing recorded yet"));
+    rows.length || phase.status === "pending" ? rows : element("p", { class: "muted" }, "Nothing recorded yet"));
 }
 
 function group(title, items) {
@@ -255,7 +290,8 @@ function showTimeline(changes) {
     return Object.assign(element("li", {}, element("div", { class: "moment" }, shown.what, shown.when, shown.sub)), { shown });
   }, ({ shown }, each) => {
     write(shown.what, each.event.slice(0, 1).toUpperCase() + each.event.slice(1));
-    write(shown.sub, `${each.actor.replace(/^(mcp|person):/, "")} · ${words(each.operation)}`);
+    attribute(shown.what, "title", clean(each.event));
+    write(shown.sub, `${who(each.actor)} · ${words(each.operation)}`);
     attribute(shown.sub, "title", `${each.summary}\nchange ${each.sequence}, correlation id ${each.correlation_id}`);
     showMoment(shown.when, each.at, ago);
   });

@@ -230,7 +230,6 @@ def test_features_of_the_same_process_are_told(root: Path) -> None:
         {"host": "another-machine"},
         {"started": "boot-before:1:42"},
         {"started": ""},
-        {"pid": 10**29},
     ],
 )
 def test_a_run_of_another_machine_or_of_before_a_restart_is_not_running(

@@ -198,7 +198,7 @@ def test_every_end_is_told_to_the_meter() -> None:
     assert outcomes == {("ok", None): 1, ("refused", "E101"): 1}
 
 
-@pytest.mark.parametrize("part", [spans.AGENT, spans.CHECK, spans.PROOF, spans.TESTS])
+@pytest.mark.parametrize("part", sorted(spans.NOT_OWN))
 def test_health_counts_how_long_it_took_without_agents_checks_and_proofs(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
