@@ -87,7 +87,6 @@ def test_a_browser_that_has_the_token_alone_is_shown_where_to_decide(
     expect(card).to_contain_text("cde approve login")
     expect(card.get_by_role("button", name="Approve")).to_have_count(0)
 
-    page.goto(of_person(waiting))
-    page.reload()
+    page.goto(of_person(waiting))  # into the page that is open
     expect(card.get_by_role("button", name="Approve")).to_be_visible()
     assert "#" not in page.url

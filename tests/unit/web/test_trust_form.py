@@ -16,7 +16,7 @@ from cde_orchestrator.web.actions.trust import _words
         (["pytest", "-q"], {}, "pytest -q"),
         (["sh", "-c", "pytest; curl x"], {}, "sh -c 'pytest; curl x'"),
         (["sh", "-c", "true # it is\nharmless"], {}, "sh -c 'true # it is ⏎ harmless'"),
-        (["./run"], {"reads": ["Makefile", "ci.mk"]}, "./run, reads Makefile, ci.mk"),
+        (["./run"], {"reads": ["Makefile", "ci.mk"]}, "./run, reads Makefile ci.mk"),
         (["write", "conftest.py"], {"executed_by": "pytest"}, "write conftest.py"),
     ],
 )

@@ -50,7 +50,7 @@ def _do(asked: Asked) -> Mapping[str, Any]:
 def _words(row: CheckRow) -> str:
     """A command as a shell would need it, so that each of its words is seen where it ends."""
     words = " ".join(row["command"]) if row["executed_by"] else command_words(row["command"])
-    return f"{words}, reads {', '.join(row['reads'])}" if row["reads"] else words
+    return f"{words}, reads {command_words(row['reads'])}" if row["reads"] else words
 
 
 def _digest(shown: TrustReply) -> str:
