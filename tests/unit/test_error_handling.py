@@ -27,6 +27,7 @@ from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
 from cde_orchestrator.domain.errors.finish_messages import FINISH_MESSAGES
 from cde_orchestrator.domain.errors.growth_messages import GROWTH_MESSAGES
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.errors.page_messages import PAGE_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
 from cde_orchestrator.domain.errors.proof_messages import PROOF_MESSAGES
 from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
@@ -67,6 +68,8 @@ CATALOGUES: list[tuple[type[CDEError], Mapping[str, Any]]] = [
     (FeatureError, APPROVAL_MESSAGES),
     (FeatureError, GROWTH_MESSAGES),
     (FeatureError, FINISH_MESSAGES),
+    (FeatureError, {code: each for code, each in PAGE_MESSAGES.items() if code < "E300"}),
+    (ValidationError, {code: each for code, each in PAGE_MESSAGES.items() if code > "E300"}),
     (StateError, STATE_MESSAGES),
     (ValidationError, VALIDATION_MESSAGES),
     (CDESystemError, SYSTEM_MESSAGES),

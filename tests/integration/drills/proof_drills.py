@@ -36,7 +36,7 @@ BEFORE, AFTER = "fee() { echo 0; }\n", "fee() { echo 7; }\n"
 SPEC, PROOFS = "# Fee\n\n- AC1: The fee is seven.\n", "AC1: tests/fee::fee\n"
 
 
-async def begin(stage: Stage, *, changed: bool = True) -> None:
+async def begin(stage: Stage, *, changed: bool = True, proofs: str = "") -> None:
     """A feature in git whose code is written, or not, and whose criteria are to be proven."""
     which = stage.folder / "which"
     which.write_text("./pay.sh")
@@ -51,6 +51,8 @@ async def begin(stage: Stage, *, changed: bool = True) -> None:
     await submitted(stage, "write", spec=SPEC)
     if changed:
         (stage.root / "pay.sh").write_text(AFTER)
+    if proofs:
+        (stage.root / "specs" / "fees" / "proofs.yml").write_text(proofs)
     trust(stage)
 
 
@@ -124,10 +126,8 @@ async def tests_of_what_is_installed_elsewhere(stage: Stage) -> None:
 
 @drill("E139")
 async def a_proof_by_a_program_that_does_not_exist(stage: Stage) -> None:
-    await begin(stage)
     missing = 'AC1: {command: [no-such-program, "7"], contains: "7"}\n'
-    (stage.root / "specs" / "fees" / "proofs.yml").write_text(missing)
-    trust(stage)
+    await begin(stage, proofs=missing)
     refused = await submitted(stage, "prove", proofs=missing)
     assert refused.error is not None
     assert "no-such-program: No such file" in refused.error["message"]

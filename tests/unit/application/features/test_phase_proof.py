@@ -29,6 +29,13 @@ SPEC = "## Acceptance criteria\n\n- AC1: the price is 5\n- AC2: it has a name\n"
 PROOFS = "AC1: tests/shop.t::price\nAC2: [tests/shop.t::name]\n"
 
 
+@pytest.fixture
+def world(world: World) -> World:
+    """A project in a repository, without which no source is kept."""
+    world.git.commit = "c0ffee"
+    return world
+
+
 def proving_workflow(proof: ProofRule | None = "required") -> Workflow:
     """Say what is wanted, build it, prove it."""
     spec = Output(id="spec", path="specs/{feature}/spec.md")
