@@ -52,7 +52,13 @@ FLAGS = [
     "--disable-sync",
 ]
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
-RULES = "axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)"
+RULES = """
+Promise.allSettled(document.getAnimations()
+  .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
+  .map((each) => each.finished))
+  .then(() => axe.run(document, {resultTypes: ['violations']})).then((found) => found.violations)
+"""
+"""What is still fading in has not the contrast that it comes to."""
 WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
