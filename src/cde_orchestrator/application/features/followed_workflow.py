@@ -99,10 +99,8 @@ class ProjectFeatures:
 
     def waiting(self, project: Project, feature: Feature) -> Sequence[Subject]:
         """What nobody trusts of a newer workflow, which the feature does not follow until then."""
-        kept = project.workflow_of(feature) if feature.is_open else None
-        if kept is None:
-            return ()
-        newer = newer_than(kept, self.root, self.workflows, self.trust, self.runners)
+        world = (self.workflows, self.trust, self.runners)
+        newer = newer_than(self.root, project, feature, *world)
         return newer.waiting if newer is not None else ()
 
     def adopt(self, project: Project, feature: Feature, workflow: Workflow) -> None:

@@ -51,23 +51,29 @@ def workflow_of(
     kept = project.workflow_of(feature)
     if kept is None:
         return workflows.load(root).get_or_default(feature.workflow_type)
-    newer = newer_than(kept, root, workflows, trust, runners) if feature.is_open else None
+    newer = newer_than(root, project, feature, workflows, trust, runners)
     return kept if newer is None or newer.waiting else newer.workflow
 
 
 def newer_than(
-    kept: Workflow,
     root: Path,
+    project: Project,
+    feature: Feature,
     workflows: WorkflowRepository,
     trust: TrustStore,
     runners: Callable[[], TestRunners],
 ) -> Newer | None:
-    """The present workflow in place of the kept one, where features under way may follow it."""
+    """The present workflow in place of the kept one, where an open feature may follow it."""
+    if not feature.is_open or feature.workflow_digest is None:
+        return None
     try:
-        present = workflows.load(root).workflows.get(kept.id)
+        present = workflows.load(root).workflows.get(feature.workflow_type)
     except ValidationError:  # whoever starts a feature is told
         return None
-    if present is None or present == kept or not kept.differs_only_in_checks(present):
+    if present is None or project.follows(feature, present):
+        return None
+    kept = project.workflow_of(feature)
+    if kept is None or not kept.differs_only_in_checks(present):
         return None
     from cde_orchestrator.application.checks.baselines import subjects_of
 
