@@ -20,6 +20,7 @@ class MemorySources:
 
     Attributes:
         refusal: why git refuses to keep anything.
+        asked: how often the tree was asked for.
         kept: trees by name.
         modes: of files that are not plain, by path.
         full: paths that cannot be written.
@@ -28,6 +29,7 @@ class MemorySources:
     def __init__(self, trees: WorkingTrees, commit: Callable[[], str | None]) -> None:
         self._trees, self._commit = trees, commit
         self.refusal: str | None = None
+        self.asked = 0
         self.kept: dict[str, dict[str, None]] = {}
         self.modes: dict[str, str] = {}
         self.full: set[str] = set()
@@ -42,6 +44,7 @@ class MemorySources:
             raise FeatureError.of("E136", path=str(root), reason=reason)
         files = {path: data.decode() for path, data in self._trees.files().items()}
         tree = self._trees.add(files)
+        self.asked += 1
         self._trees.names.setdefault(commit, tree.id)
         return replace(tree, commit=commit)
 

@@ -218,7 +218,7 @@ def test_a_start_that_is_repeated_by_its_key_asks_for_no_source(world: World) ->
     for _ in range(2):
         world.run(StartFeature(prompt="Sell", idempotency_key="once"))
 
-    assert world.proofs.trees.asked == 0  # the one look at the source is the base, too
+    assert (world.proofs.trees.asked, world.source.asked) == (0, 1)
     assert len(world.proofs.trees.kept) == 1
 
 
