@@ -294,12 +294,6 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("cde_submitWork", {"feature_id": "nobody", "phase_id": "define"}, "E102"),
     ("cde_submitWork", {"feature_id": "present", "phase_id": "nope"}, "E107"),
     ("cde_submitWork", {"feature_id": "present", "phase_id": "test"}, "E106"),
-    ("cde_submitWork", {"feature_id": "present", "phase_id": "define"}, "E110"),
-    (
-        "cde_submitWork",
-        {"feature_id": "present", "phase_id": "define", "results": {"spec": " \n"}},
-        "E111",
-    ),
     (
         "cde_submitWork",
         {"feature_id": "present", "phase_id": "define", "results": {"other": "text"}},
@@ -359,6 +353,45 @@ async def test_a_call_that_is_no_json_to_the_server_is_answered_with_a_code(
         assert error["code"] == "E305"
         assert error["report_id"] is None
         await agent.call("cde_getProjectInfo")
+
+
+WANTING: list[tuple[dict[str, Any], str]] = [
+    ({}, "E110"),
+    ({"results": {"spec": " \n"}}, "E111"),
+]
+
+
+async def test_work_that_is_refused_changes_nothing_but_the_answer_to_why(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_startFeature", prompt="Present", name="present")
+        before = await standing(agent)
+        for arguments, code in WANTING:
+            submitted = {"feature_id": "present", "phase_id": "define", **arguments}
+            error = await agent.refused("cde_submitWork", **submitted)
+            assert error["code"] == code
+            assert error["fixes"]
+            whole = await agent.call("cde_getFeatureStatus", feature_id="present", detail="full")
+            assert whole["attempt"]["last_failure"] == error["message"]
+            refused = whole["work"]["define"]["refused"]
+            assert (refused["code"], refused["reason"]) == (code, error["message"])
+            assert await standing(agent) == before
+
+            kept = snapshot(project)
+            await agent.refused("cde_submitWork", **submitted)
+            assert snapshot(project) == kept  # what is known is not written again
+        resumed = await agent.call("cde_resumeFeature", feature_id="present")
+    assert resumed["last_failure"] == error["message"]
+
+
+async def standing(agent: Agent) -> dict[str, Any]:
+    """All that is known of the feature but why its work was refused last."""
+    found = await agent.call("cde_getFeatureStatus", feature_id="present", detail="full")
+    found.pop("next", None)
+    found["feature"].pop("updated_at", None)
+    found["attempt"].pop("last_failure")
+    found["phase"].pop("prompt")
+    found["work"]["define"].pop("refused", None)
+    return found
 
 
 async def test_two_features_with_the_same_prompt_get_different_names(project: Path) -> None:

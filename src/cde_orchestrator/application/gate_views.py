@@ -33,8 +33,8 @@ class GateView(TypedDict):
 class AttemptView(TypedDict):
     """The present attempt at a phase, ``number`` of ``of``, and what came of those before.
 
-    ``last_failure`` is why the last one failed, or the last check did; ``returned`` is why the
-    feature came back to the phase.
+    ``last_failure`` is why the last one failed, a submission was refused, or the last check
+    failed; ``returned`` is why the feature came back to the phase.
     """
 
     number: int

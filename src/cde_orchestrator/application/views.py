@@ -5,28 +5,26 @@ Made from entities here and nowhere else, so that every surface says the same.
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.checks.trial_views import TrialView
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.gate_views import AttemptView
 from cde_orchestrator.application.made_views import MadeView
-from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
+from cde_orchestrator.application.proof_views import DifferenceView, ProofView
 from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.application.related_views import RelatedView
 from cde_orchestrator.application.task_views import TasksDone, TaskView
-from cde_orchestrator.application.usage_views import AgentRunView, UsageView, run_view, usage_view
+from cde_orchestrator.application.usage_views import UsageView, usage_view
 from cde_orchestrator.application.who_views import ApprovalView, ReaderView, WaiverView
+from cde_orchestrator.application.work_views import WorkView
 from cde_orchestrator.domain.agent_run import total
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Output
-
-View = TypeVar("View")
 
 
 class ProjectView(TypedDict):
@@ -111,51 +109,6 @@ class ClaimView(TypedDict):
     since: str
     until: str
     taken_from: str | None
-
-
-class ProgressView(TypedDict):
-    """Partial work that was saved inside a phase."""
-
-    at: str
-    by: str
-    note: str
-    data: Any
-
-
-class FailureView(TypedDict):
-    """An attempt that was given up."""
-
-    at: str
-    attempt: int
-    reason: str
-    by: str
-
-
-class EvidenceView(TypedDict):
-    """What the last check of a phase left."""
-
-    at: str
-    command: list[str]
-    directory: str
-    exit_code: int | None
-    duration_ms: float
-    tail: str
-    sha256: str
-    size: int
-
-
-class WorkView(TypedDict):
-    """Everything that is kept of the work on a phase besides its outputs."""
-
-    progress: list[ProgressView]
-    failures: list[FailureView]
-    evidence: EvidenceView | None
-    proof: ProofView | None
-    difference: DifferenceView | None
-    start_commit: str | None
-    end_commit: str | None
-    past: list[dict[str, Any]]
-    runs: NotRequired[list[AgentRunView]]
 
 
 class FeatureHead(TypedDict):
@@ -324,18 +277,6 @@ class FeatureListReply(TypedDict):
     next_cursor: str | None
 
 
-def view_of(shape: type[View], value: object) -> View:
-    """The members of a value that the shape names, as JSON has them; times are ISO 8601."""
-    members = {name: getattr(value, name) for name in shape.__annotations__}
-    return cast("View", {name: _plain(member) for name, member in members.items()})
-
-
-def _plain(member: object) -> object:
-    if isinstance(member, datetime):
-        return member.isoformat()
-    return list(member) if isinstance(member, tuple) else member
-
-
 def project_view(project: Project, root: Path, backend: str) -> ProjectView:
     """The project as the contract has it; ``backend`` is where its state is kept."""
     return {
@@ -379,21 +320,4 @@ def phase_record_view(record: PhaseRecord) -> PhaseRecordView:
     view = cast("PhaseRecordView", record.to_dict())
     if record.runs:
         view["usage"] = usage_view(total(each.report for each in record.runs))
-    return view
-
-
-def work_view(record: PhaseRecord) -> WorkView:
-    """What is kept of the work on a phase, as the contract has it."""
-    view: WorkView = {
-        "progress": [view_of(ProgressView, each) for each in record.saved()],
-        "failures": [view_of(FailureView, each) for each in record.failures],
-        "evidence": view_of(EvidenceView, record.evidence) if record.evidence else None,
-        "proof": proof_view(record.proof),
-        "difference": view_of(DifferenceView, record.difference) if record.difference else None,
-        "start_commit": record.start_commit,
-        "end_commit": record.end_commit,
-        "past": record.past,
-    }
-    if record.runs:
-        view["runs"] = [run_view(each) for each in record.runs]
     return view

@@ -191,6 +191,14 @@ def _checked(changed: Changed) -> str | None:
     return f"check of {phases[0]} {how}"
 
 
+def _refused(changed: Changed) -> str | None:
+    for phase in changed.phases("work", "refused"):
+        keys = ("phases", phase, "work", "refused")
+        if changed.value(*keys) or changed.value(*keys, "at"):
+            return f"submission of {phase} refused"
+    return None
+
+
 def _saved(changed: Changed) -> str | None:
     phases = changed.phases("work", "progress")
     return f"notes saved in {phases[0]}" if phases else None
@@ -226,6 +234,6 @@ _Rule = Callable[[Changed], str | None]
 _OF_PROJECT: tuple[_Rule, ...] = (_created, _project_status, _trials)
 _OF_FEATURE: tuple[_Rule, ...] = (
     *(_started, _went_back, _accepted, _closed, _resumed, _failed_attempt, _continued, _renamed),
-    *(_waived, _checked, _saved, _ticked, _ran, _claimed, _looked),
+    *(_waived, _checked, _refused, _saved, _ticked, _ran, _claimed, _looked),
 )
 """Rules by how much their news is worth; the first with words speaks."""

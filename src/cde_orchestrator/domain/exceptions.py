@@ -19,6 +19,7 @@ from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
 _CODE = re.compile(r"E[0-9]{3}")
+_OF_WORK = frozenset({"E118", "E119", "E123", "E134", "E135", "E139"})
 _REFUSALS = frozenset(
     "E207 E208 E209 E211 E219 E227 E228 E902 E904 E908 E909 E910 E911 "  # noqa: SIM905
     "E912 E924 E936 E937 E938 E939 E940".split()
@@ -143,6 +144,15 @@ class FeatureError(CDEError):
 
     codes = range(100, 200)
 
+    @property
+    def finds_work_wanting(self) -> bool:
+        """Whether it is the work that must become better before it can be accepted.
+
+        Its check failed or took too long (E118, E119), it changed meanwhile (E123), or its proofs
+        cannot be used or prove nothing (E134, E135, E139).
+        """
+        return self.code in _OF_WORK
+
 
 class StateError(CDEError):
     """Failures of the stored state (E200-E299)."""
@@ -184,6 +194,11 @@ class UntrustedBackendError(StateError):
 
 class OutputError(FeatureError):
     """A phase's outputs do not pass its gate (E110-E117, E130-E132)."""
+
+    @property
+    def finds_work_wanting(self) -> bool:
+        """It does."""
+        return True
 
 
 class AgentError(CDESystemError):

@@ -18,6 +18,7 @@ from cde_orchestrator.domain.records import (
     Evidence,
     Failure,
     Progress,
+    Refusal,
     Returned,
     SourceMoment,
 )
@@ -56,6 +57,8 @@ class PhaseRecord:
         start_source: all of the source when it first began; what comes later, as an attempt
             that failed or a rollback to it, leaves it.
         returned: why it was begun again.
+        refused: why a submission of the present attempt was refused last, but for a check that
+            failed, which left ``evidence``.
         proof: what was seen when the criteria were proven.
         approval: a person's yes, where the phase waited for one.
         doer: who submitted what was accepted.
@@ -91,6 +94,7 @@ class PhaseRecord:
     doer: Doer | None = None
     given: str = ""
     returned: Returned | None = None
+    refused: Refusal | None = None
     tasks: list[Task] = field(default_factory=list)
     ticks: dict[str, bool] = field(default_factory=dict)
     runs: list[AgentRun] = field(default_factory=list)
@@ -124,7 +128,7 @@ class PhaseRecord:
         self.attempts += 1
         self.started_at = now
         self.completed_at = None
-        self.given = ""
+        self.given, self.refused = "", None
 
     def begin_anew(self, now: datetime) -> None:
         """The phase begins once more, with all the attempts that a phase may have."""
@@ -172,13 +176,15 @@ class PhaseRecord:
         return any(call.repeats(failure) for failure in self.failures[-1:])
 
     def last_failure(self) -> str | None:
-        """Why the last attempt failed or the last check did, in words; None if none did.
+        """Why an attempt failed, a submission was refused or a check failed last; None if none was.
 
         Nor if it was before the phase was returned to, or why: ``returned`` says that.
         """
         since = self.returned.at if self.returned else None
-        last = [each for each in self.failures[-1:] if since is None or each.at > since]
-        known = [(each.at, each.reason) for each in last]
+        last: list[Failure | Refusal] = [*self.failures[-1:]]
+        if self.refused is not None:
+            last.append(self.refused)
+        known = [(each.at, each.reason) for each in last if since is None or each.at > since]
         if self.evidence is not None and not self.evidence.passed:
             known.append((self.evidence.at, self.evidence.summary()))
         return max(known)[1] if known else None
@@ -199,10 +205,11 @@ class PhaseRecord:
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.check_output, self.progress, self.failures = None, "", {}, []
         self.tasks, self.ticks = [], {}
-        self.proof = self.approval = self.difference = self.doer = self.returned = None
+        self.proof = self.approval = self.difference = self.doer = None
+        self.returned = self.refused = None
 
     def complete(self, outputs: list[Artifact], now: datetime) -> None:
         """The phase's outputs were accepted."""
         self.status = PhaseStatus.COMPLETED
         self.completed_at = now
-        self.outputs = outputs
+        self.outputs, self.refused = outputs, None

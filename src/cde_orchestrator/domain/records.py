@@ -53,6 +53,20 @@ class Failure(Value):
         return said and is_repeated(before.at, self.at)
 
 
+class Refusal(Value):
+    """Why a submission was refused, which is no failure of its attempt.
+
+    Attributes:
+        code: of the error, as ``E115``.
+        reason: what it says, without secrets.
+    """
+
+    at: datetime
+    by: str
+    code: str
+    reason: str
+
+
 class Evidence(Value, kw_only=True):
     """What a check left: nobody's word, but what the orchestrator saw.
 

@@ -49,6 +49,7 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
         *("attempts_before", "failures", "evidence", "check_output", "progress"),
         *("entered", "entered_at", "written", "start_commit", "end_commit"),
         *("start_source", "proof", "approval", "difference", "doer", "given", "returned"),
+        "refused",
         *("tasks", "ticks", "runs", "past"),
     ),
 }

@@ -20,6 +20,7 @@ from cde_orchestrator.application.made_views import (
 from cde_orchestrator.application.ports.checks import CheckRunner
 from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
+from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.task_views import task_views
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
@@ -29,10 +30,9 @@ from cde_orchestrator.application.views import (
     feature_view,
     phase_record_view,
     project_view,
-    view_of,
-    work_view,
 )
 from cde_orchestrator.application.who_views import WaiverView
+from cde_orchestrator.application.work_views import work_view
 from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import COMPLETED, Feature

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import Callers
 from cde_orchestrator.application.ports.core import ProjectRepository
-from cde_orchestrator.application.views import ClaimView, view_of
+from cde_orchestrator.application.shapes import view_of
+from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Claim

@@ -23,13 +23,13 @@ from cde_orchestrator.application.ports.core import (
     WorkflowRepository,
 )
 from cde_orchestrator.application.proofs.verdicts import verdict_of
+from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureHead,
     FeatureListReply,
     FeatureRow,
     project_view,
-    view_of,
 )
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError

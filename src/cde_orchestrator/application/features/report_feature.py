@@ -20,6 +20,7 @@ from cde_orchestrator.application.proofs.verdicts import (
     verdict_line,
     verdict_of,
 )
+from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     ArtifactView,
@@ -27,7 +28,6 @@ from cde_orchestrator.application.views import (
     ProjectView,
     feature_view,
     project_view,
-    view_of,
 )
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.check import Check

@@ -13,15 +13,11 @@ from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.gate_views import GateView, gate_view
 from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore
+from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.task_views import TaskView, task_views
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import (
-    ArtifactView,
-    ClaimView,
-    FeatureReply,
-    ProgressView,
-    view_of,
-)
+from cde_orchestrator.application.views import ArtifactView, ClaimView, FeatureReply
+from cde_orchestrator.application.work_views import ProgressView
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus

@@ -8,16 +8,11 @@ from typing import Any, TypedDict
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.project_sources import ProjectSources
+from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.task_views import TasksDone, tasks_done
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import (
-    FeatureView,
-    ProgressView,
-    ProjectView,
-    feature_view,
-    project_view,
-    view_of,
-)
+from cde_orchestrator.application.views import FeatureView, ProjectView, feature_view, project_view
+from cde_orchestrator.application.work_views import ProgressView
 from cde_orchestrator.domain.feature_tasks import tick
 from cde_orchestrator.domain.records import Progress
 

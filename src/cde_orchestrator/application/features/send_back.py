@@ -46,7 +46,7 @@ class _ByVerdict(Value, frozen=False):
 
     def require(self, feature: Feature, workflow: Workflow) -> None:
         """Raises E105 to E107, E122, or E123 where the phase is another attempt by now."""
-        require_same(self.work, self.examined, feature, workflow)
+        require_same(self.work, self.examined.found, feature, workflow)
         record = feature.phases[self.examined.phase.id]
         failed = Failure(self.work.leases.now, record.attempts, self.reason, self.by)
         self.failures = [*record.failures, failed]
@@ -130,17 +130,15 @@ def copies_of(rows: Sequence[FileRow]) -> list[KeptView]:
     return [{"path": row["path"], "kept_as": row["kept_as"]} for row in rows if row["kept_as"]]
 
 
-def require_same(
-    work: Submission, examined: Examined, feature: Feature, workflow: Workflow
-) -> None:
-    """Refuse what was examined before the phase began again.
+def require_same(work: Submission, before: Found, feature: Feature, workflow: Workflow) -> None:
+    """Refuse what was found before the phase began again.
 
     Raises:
         FeatureError: E105 to E107, E122, E123.
     """
     phase = work.require_current(feature, workflow)
-    record, before = feature.phases[phase.id], examined.found.feature.phases[phase.id]
-    if not record.is_attempt_of(before):
+    record = feature.phases[phase.id]
+    if not record.is_attempt_of(before.feature.phases[phase.id]):
         raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
 
 
@@ -156,7 +154,7 @@ def _failed(
     with work.features.repository.transaction(work.outputs.root) as project:
         project.require_writable()
         found = work.adopted(project, examined.found)
-        require_same(work, examined, found.feature, found.workflow)
+        require_same(work, examined.found, found.feature, found.workflow)
         found.feature.fail_phase(examined.phase.id, reason, by, found.workflow, work.leases.now)
         _note(work, examined, verdict, found.feature, kept, None)
     view = _view(verdict, examined.phase.id, None, reason, [])

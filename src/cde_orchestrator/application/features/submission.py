@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.approved_outputs import require_approved
-from cde_orchestrator.application.features.delivery import Delivery
+from cde_orchestrator.application.features.delivery import Delivery, note_kept
 from cde_orchestrator.application.features.due_changes import DueChanges
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
 from cde_orchestrator.application.features.feature_criteria import are_all_waived
@@ -38,7 +38,7 @@ from cde_orchestrator.application.ports.checks import (
     VersionControl,
 )
 from cde_orchestrator.application.proofs.proving import Proving
-from cde_orchestrator.application.views import PhaseView
+from cde_orchestrator.application.views import KeptView, PhaseView
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.feature import Feature
@@ -167,10 +167,9 @@ class Submission(Value, kw_only=True):
         record = found.feature.phases.get(self.phase_id)
         return record is not None and delivery.repeats(record)
 
-    def examine(self, found: Found) -> Examined:
+    def examine(self, found: Found, phase: Phase) -> Examined:
         """Let the outputs pass the gate; nothing is written but what is put back."""
         feature, workflow = found.feature, found.workflow
-        phase = self.require_current(feature, workflow)
         reader = self.reader(found)
         self.require_permissions(feature, phase)
         if self.restore:
@@ -286,6 +285,11 @@ class Submission(Value, kw_only=True):
     def waiting(self, found: Found) -> str:
         """What a changed workflow file would have run instead, once a person trusts it."""
         return waiting_words(self.features.waiting(found.project, found.feature))
+
+    def note_kept(self, feature: Feature, kept: Sequence[KeptView]) -> None:
+        """Keep among the feature's events which copies this submission made."""
+        at, by = self.features.clock().isoformat(), self.leases.caller.name
+        note_kept(feature, self.phase_id, kept, at, by)
 
     def adopted(self, project: Project, before: Found) -> Found:
         """The same feature inside a change."""

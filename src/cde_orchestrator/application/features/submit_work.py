@@ -11,7 +11,7 @@ from dataclasses import field
 from cde_orchestrator.application.checks.baselines import reason_not_run
 from cde_orchestrator.application.checks.kept_output import CheckRun, run_check
 from cde_orchestrator.application.checks.running import announce, to_both
-from cde_orchestrator.application.features.delivery import kept_in, note_kept
+from cde_orchestrator.application.features.delivery import kept_in
 from cde_orchestrator.application.features.feature_tasks import keep_tasks
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PromptReader
@@ -21,10 +21,9 @@ from cde_orchestrator.application.features.phase_proof import (
     phase_to_prove,
     unproven_of,
 )
-from cde_orchestrator.application.features.project_sources import Present
+from cde_orchestrator.application.features.refused import Refused
 from cde_orchestrator.application.features.related_features import overlaps
 from cde_orchestrator.application.features.send_back import (
-    require_same,
     send_back,
     sent_back_before,
 )
@@ -40,30 +39,20 @@ from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.application.task_views import tasks_done
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import (
-    KeptView,
-    PhaseView,
-    SubmitReply,
-    phase_record_view,
-    work_view,
-)
+from cde_orchestrator.application.views import KeptView, PhaseView, SubmitReply, phase_record_view
+from cde_orchestrator.application.work_views import work_view
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.check import Check, check_cannot_run
 from cde_orchestrator.domain.doer import Doer
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError
-from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
-from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.trial import known_before
 from cde_orchestrator.domain.value import Value
 
-log = get_logger(__name__)
-
-_REASON, _LINES = 1_000, 40
-"""Characters of a reason, and lines of a check's output, the last ones, that are shown."""
+_LINES = 40
+"""Lines of a check's output, the last ones, that are shown."""
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
@@ -172,7 +161,12 @@ class _Course(Value):
             return {**self.answer(found, self.work.reader(found)), "repeated": True}
         if (before := sent_back_before(self.work, found)) is not None:
             return before
-        examined = self.work.examine(found)
+        phase = self.work.require_current(found.feature, found.workflow)
+        try:
+            examined = self.work.examine(found, phase)
+        except FeatureError as error:
+            Refused(self.work, found, error).keep()
+            raise
         if examined.verdict is not None:
             return send_back(self.work, examined, examined.verdict)
         try:
@@ -210,7 +204,9 @@ class _Course(Value):
             if to_prove is not None:
                 proof = to_prove, to_prove.show(self.watch, self.work.trust, self.work.outputs)
         except FeatureError as error:
-            self._keep_failure(examined, ran, kept, error)
+            written = {key: examined.contents[key].sha256 for key in self.asked.results}
+            present = self.work.sources.keep(examined.found.project, examined.found.feature)
+            Refused(self.work, examined.found, error, ran, written, kept, present).keep()
             raise
         return _Checked(examined, True, kept, ran, proof)
 
@@ -294,7 +290,7 @@ class _Course(Value):
             if key not in self.asked.results
         }
         kept += examined.delivery.keep_changed(record, found_there)
-        self._note(feature, kept)
+        self.work.note_kept(feature, kept)
         doer = self.asked.doer or Doer.of(self.work.leases.caller)
         record.doer = doer.judged(feature, found.workflow, phase)
         record.evidence, record.check_output, record.difference = None, "", examined.difference
@@ -316,53 +312,6 @@ class _Course(Value):
         following = found.workflow.after(phase.id)
         if following is not None and following.agent:
             feature.claim = None  # whom it is for must find it free
-
-    def _keep_failure(
-        self,
-        examined: Examined,
-        ran: CheckRun | None,
-        kept: list[KeptView],
-        failure: FeatureError,
-    ) -> None:
-        """Keep what a failed check left, as far as that can be written.
-
-        Results that contradict each other use up an attempt: whoever tries their luck with a test
-        that passes by chance can do so no more often than the workflow allows.
-        """
-        written = {key: examined.contents[key].sha256 for key in self.asked.results}
-        is_flaky = bool(failure.context.get("flaky"))
-        present = self.work.sources.keep(examined.found.project, examined.found.feature)
-        if ran is None and not written and not is_flaky and present.moment is None:
-            return
-        try:
-            with self.work.features.repository.transaction(self.work.outputs.root) as project:
-                found = self.work.adopted(project, examined.found)
-                feature = found.feature
-                feature.seen_source = present.moment or feature.seen_source
-                record = feature.phases.get(self.asked.phase_id)
-                if record is None:  # the feature continues in another workflow by now
-                    return
-                if record.is_attempt_of(examined.found.feature.phases[record.id]):
-                    if ran is not None:
-                        ran.record(record)
-                    record.written = {**record.written, **written}
-                self._note(found.feature, kept)
-                if is_flaky:
-                    require_same(self.work, examined, found.feature, found.workflow)
-                    self._use_up_attempt(found, failure.message, present)
-        except CDEError as error:  # the check's own failure is what has to be shown
-            feature = examined.found.feature
-            log.warning("evidence_not_kept", feature_id=feature.id, reason=error.message)
-
-    def _use_up_attempt(self, found: Found, reason: str, present: Present) -> None:
-        feature, workflow = found.feature, found.workflow
-        by, now = self.work.leases.caller.name, self.work.leases.now
-        if feature.fail_phase(self.asked.phase_id, shortened(reason, _REASON), by, workflow, now):
-            enter_phase(feature, workflow, self.work.outputs, present, again=True)
-
-    def _note(self, feature: Feature, kept: list[KeptView]) -> None:
-        at, by = self.work.features.clock().isoformat(), self.work.leases.caller.name
-        note_kept(feature, self.asked.phase_id, kept, at, by)
 
 
 def _proof_of(found: Found, record: PhaseRecord) -> ProofEvidence | None:

@@ -261,6 +261,9 @@ def last_event(feature: Feature) -> FeatureEvent:
         if record.evidence is not None:
             kind = "passed" if record.evidence.passed else "refused"
             events.append(_event(record.evidence.at, kind, f"check of {phase_id} {kind}", None))
+        if record.refused is not None:
+            refused = record.refused
+            events.append(_event(refused.at, "refused", refused.reason, refused.by))
     if feature.closing is not None:
         closing = feature.closing
         moment = datetime.fromisoformat(closing["at"])

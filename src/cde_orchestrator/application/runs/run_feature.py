@@ -37,7 +37,6 @@ from cde_orchestrator.domain.exceptions import (
     CDESystemError,
     CircuitBreakerOpenError,
     FeatureError,
-    OutputError,
 )
 from cde_orchestrator.domain.feature import COMPLETED, FAILED
 from cde_orchestrator.domain.hooks import IN_A_RUN
@@ -46,11 +45,6 @@ from cde_orchestrator.domain.text import shortened
 
 MOVED_ON = frozenset({"E105", "E106"})
 """Somebody else completed the phase meanwhile, or closed the feature."""
-
-REFUSALS = frozenset({"E118", "E119", "E123", "E134", "E135", "E139"})
-"""Refusals other than those of outputs: the check failed, took too long, or was overtaken; the
-proofs cannot be used, or prove nothing. What no agent can correct ends the run, and is no attempt.
-"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -300,7 +294,7 @@ class FeatureRun:
         except FeatureError as error:
             if error.code in MOVED_ON:
                 return
-            if not isinstance(error, OutputError) and error.code not in REFUSALS:
+            if not error.finds_work_wanting:  # no agent can correct it, so it is no attempt
                 raise
             work.refusal = work.last = error
             self.observer.refused(error)

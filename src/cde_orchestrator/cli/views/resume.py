@@ -20,7 +20,8 @@ from cde_orchestrator.application.features.rollback_feature import (
 from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import SourceRow, source_words
 from cde_orchestrator.application.task_views import task_line, tasks_words
-from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
+from cde_orchestrator.application.views import FailedReply, FeatureReply
+from cde_orchestrator.application.work_views import ProgressView
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,

@@ -14,6 +14,7 @@ from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.gate_views import CheckView
 from cde_orchestrator.application.proof_views import difference_words, seen_lines
 from cde_orchestrator.application.proofs.verdicts import verdict_line
+from cde_orchestrator.application.work_views import EvidenceView
 from cde_orchestrator.cli.console.layout import facts, mark, note, spaced, status_style
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
@@ -107,7 +108,7 @@ def _awaited(
     return who if since is None else who.append(f", since {moment(since, look)}", "dim")
 
 
-def _check(check: CheckView, evidence: replies.EvidenceView | None, look: RenderTarget) -> Text:
+def _check(check: CheckView, evidence: EvidenceView | None, look: RenderTarget) -> Text:
     """The check's command, whether it is trusted, and how it ended last for this phase."""
     trust = "trusted" if check["trusted"] else "not trusted: cde trust"
     line = Text.assemble(clean(" ".join(check["command"])), (f" ({trust})", "dim"))
@@ -116,7 +117,7 @@ def _check(check: CheckView, evidence: replies.EvidenceView | None, look: Render
     return line
 
 
-def _ended(evidence: replies.EvidenceView) -> str:
+def _ended(evidence: EvidenceView) -> str:
     code, seconds = evidence["exit_code"], evidence["duration_ms"] / 1000
     ending = "did not end in time" if code is None else f"ended with exit code {code}"
     return f"{ending} after {seconds:.1f} s"

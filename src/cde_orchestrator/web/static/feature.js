@@ -260,6 +260,7 @@ function phaseCard(phase, work) {
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(phase.id, work.evidence));
+  if (work.refused) rows.push(group("Refused last", element("li", {}, `${work.refused.reason} `, element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));

@@ -46,12 +46,18 @@ def submit(
 def refused(
     world: World, phase_id: str = "define", results: Mapping[str, str] | None = None
 ) -> CDEError:
-    """The error with which a submission is refused, the feature being as it was."""
+    """The error with which a submission is refused; only why its work was is new then."""
     before = world.project.feature("login")
     with pytest.raises(CDEError) as caught:
         submit(world, phase_id, results)
-    assert world.project.feature("login") == before
-    return caught.value
+    after, error = world.project.feature("login"), caught.value
+    if isinstance(error, FeatureError) and error.finds_work_wanting and before.workflow_digest:
+        record = after.phases[phase_id]
+        assert record.refused is not None
+        assert (record.refused.code, record.refused.reason) == (error.code, error.message)
+        record.refused = before.phases[phase_id].refused
+    assert after == before
+    return error
 
 
 def sha256(data: bytes) -> str:
