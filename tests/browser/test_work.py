@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.web.markdown import drawn
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.repository import git
@@ -194,3 +195,24 @@ def test_it_fits_and_is_usable_by_everybody(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert serious(page) == []
     assert (visitor.violations(), visitor.problems) == ([], [])
+
+
+def test_why_a_submission_was_refused_is_shown_until_one_is_accepted(
+    shop: Site, visit: Visit
+) -> None:
+    hurt = "<img src=x onerror=window.hurt=1>"
+    with pytest.raises(CDEError) as refused:
+        submit(shop, f"# Login\n\n{{{{{hurt}}}}}\n")
+    visitor = visit(shop.url)
+    page = visitor.open("/dashboard/features/login")
+    phase = page.get_by_role("region", name="Phase define")
+
+    expect(phase).to_contain_text("Refused last")
+    expect(phase).to_contain_text(refused.value.message)
+    assert hurt in refused.value.message
+    assert page.evaluate("window.hurt") is None
+    assert serious(page) == []
+
+    submit(shop, SPEC)
+    expect(phase).not_to_contain_text("Refused last")
+    assert visitor.violations() == []
