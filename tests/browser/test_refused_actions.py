@@ -177,6 +177,26 @@ def test_a_server_that_is_gone_loses_nothing(login: Site, visit: Visit) -> None:
     assert notes(login) == [TYPED]
 
 
+def test_a_form_is_loaded_when_its_button_is_used_also_after_the_server_was_gone(
+    login: Site, visit: Visit
+) -> None:
+    visitor = visit(login.url)
+    page = visitor.act(login)
+    loaded: list[str] = []
+    page.on("request", lambda each: loaded.append(each.url.rpartition("/")[2]))
+    page.reload()
+    page.wait_for_selector("body.ready")
+    assert "acting.js" in loaded
+    assert not [each for each in loaded if each.startswith("actions-") or each == "actions.js"]
+    visitor.context.set_offline(True)
+    page.get_by_role("button", name="Start a feature").click()
+    expect(page.locator("#announcer")).to_have_text("The server does not answer: try again.")
+    visitor.context.set_offline(False)
+    dialog = opened(page, "Start a feature")
+    expect(dialog.get_by_label("What it should do")).to_be_focused()
+    assert page.get_by_role("dialog").count() == 1
+
+
 def test_what_is_too_large_is_refused_and_kept(login: Site, visit: Visit) -> None:
     page = visit(login.url).act(login)
     dialog = opened(page, "Start a feature")

@@ -21,8 +21,8 @@ with a ``form`` to answer again, but for those after which the page has to read 
 ``--read-only`` no form is given and nothing is done (E333). All that is done is logged and
 journalled with the person's name and the channel ``page``.
 
-In the browser ``static/actions.js`` has a button that opens the form of an action; its first lines
-say how it is used.
+In the browser ``static/acting.js`` has the button of an action, and ``static/actions.js`` the form
+that it opens, which is loaded then; its first lines say how it is used.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
 // Close a feature without finishing it, and reopen it.
-import { actionButton, field, reason, takeover, undone } from "./actions.js";
+import { field, reason, takeover, undone } from "./actions.js";
 import { element, words } from "./base.js";
 
-export function closeAction(feature) {
-  return actionButton({
-    action: "close",
-    about: feature.id,
-    label: "Close",
+export function closeForm(feature) {
+  return {
     title: `Close ${feature.name}`,
     send: "Close it",
     tone: "danger",
@@ -17,18 +14,15 @@ export function closeAction(feature) {
       reason("Why it is closed"),
     ],
     done: (reply) => undone(`${reply.feature.name} is ${words(reply.feature.status)}.`, reply.undo),
-  });
+  };
 }
 
-export function reopenAction(feature) {
-  return actionButton({
-    action: "reopen",
-    about: feature.id,
-    label: "Reopen",
+export function reopenForm(feature) {
+  return {
     title: `Reopen ${feature.name}`,
     send: "Reopen it",
     intro: "It continues where it was closed, with all that it has; a completed one goes back to its last phase.",
     fields: () => reason("Why it is reopened", "Whoever works on it reads this."),
     done: (reply) => undone(`${reply.feature.name} is in ${words(reply.feature.current_phase)} again.`, reply.undo),
-  });
+  };
 }

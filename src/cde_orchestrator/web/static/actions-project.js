@@ -1,25 +1,20 @@
 // What a person does with the project: trust what acts in it, and try out an alert.
-import { actionButton, field } from "./actions.js";
+import { field } from "./actions.js";
 import { clean, element } from "./base.js";
 import { shellWords } from "./shell.js";
 
-export const alertAction = () => actionButton({
-  action: "test-alert",
-  label: "Send a test alert",
-  title: "Send a test alert",
+export const alertForm = {
   send: "Send",
   show: () => element("p", {}, "An alert is fired for real and resolved again, and everybody who is to be notified is."),
   done: ({ notices }) => (notices.length
     ? element("ul", { class: "outputs" }, notices.map((each) => element("li", {}, element("span", { class: "badge", "data-tone": each.sent ? "ok" : "critical" }, each.sent ? "sent" : "not sent"), ` ${each.notifier}: ${each.message}`)))
     : element("p", {}, "Nobody is to be notified: the alert is in the list alone. docs/alerts.md says how to add a webhook or a command.")),
-});
+};
 
 // What is another by now has to be read, too.
 const read = element("input", { type: "checkbox", name: "read" });
 
-export const trustAction = () => actionButton({
-  action: "trust",
-  label: "Review and trust",
+export const trustForm = {
   title: "Trust what acts in this project",
   send: "Trust all of this",
   said: "Trusted",
@@ -28,7 +23,7 @@ export const trustAction = () => actionButton({
     return showTrust(shown);
   },
   fields: () => field("I have read all of it", read, "It runs with your rights. Only what is shown here is trusted; what changes later is asked about again."),
-});
+};
 
 function showTrust({ folder, checks, acts, pending }) {
   const files = folder.files.map((each) => element("details", { open: each.difference !== "" },

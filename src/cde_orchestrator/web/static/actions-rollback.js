@@ -1,16 +1,13 @@
 // Roll a feature back: what would change is shown first.
-import { actionButton, field, reason, takeover, undone } from "./actions.js";
+import { field, reason, takeover, undone } from "./actions.js";
 import { element, words } from "./base.js";
 
 const SHOWN = 8;
 
-export function rollbackAction(feature) {
+export function rollbackForm(feature) {
   const to = element("select", { name: "to", "data-asks": "" });
   const code = element("input", { type: "checkbox", name: "code", "data-asks": "" });
-  return actionButton({
-    action: "rollback",
-    about: feature.id,
-    label: "Roll back",
+  return {
     title: `Roll ${feature.name} back`,
     send: "Roll back",
     tone: "danger",
@@ -25,7 +22,7 @@ export function rollbackAction(feature) {
       return [element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What would change" }, changes(shown)), takeover(shown)];
     },
     done: (reply) => undone(`${reply.feature.name} is at the beginning of ${words(reply.feature.current_phase)}.`, reply.undo, changes(reply, true)),
-  });
+  };
 }
 
 function offer(to, { begun, to: chosen }) {

@@ -1,26 +1,19 @@
 // Run a feature with agents, and stop a run.
-import { actionButton, field } from "./actions.js";
+import { field } from "./actions.js";
 import { clean, element, time } from "./base.js";
 import { shellWords } from "./shell.js";
 
-export function runAction(feature) {
-  return actionButton({
-    action: "run",
-    about: feature.id,
-    label: "Run with an agent",
-    title: "Run with an agent",
-    send: "Run",
-    tone: "primary run",
-    said: "The run has begun",
-    show: showChoices,
-    fields: () => [
-      field("Agents", element("input", { name: "agents", required: true, "aria-required": "true", spellcheck: "false", placeholder: "claude,codex" }), "In order: the next one continues where one fails."),
-      element("div", { class: "pair-of-fields" },
-        field("At most, in minutes", element("input", { name: "budget_minutes", inputmode: "decimal" }), "Optional."),
-        field("At most, in USD", element("input", { name: "budget_usd", inputmode: "decimal" }), "Optional; of agents that report their cost.")),
-    ],
-  });
-}
+export const runForm = {
+  send: "Run",
+  said: "The run has begun",
+  show: showChoices,
+  fields: () => [
+    field("Agents", element("input", { name: "agents", required: true, "aria-required": "true", spellcheck: "false", placeholder: "claude,codex" }), "In order: the next one continues where one fails."),
+    element("div", { class: "two" },
+      field("At most, in minutes", element("input", { name: "budget_minutes", inputmode: "decimal" }), "Optional."),
+      field("At most, in USD", element("input", { name: "budget_usd", inputmode: "decimal" }), "Optional; of agents that report their cost.")),
+  ],
+};
 
 function showChoices({ agents, running }) {
   const usable = agents.filter((each) => each.installed);
@@ -42,18 +35,12 @@ function use(form, name) {
   input.focus();
 }
 
-export function stopAction(feature) {
-  return actionButton({
-    action: "stop",
-    about: feature.id,
-    label: "Stop the run",
-    title: "Stop the run",
-    send: "Stop it",
-    tone: "danger",
-    said: "The run was stopped; nothing is lost",
-    show: ({ by, pid, since, also }) => [
-      element("p", {}, by ? `${by}, process ${pid}, since ` : `Process ${pid}, since `, time(since), "."),
-      element("p", {}, "The agent and all that it started end, as with Ctrl-C. What was accepted stays; a new run continues from there."),
-      also.length ? element("p", { class: "strong" }, `The same process works on ${also.join(", ")}: that ends as well.`) : null],
-  });
-}
+export const stopForm = {
+  send: "Stop it",
+  tone: "danger",
+  said: "The run was stopped; nothing is lost",
+  show: ({ by, pid, since, also }) => [
+    element("p", {}, by ? `${by}, process ${pid}, since ` : `Process ${pid}, since `, time(since), "."),
+    element("p", {}, "The agent and all that it started end, as with Ctrl-C. What was accepted stays; a new run continues from there."),
+    also.length ? element("p", { class: "strong" }, `The same process works on ${also.join(", ")}: that ends as well.`) : null],
+};

@@ -1,15 +1,15 @@
-// Start a feature, on the first page.
-import { actionButton, field } from "./actions.js";
+// Start a feature.
+import { field } from "./actions.js";
 import { command, element, words, write } from "./base.js";
 
 const PAUSE = 400; // milliseconds without a key after which the fitting workflow is asked for
 const NAMED = 8;
 
-export function startAction() {
+export function startForm() {
   const goal = element("textarea", { name: "goal", rows: 5, "aria-required": "true", placeholder: "Add a login page with password reset", "data-asks": "" });
   const workflow = element("select", { name: "workflow" });
   const agent = element("select", { name: "agent" });
-  const fit = element("p", { class: "fit", role: "status" });
+  const fit = element("p", { role: "status" });
   const phases = element("p", { class: "muted help" });
   let known = null;
   let waiting = null;
@@ -38,12 +38,8 @@ export function startAction() {
     if (names.includes(before)) select.value = before;
   }
 
-  return actionButton({
-    action: "start",
-    label: "Start a feature",
-    title: "Start a feature",
+  return {
     send: "Start",
-    tone: "primary",
     busy: "Starting; its checks are tried first…",
     fields: (ask, shown) => {
       goal.addEventListener("input", () => {
@@ -73,5 +69,5 @@ export function startAction() {
       element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(reply.undo)),
     ],
     next: (reply) => [`/dashboard/features/${encodeURIComponent(reply.feature.id)}`, "Open it"],
-  });
+  };
 }

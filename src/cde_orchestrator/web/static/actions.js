@@ -1,18 +1,8 @@
-// What a person does over the page: a button opens a form in a dialog; each form is answered once.
+// The form of an action, in a dialog; each form is answered once. `actionButton` loads it when it is first used.
 // `fields(ask, shown)` are made once, so that nothing typed is lost; `show(reply)` draws each answer to GET, and `ask()` reads again, with the fields that have `data-asks`.
 // `done(reply)` draws what came of it, else `said` is announced.
-import { $, announce, attribute, command, element, load, signedIn, write } from "./base.js";
-
-export const actionAddress = (action, about, fields) => {
-  const path = ["/dashboard/actions", action, about].filter(Boolean).map((each, place) => (place ? encodeURIComponent(each) : each)).join("/");
-  return fields ? `${path}?${new URLSearchParams(fields)}` : path;
-};
-
-/** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
-export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
-  write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
-  return who;
-}, () => ({ person: null, actions: [] }));
+import { actionAddress } from "./acting.js";
+import { announce, attribute, command, element, load, write } from "./base.js";
 
 const ASKED = 4000; // characters of a field that are asked with
 let made = 0;
@@ -37,20 +27,8 @@ export const takeover = ({ claim }) => claim && field(`Take it over from ${claim
 export const undone = (title, undo, more) => [element("p", { class: "strong" }, title), more ? element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What changed" }, more) : null,
   undo ? element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(undo)) : null];
 
-const buttons = new Map();
-
-/** The button of an action, the same one whenever it is asked for again: its form keeps what was typed. */
-export function actionButton(spec) {
-  const key = `${spec.action} ${spec.about ?? ""}`;
-  if (buttons.has(key)) return buttons.get(key);
-  let dialog = null;
-  const button = element("button", { class: spec.tone === "primary" ? "button primary" : "button", type: "button", "aria-haspopup": "dialog" }, spec.label);
-  button.addEventListener("click", () => (dialog ??= actionDialog(spec)).open());
-  buttons.set(key, button);
-  return button;
-}
-
-function actionDialog({ action, about, title, intro, send, busy, tone, show, fields, done, next, said }) {
+/** A dialog that asks for an action. */
+export function actionDialog({ action, about, title, intro, send, busy, tone, show, fields, done, next, said }) {
   const id = `action-${(made += 1)}`;
   const shown = element("div", { class: "shown" });
   const problem = element("p", { class: "problem", role: "alert", id: `${id}-problem` });
@@ -146,6 +124,7 @@ function actionDialog({ action, about, title, intro, send, busy, tone, show, fie
   document.body.append(root);
   return {
     async open() {
+      if (root.open) return;
       form.hidden = false;
       result.hidden = true;
       write(problem, "");

@@ -1,5 +1,4 @@
-import { startAction } from "./actions-start.js";
-import { acting } from "./actions.js";
+import { acting, actionButton } from "./acting.js";
 import { $, Connection, load, setUpTheme } from "./base.js";
 import { foldCards, moreCards, showBoard, showRefusal } from "./board.js";
 import { setUpFilters, showFilters } from "./filters.js";
@@ -20,7 +19,7 @@ async function refresh() {
     return;
   }
   if (wanted !== location.search) return refresh();
-  if ((await acting).person) $("acts").append(startAction());
+  if ((await acting).person) $("acts").append(actionButton({ action: "start", label: "Start a feature", tone: "primary", form: async () => (await import("./actions-start.js")).startForm() }));
   showFrame(reply);
   showHealth(reply);
   showFilters(reply.board);

@@ -1,6 +1,6 @@
 import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { acting, actionAddress } from "./acting.js";
 import { actionsOf } from "./actions-feature.js";
-import { acting, actionAddress } from "./actions.js";
 import { liveCard, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
 import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";

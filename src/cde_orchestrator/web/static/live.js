@@ -1,6 +1,6 @@
 // The agent's lines while it works, and how its run ended.
-import { acting } from "./actions.js";
-import { stopAction } from "./actions-run.js";
+import { acting } from "./acting.js";
+import { stopAction } from "./actions-feature.js";
 import { absolute, announce, attribute, clean, duration, element, load, showMoment, since, write } from "./base.js";
 
 const SHOWN = 500; // lines on the page; the log has them all
@@ -48,7 +48,7 @@ export async function updateRun(feature) {
   running = load(`/dashboard/data/features/${encodeURIComponent(feature)}/run?${asked}`).finally(() => (running = null));
   const { run } = await running;
   if (run) present(run);
-  if (run && !stop.firstChild && (await acting).person) stop.append(stopAction({ id: feature }));
+  if (run && !stop.firstChild && (await acting).person) stop.append(stopAction(feature));
   if (again) {
     again = false;
     return updateRun(feature);

@@ -1,5 +1,4 @@
-import { acting } from "./actions.js";
-import { alertAction, trustAction } from "./actions-project.js";
+import { acting, actionButton } from "./acting.js";
 import { $, Connection, load, setUpTheme } from "./base.js";
 import { showCharts } from "./charts.js";
 import { showAlerts, showBreakers, showErrors, showFigures, showFrame, showHealth, showSlowest } from "./panels.js";
@@ -27,8 +26,8 @@ setUpTheme();
 const connection = new Connection(refresh);
 acting.then(({ person }) => {
   if (!person) return;
-  $("alert-acts").append(alertAction());
-  $("trust-acts").append(trustAction());
+  $("alert-acts").append(actionButton({ action: "test-alert", label: "Send a test alert", form: async () => (await import("./actions-project.js")).alertForm }));
+  $("trust-acts").append(actionButton({ action: "trust", label: "Review and trust", form: async () => (await import("./actions-project.js")).trustForm }));
 });
 addEventListener("acted", () => connection.update());
 for (const input of document.querySelectorAll("input[name=span]")) {

@@ -1,0 +1,38 @@
+// Who acts in this browser, and the buttons of what they can do.
+import { $, announce, element, load, signedIn, write } from "./base.js";
+
+export const actionAddress = (action, about, fields) => {
+  const path = ["/dashboard/actions", action, about].filter(Boolean).map((each, place) => (place ? encodeURIComponent(each) : each)).join("/");
+  return fields ? `${path}?${new URLSearchParams(fields)}` : path;
+};
+
+/** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
+export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
+  write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
+  return who;
+}, () => ({ person: null, actions: [] }));
+
+const buttons = new Map();
+
+/** The button of an action, the same one whenever it is asked for again: its form keeps what was typed. `form()` loads what `actionDialog` makes of it, when the button is first used. */
+export function actionButton({ action, about, label, tone, form }) {
+  const key = `${action} ${about ?? ""}`;
+  if (buttons.has(key)) return buttons.get(key);
+  let dialog = null;
+  async function make() {
+    const [{ actionDialog }, spec] = await Promise.all([import("./actions.js"), form()]);
+    return actionDialog({ action, about, title: label, ...spec });
+  }
+  async function open() {
+    try {
+      (await (dialog ??= make())).open();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      dialog = null;
+      announce("The server does not answer: try again.");
+    }
+  }
+  const button = element("button", { class: tone ? `button ${tone}` : "button", type: "button", "aria-haspopup": "dialog", onclick: open }, label);
+  buttons.set(key, button);
+  return button;
+}
