@@ -11,7 +11,7 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycl
 const badge = element("span", { class: "badge" });
 const place = element("p", { class: "muted line" });
 const moment = element("span", { class: "muted" });
-const missed = element("p", { class: "muted earlier", hidden: true });
+const missed = element("p", { class: "muted earlier", hidden: true }, "Earlier lines are in the log: cde logs");
 const list = element("ol", { class: "run-lines" });
 const scroll = element("div", { class: "run-scroll", tabindex: 0, role: "region", "aria-label": "Lines of the run, oldest first" }, missed, list);
 const newest = element("button", { class: "plain to-newest", type: "button", hidden: true, onclick: follow }, "↓ Newest lines");
@@ -90,16 +90,12 @@ function placeWords({ state, phase, by, end }) {
 
 function append(run) {
   const atEnd = isAtEnd();
-  if (run.missed > 0) {
-    list.replaceChildren();
-    missed.hidden = false;
-    write(missed, `${run.missed.toLocaleString("en")} earlier lines are in the log: cde logs`);
-  } else if (list.childElementCount === 0) missed.hidden = true;
+  if (run.missed > 0) list.replaceChildren();
+  if (list.childElementCount === 0) missed.hidden = run.missed === 0;
   list.append(...run.lines.map(row));
   while (list.childElementCount > SHOWN) {
     list.firstChild.remove();
     missed.hidden = false;
-    write(missed, "Earlier lines are in the log: cde logs");
   }
   if (atEnd) scroll.scrollTop = scroll.scrollHeight;
   else newest.hidden = false;
