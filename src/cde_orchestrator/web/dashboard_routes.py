@@ -1,6 +1,6 @@
 """The dashboard: its pages, what they show and the events that keep them up to date.
 
-It only reads: no address here changes anything. What a person decides is in ``decisions``.
+It only reads: no address here changes anything. What a person does is in ``actions``.
 """
 
 from __future__ import annotations
