@@ -5,7 +5,7 @@ It only reads: no address here changes anything. What a person does is in ``acti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -48,16 +48,17 @@ class Dashboard:
 
     def routes(self) -> list[Route]:
         """Every address of it."""
+        answer = partial(answers, self._handle)
         return [
             Route("/dashboard", partial(served, "dashboard.html")),
             Route("/dashboard/operations", partial(served, "operations.html")),
             Route("/dashboard/features/{feature}", partial(served, "feature.html")),
-            Route("/dashboard/features/{feature}/report", self._report),
-            Route("/dashboard/data", partial(self._answer, _features)),
-            Route("/dashboard/data/operations", partial(self._answer, _operations)),
-            Route("/dashboard/data/features/{feature}", partial(self._answer, _one_feature)),
-            Route("/dashboard/data/features/{feature}/run", partial(self._answer, _run)),
-            Route("/dashboard/data/errors/{report}", partial(self._answer, _one_report)),
+            Route("/dashboard/features/{feature}/report", answer(_report_of, _as_markdown)),
+            Route("/dashboard/data", answer(_features)),
+            Route("/dashboard/data/operations", answer(_operations)),
+            Route("/dashboard/data/features/{feature}", answer(_one_feature)),
+            Route("/dashboard/data/features/{feature}/run", answer(_run)),
+            Route("/dashboard/data/errors/{report}", answer(_one_report)),
             Route("/dashboard/events", self._events),
             Route("/dashboard/static/{name}", _static),
         ]
@@ -68,21 +69,6 @@ class Dashboard:
             self._live.messages(self._pulse), headers=headers, media_type="text/event-stream"
         )
 
-    async def _report(self, request: Request) -> Response:
-        """The feature's report as Markdown, for people and their pull requests."""
-        return await self._answer(_report_of, request, _as_markdown)
-
-    async def _answer(
-        self,
-        asked: Callable[[Request], UseCase[Any]],
-        request: Request,
-        shown: Callable[[Any], Response] = data,
-    ) -> Response:
-        try:
-            return shown(await run_in_threadpool(self._handle, asked(request)))
-        except CDEError as error:
-            return refused(request, error)
-
     def _pulse(self) -> Pulse:
         try:
             with calling(ACTOR):
@@ -92,7 +78,23 @@ class Dashboard:
             return {"mark": error.code, "lines": {}}
 
 
-def refused(request: Request, error: CDEError) -> Response:
+def answers(
+    handle: Handle,
+    asked: Callable[[Request], UseCase[Any]],
+    shown: Callable[[Any], Response] = data,
+) -> Callable[[Request], Awaitable[Response]]:
+    """What answers a request by the use case that is asked for, as its reply is shown."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await run_in_threadpool(lambda: shown(handle(asked(request))))
+        except CDEError as error:
+            return _refused(request, error)
+
+    return answer
+
+
+def _refused(request: Request, error: CDEError) -> Response:
     """The answer to what cannot be shown."""
     if error.code in NOT_FOUND:
         return failure(request, error, 404)
@@ -130,6 +132,7 @@ def _report_of(request: Request) -> UseCase[Any]:
 
 
 def _as_markdown(reply: ReportReply) -> Response:
+    """For people and their pull requests."""
     headers = {**HEADERS, "Cache-Control": "no-store"}
     return Response(report_markdown(reply), headers=headers, media_type="text/markdown")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,9 +17,8 @@ from cde_orchestrator.application.features.show_check_output import (
 )
 from cde_orchestrator.application.features.show_code_changes import ShowCodeChanges
 from cde_orchestrator.application.features.show_versions import ShowVersions, VersionsReply
-from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.web._responses import HEADERS, data
-from cde_orchestrator.web.dashboard_routes import Handle, refused
+from cde_orchestrator.web.dashboard_routes import Handle, answers
 from cde_orchestrator.web.markdown import SHOWN_CHARACTERS, drawn
 
 FEATURE = "/dashboard/data/features/{feature}"
@@ -34,67 +33,60 @@ class WorkRoutes:
 
     def routes(self) -> list[Route]:
         """Every address of it."""
+        answer = partial(answers, self._handle)
         return [
-            Route(f"{FEATURE}/outputs/{{output}}", self._output),
-            Route(f"{FEATURE}/outputs/{{output}}/text", self._whole),
-            Route(f"{FEATURE}/checks/{{phase}}", self._check),
-            Route(f"{FEATURE}/checks/{{phase}}/text", self._printed),
-            Route(f"{FEATURE}/code", self._code),
+            Route(f"{FEATURE}/outputs/{{output}}", answer(_versions, _drawn)),
+            Route(f"{FEATURE}/outputs/{{output}}/text", answer(_versions, _whole)),
+            Route(f"{FEATURE}/checks/{{phase}}", answer(_check, _end)),
+            Route(f"{FEATURE}/checks/{{phase}}/text", answer(_check, _printed)),
+            Route(f"{FEATURE}/code", answer(_code)),
         ]
 
-    async def _output(self, request: Request) -> Response:
-        try:
-            return data(await run_in_threadpool(lambda: _shown(self._handle(_asked(request)))))
-        except CDEError as error:
-            return refused(request, error)
 
-    async def _whole(self, request: Request) -> Response:
-        """The whole text as a file, which no browser takes for a page."""
-        try:
-            found: VersionsReply = await run_in_threadpool(self._handle, _asked(request))
-        except CDEError as error:
-            return refused(request, error)
-        return _file(PurePosixPath(found["path"]).name, found["text"])
-
-    async def _check(self, request: Request) -> Response:
-        """The end of what a check printed, which says most."""
-        try:
-            found = await self._checked(request)
-        except CDEError as error:
-            return refused(request, error)
-        part = found["text"][-SHOWN_CHARACTERS:]
-        return data({**found, "text": part, "partial": len(part) < len(found["text"])})
-
-    async def _printed(self, request: Request) -> Response:
-        """All that is kept of it, as a file."""
-        try:
-            found = await self._checked(request)
-        except CDEError as error:
-            return refused(request, error)
-        return _file(f"{found['feature']['name']}-{found['phase']}-check.txt", found["text"])
-
-    async def _checked(self, request: Request) -> CheckOutputReply:
-        feature, phase = request.path_params["feature"], request.path_params["phase"]
-        asked = ShowCheckOutput(feature_id=feature, phase_id=phase)
-        found: CheckOutputReply = await run_in_threadpool(self._handle, asked)
-        return found
-
-    async def _code(self, request: Request) -> Response:
-        path = request.query_params.get("path")
-        asked = ShowCodeChanges(feature_id=request.path_params["feature"], path=path)
-        try:
-            return data(await run_in_threadpool(self._handle, asked))
-        except CDEError as error:
-            return refused(request, error)
-
-
-def _asked(request: Request) -> ShowVersions:
+def _versions(request: Request) -> ShowVersions:
     return ShowVersions(
         feature_id=request.path_params["feature"],
         output_id=request.path_params["output"],
         version=request.query_params.get("version"),
         against=request.query_params.get("against"),
     )
+
+
+def _check(request: Request) -> ShowCheckOutput:
+    feature, phase = request.path_params["feature"], request.path_params["phase"]
+    return ShowCheckOutput(feature_id=feature, phase_id=phase)
+
+
+def _code(request: Request) -> ShowCodeChanges:
+    path = request.query_params.get("path")
+    return ShowCodeChanges(feature_id=request.path_params["feature"], path=path)
+
+
+def _drawn(found: VersionsReply) -> Response:
+    """The text as it is drawn: as Markdown, or as its first characters."""
+    shown: dict[str, Any] = {**found}
+    text = shown.pop("text")
+    if PurePosixPath(found["path"]).suffix.lower() in MARKDOWN:
+        return data({**shown, **drawn(text)})
+    part = text[:SHOWN_CHARACTERS]
+    nodes = [["pre", [part]]] if part else []
+    return data({**shown, "nodes": nodes, "partial": len(part) < len(text)})
+
+
+def _whole(found: VersionsReply) -> Response:
+    """The whole text as a file, which no browser takes for a page."""
+    return _file(PurePosixPath(found["path"]).name, found["text"])
+
+
+def _end(found: CheckOutputReply) -> Response:
+    """The end of what a check printed, which says most."""
+    part = found["text"][-SHOWN_CHARACTERS:]
+    return data({**found, "text": part, "partial": len(part) < len(found["text"])})
+
+
+def _printed(found: CheckOutputReply) -> Response:
+    """All that is kept of it, as a file."""
+    return _file(f"{found['feature']['name']}-{found['phase']}-check.txt", found["text"])
 
 
 def _file(name: str, text: str) -> Response:
@@ -104,13 +96,3 @@ def _file(name: str, text: str) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
     }
     return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
-
-
-def _shown(found: VersionsReply) -> dict[str, Any]:
-    """The answer with the text as it is drawn: as Markdown, or as its first characters."""
-    shown: dict[str, Any] = {**found}
-    text = shown.pop("text")
-    if PurePosixPath(found["path"]).suffix.lower() in MARKDOWN:
-        return {**shown, **drawn(text)}
-    part = text[:SHOWN_CHARACTERS]
-    return {**shown, "nodes": [["pre", [part]]] if part else [], "partial": len(part) < len(text)}
