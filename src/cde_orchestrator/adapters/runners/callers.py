@@ -88,9 +88,7 @@ def current_process() -> Process:
 
 def is_own(process: Process) -> bool:
     """Whether it is a process of this machine that runs, and of the user of this one."""
-    if type(process.pid) is not int or process.pid <= 1 or not process.started:
-        return False
-    if process.host != socket.gethostname() or _started(process.pid) != process.started:
+    if whereabouts(process) != "here" or process.pid <= 1:
         return False
     import psutil
 

@@ -134,8 +134,9 @@ class _Notes:
         self._descriptor, self._size = self._ops.open_append(self._path), len(data)
 
     def _remove_old(self) -> None:
-        for path in _newest(self._path.parent)[FILES_KEPT - 1 :]:
-            unlink(path, missing_ok=True)
+        folder = self._path.parent
+        for feature_id, _ in _newest(entries_of(folder))[FILES_KEPT - 1 :]:
+            unlink(folder / f"{feature_id}.jsonl", missing_ok=True)
 
 
 class RunNotes:
@@ -185,19 +186,16 @@ class RunNotes:
         """For features that ran lately, by id, a word that is another one after each line."""
         found = {}
         with suppress(OSError):
-            entries = entries_of(self._folder, 2 * FILES_KEPT)
-            newest = sorted(entries.items(), key=lambda each: -each[1].st_mtime_ns)
-            for name, status in newest[:STAMPS]:
-                if match := _NAME.fullmatch(name):
-                    found[match[1]] = f"{status.st_size:x}.{status.st_mtime_ns:x}"
+            newest = _newest(entries_of(self._folder, 2 * FILES_KEPT))
+            for feature_id, status in newest[:STAMPS]:
+                found[feature_id] = f"{status.st_size:x}.{status.st_mtime_ns:x}"
         return found
 
 
-def _newest(folder: Path) -> list[Path]:
-    """The files of runs, the newest first."""
-    entries = entries_of(folder)
-    names = [name for name in entries if _NAME.fullmatch(name)]
-    return [folder / each for each in sorted(names, key=lambda name: -entries[name].st_mtime_ns)]
+def _newest(entries: Mapping[str, os.stat_result]) -> list[tuple[str, os.stat_result]]:
+    """The features of the files of runs, by id, the newest first."""
+    found = [(match[1], entries[name]) for name in entries if (match := _NAME.fullmatch(name))]
+    return sorted(found, key=lambda each: -each[1].st_mtime_ns)
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
