@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.ports.runs import RunLine, Runs
+from cde_orchestrator.application.ports.runs import KeptRun, RunLine, Runs
 from cde_orchestrator.application.use_case import UseCase
 
 LINES = 300
 """Lines of an answer, the newest."""
+
+
+State = Literal["running", "ended", "lost"]
 
 
 class RunView(TypedDict):
@@ -21,7 +24,7 @@ class RunView(TypedDict):
     """
 
     id: str
-    state: Literal["running", "ended", "lost"]
+    state: State
     end: RunLine | None
     pid: int
     since: str
@@ -65,7 +68,7 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
             "at": at,
             "run": {
                 "id": kept.id,
-                "state": state_of(kept.end is not None, runs.where(kept) != "gone"),
+                "state": _state(kept, runs),
                 "end": kept.end,
                 "pid": kept.process.pid,
                 "since": kept.since,
@@ -78,8 +81,7 @@ class ShowRun(UseCase[RunReply], operation="show_run", tolerant=True, routine=Tr
         }
 
 
-def state_of(has_ended: bool, is_alive: bool) -> Literal["running", "ended", "lost"]:
-    """How a run is."""
-    if has_ended:
+def _state(kept: KeptRun, runs: Runs) -> State:
+    if kept.end is not None:
         return "ended"
-    return "running" if is_alive else "lost"
+    return "lost" if runs.where(kept) == "gone" else "running"

@@ -5,9 +5,6 @@ from __future__ import annotations
 from cde_orchestrator.domain.errors.entry import Suggestion, message
 from cde_orchestrator.domain.errors.fixes import LIST_AGENTS, OPEN_PAGE, SHOW_STATUS, STATUS_CALL
 
-_OPEN = "Open the page by this command, in a terminal of your own: cde dashboard"
-_INSTEAD = "Or do the same in a terminal: {command}"
-
 PAGE_MESSAGES = {
     "E155": message(
         "Changed Since You Read It",
@@ -34,6 +31,14 @@ PAGE_MESSAGES = {
         "What the page shows stays up to date meanwhile",
         fixes=(OPEN_PAGE,),
     ),
+    "E334": message(
+        "Only A Person Acts Here",
+        "Nothing was done over the page: {reason}.",
+        "Open the page by this command, in a terminal of your own: cde dashboard",
+        "Or do the same in a terminal: {command}",
+        "A token alone only reads, on purpose: so no program acts for a person",
+        fixes=(OPEN_PAGE,),
+    ),
     "E336": message(
         "Run Not Started",
         "No run of '{feature}' began: {reason}.",
@@ -49,13 +54,5 @@ PAGE_MESSAGES = {
         "A run that does not end ends when it is asked again after some seconds",
         "A run on another machine is stopped there, with Ctrl-C in its terminal",
         fixes=(SHOW_STATUS,),
-    ),
-    "E334": message(
-        "Only A Person Acts Here",
-        "Nothing was done over the page: {reason}.",
-        _OPEN,
-        _INSTEAD,
-        "A token alone only reads, on purpose: so no program acts for a person",
-        fixes=(OPEN_PAGE,),
     ),
 }

@@ -164,9 +164,11 @@ class Actions:
 
     async def _do(self, request: Request, action: Action) -> Response:
         asked = self._asked(request, {})
-        refused = self._refused(request, _command(action, asked.about))
+        command = _command(action, asked.about)
+        refused = self._refused(request, command)
         if refused is None and "origin" not in request.headers:
-            refused = _nobody("the page has to send the form itself", action, asked.about)
+            reason = "the page has to send the form itself"
+            refused = ValidationError.of("E334", reason=reason, command=command)
         if refused is not None:
             raise refused
         fields = await posted(request, FORM_BYTES)
@@ -200,10 +202,6 @@ class Actions:
             reason = "this browser was not opened by cde dashboard at a terminal"
             return ValidationError.of("E334", reason=reason, command=command)
         return None
-
-
-def _nobody(reason: str, action: Action, about: str) -> ValidationError:
-    return ValidationError.of("E334", reason=reason, command=_command(action, about))
 
 
 def _command(action: Action, about: str) -> str:

@@ -10,7 +10,7 @@ export const actionAddress = (action, about, fields) => {
 export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
   write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
   return who;
-}, () => ({ person: null, actions: [] }));
+}, () => ({ person: null }));
 
 const buttons = new Map();
 
