@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,8 +37,8 @@ from cde_orchestrator.web.live import EndingServer, LiveChanges
 from tests import command_line
 from tests.health_fakes import NoHealth
 from tests.let_in import TOKEN
+from tests.waiting import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60
 expect.set_options(timeout=PATIENCE_SECONDS * 1_000)
 FLAGS = [
     "--no-sandbox",
@@ -288,11 +286,3 @@ def serious(page: Page) -> list[str]:
         if each["impact"] in {"serious", "critical"}
         for node in each["nodes"]
     ]
-
-
-def until(what: Callable[[], bool]) -> None:
-    """Wait for something."""
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() - began < PATIENCE_SECONDS, "it did not come"
-        time.sleep(0.02)

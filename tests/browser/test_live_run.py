@@ -19,7 +19,9 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.runs.trust_agents import TrustAgents
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.infrastructure.trust.person import person_name
-from tests.browser.stage import ScriptedHealth, Site, Visitor, serious, until
+from tests.background_runs import end_runs
+from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
+from tests.waiting import until
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
@@ -71,9 +73,7 @@ def shop(project: Path, serve: Serve, tmp_path: Path) -> Iterator[Shop]:
     site.application.handle(TrustAgents(names=["worker", "hostile", "flood"]))
     shop = Shop(site, folder)
     yield shop
-    for file in notes_folder(project).glob("*.jsonl"):
-        with suppress(ProcessLookupError, ValueError):
-            os.kill(json.loads(file.read_bytes().split(b"\n")[0])["pid"], signal.SIGKILL)
+    end_runs(project)
 
 
 def wrong(visitor: Visitor) -> list[str]:

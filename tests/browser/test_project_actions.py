@@ -18,21 +18,13 @@ from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.browser.test_live_run import wrong
 from tests.integration.drills.proof_drills import WORKFLOW as PROVING
+from tests.workflows import SHORT
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
 
 OPERATIONS = "/dashboard/operations"
-WORKFLOW = """\
-version: 1
-workflows:
-  short:
-    phases:
-      - id: define
-        prompt: standard/define.md
-        outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
-        check: %s
-"""
+WORKFLOW = SHORT + "        check: %s\n"
 HOSTILE = "<img src=x onerror=window.hurt=1>"
 
 

@@ -19,8 +19,9 @@ from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.views import FeatureDetailReply
-from tests.browser.stage import ScriptedHealth, Site, Visitor, until
+from tests.browser.stage import ScriptedHealth, Site, Visitor
 from tests.browser.test_actions import LOGIN, login, newest, opened
+from tests.waiting import until
 
 Visit = Callable[..., Visitor]
 TYPED = "Nobody wants it any more"

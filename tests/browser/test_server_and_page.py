@@ -17,9 +17,10 @@ from playwright.sync_api import expect
 
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.domain.clock import utc_now
-from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, until
+from tests.browser.stage import ScriptedHealth, Site, Visitor, cde
 from tests.command_line import program
 from tests.let_in import BEARER, TOKEN
+from tests.waiting import until
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]

@@ -16,22 +16,19 @@ from cde_orchestrator.web.markdown import drawn
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.repository import git
 from tests.unit.web.test_markdown import HOSTILE
+from tests.workflows import SHORT
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
 
-WORKFLOW = """\
-version: 1
-workflows:
-  short:
-    phases:
-      - id: define
-        prompt: standard/define.md
-        outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
+WORKFLOW = (
+    SHORT
+    + """\
       - id: build
         prompt: standard/implement.md
         outputs: [{id: notes, path: "specs/{feature}/notes.md", required: false}]
 """
+)
 SPEC = (
     "# Login\n\nWith a **password**.\n\n- [x] one\n- [ ] two\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n"
 )

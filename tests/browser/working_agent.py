@@ -2,7 +2,8 @@
 
     python working_agent.py FOLDER MODE
 
-FOLDER gets the numbers of its processes; the agent ends by itself when it has a file ``end``.
+FOLDER gets the numbers of its processes; the agent ends by itself when it has a file ``end``, and
+after ten minutes, as what it started does.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     out.write(b"I look at the cart")  # without an end, and more follows
     out.write(b"\nI work on it now\n")
     out.flush()
-    while not (folder / "end").exists():
+    while child.poll() is None and not (folder / "end").exists():
         time.sleep(0.05)
     child.kill()
 

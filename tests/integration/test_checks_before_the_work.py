@@ -14,16 +14,11 @@ from tests.integration.deliverables import deliverable
 from tests.integration.mcp_client import stdio_agent
 from tests.repository import git
 from tests.terminal import of_a_person, terminal
+from tests.workflows import SHORT
 
-WORKFLOW = """\
-# Ours, with a comment.
-version: 1
-workflows:
-  short:
-    phases:
-      - id: define
-        prompt: standard/define.md
-        outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
+WORKFLOW = (
+    f"# Ours, with a comment.\n{SHORT}"
+    """\
       - id: test
         prompt: standard/test.md
         outputs: [{id: tests, path: "specs/{feature}/tests.md"}]
@@ -33,6 +28,7 @@ workflows:
         outputs: [{id: review, path: "specs/{feature}/review.md"}]
         check: [COMMAND]
 """
+)
 
 
 class Desk:

@@ -17,10 +17,11 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app
+from tests.background_runs import end_runs
 from tests.integration.drills.stage import Outcome, Stage, drill
+from tests.let_in import TOKEN
 
 ADDRESS = "http://127.0.0.1"
-TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class Browser:
@@ -67,13 +68,14 @@ class Browser:
 
 @contextmanager
 def browsing(stage: Stage, *, read_only: bool = False) -> Iterator[Browser]:
-    """A browser that looks, in front of a server."""
+    """A browser that looks, in front of a server; runs that began there end with it."""
     served, key = ServedProject(stage.root, pinned=True), ServerKey()
     here = "127.0.0.1"
     app = build_app(served, host=here, address=here, token=TOKEN, key=key, read_only=read_only)
     try:
         yield Browser(stage, app, key)
     finally:
+        end_runs(stage.root)
         served.close()
 
 
@@ -146,15 +148,12 @@ async def a_run_whose_agent_is_not_installed(stage: Stage) -> None:
     run = {"agents": "worker"}
     with browsing(stage) as page:
         page.sign_in()
-        try:
-            await stage.prove(
-                lambda: page.send("run", {**page.form("run"), **run}),
-                names="worker",
-                by_hand=lambda: program.symlink_to(sys.executable),
-                corrected=lambda: page.send("run", {**page.form("run"), **run}),
-            )
-        finally:
-            await page.send("stop", page.form("stop"))
+        await stage.prove(
+            lambda: page.send("run", {**page.form("run"), **run}),
+            names="worker",
+            by_hand=lambda: program.symlink_to(sys.executable),
+            corrected=lambda: page.send("run", {**page.form("run"), **run}),
+        )
 
 
 @drill("E337")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,7 +23,8 @@ from cde_orchestrator.application.runs.show_run import ShowRun
 from cde_orchestrator.application.runs.trust_agents import TrustAgents
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError
-from tests.browser.stage import until
+from tests.background_runs import end_runs
+from tests.waiting import until
 
 DEAF = """\
 import signal, subprocess, sys, time
@@ -50,9 +50,7 @@ def shop(tmp_path: Path) -> Iterator[Application]:
     application.handle(StartFeature(prompt="Add login", name="login"))
     application.handle(TrustAgents(names=[*agents]))
     yield application
-    for file in notes_folder(root).glob("*.jsonl"):
-        with suppress(OSError, ValueError):
-            os.kill(json.loads(file.read_bytes().split(b"\n")[0])["pid"], signal.SIGKILL)
+    end_runs(root)
     application.close()
 
 

@@ -21,18 +21,14 @@ from cde_orchestrator.web.markdown import SHOWN_CHARACTERS
 from tests.let_in import BEARER
 from tests.repository import git
 from tests.unit.web.test_dashboard_routes import browsing
+from tests.workflows import SHORT
 
-WORKFLOW = """\
-version: 1
-workflows:
-  short:
-    phases:
-      - id: define
-        prompt: standard/define.md
-        outputs:
-          - {id: spec, path: "specs/{feature}/spec.md"}
+WORKFLOW = (
+    SHORT
+    + """\
           - {id: table, path: "specs/{feature}/ümläut \\"x\\".csv", required: false}
 """
+)
 OUTPUTS = "/dashboard/data/features/login/outputs"
 
 
