@@ -10,29 +10,29 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.checks import Callers, TrustStore
 from cde_orchestrator.application.ports.runs import KeptRun, Runs
+from cde_orchestrator.application.runs.budget import MINUTES, USD
 from cde_orchestrator.application.runs.show_agents import chosen_agents, require_trusted
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureView, feature_view
 from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, FAILED, Feature
+from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
 RUN_STARTED, RUN_STOPPED = "run_started", "run_stopped"
 """Events of a feature."""
-USD = (0.01, 1_000_000.0)
-MINUTES = (0.001, 100_000.0)
-"""What a budget may be, as of ``cde run``."""
 
 
 class ChoiceRow(TypedDict):
-    """An agent that a feature may be run with, as far as is seen without starting anything."""
+    """An agent that a feature may be run with, as far as is seen without starting anything.
+
+    ``command`` is as a shell would need it, so that nobody takes one of its words for two.
+    """
 
     name: str
-    source: str
-    command: list[str]
+    command: str
     trusted: bool
     installed: bool
-    reports_cost: bool
     digest: str
 
 
@@ -81,11 +81,9 @@ class ShowRunChoices(UseCase[ChoicesReply], operation="show_run_choices"):
         rows: list[ChoiceRow] = [
             {
                 "name": agent.name,
-                "source": agent.source,
-                "command": list(agent.command),
+                "command": command_words(agent.command),
                 "trusted": trust.trusts(root, agent.command_line),
                 "installed": agents.is_installed(agent),
-                "reports_cost": agent.reports_cost,
                 "digest": trust.digest(root, agent.command_line),
             }
             for agent in agents.definitions().values()

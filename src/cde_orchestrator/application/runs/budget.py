@@ -10,6 +10,10 @@ from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDESystemError
 
+USD = (0.01, 1_000_000)
+MINUTES = (0.001, 100_000)
+"""Between what a budget is."""
+
 
 def _seconds_from_now() -> Callable[[], float]:
     watch = Stopwatch()

@@ -1,7 +1,6 @@
 // What a person does with the project: trust what acts in it, and try out an alert.
 import { field } from "./actions.js";
 import { clean, element } from "./base.js";
-import { shellWords } from "./shell.js";
 
 export const alertForm = {
   send: "Send",

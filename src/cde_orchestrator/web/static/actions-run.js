@@ -1,7 +1,6 @@
 // Run a feature with agents, and stop a run.
 import { field } from "./actions.js";
 import { clean, element, time } from "./base.js";
-import { shellWords } from "./shell.js";
 
 export const runForm = {
   send: "Run",
@@ -20,7 +19,7 @@ function showChoices({ agents, running }) {
   const rows = (usable.length ? usable : agents).map((each) => {
     const pick = element("button", { class: "plain", type: "button", "aria-label": `Use ${clean(each.name)}`, onclick: (event) => use(event.target.form, each.name) }, each.name);
     const state = each.trusted ? (each.installed ? null : ["not installed", "warning"]) : ["not trusted here", "warning"];
-    return element("li", {}, pick, state ? element("span", { class: "badge", "data-tone": state[1] }, state[0]) : null, element("code", { class: "muted" }, shellWords(each.command)));
+    return element("li", {}, pick, state ? element("span", { class: "badge", "data-tone": state[1] }, state[0]) : null, element("code", { class: "muted" }, each.command));
   });
   const note = running ? "An agent works on it already." : "It continues as a process of its own, also when the page's server ends, until the feature is done or waits for you.";
   return [element("p", {}, note), element("ul", { class: "choices-of-agents", "aria-label": "Agents of this machine" }, rows),

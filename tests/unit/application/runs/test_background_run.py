@@ -33,7 +33,7 @@ class FewAgents:
     missing: set[str] = field(default_factory=set)
 
     def definitions(self) -> dict[str, Agent]:
-        silent = Agent(name="silent", command=("silent", "--go"))
+        silent = Agent(name="silent", command=("silent", "--go now"))
         return {
             "silent": silent,
             "dear": Agent(name="dear", command=("dear",), output="claude-json"),
@@ -170,7 +170,7 @@ def test_the_choices_say_what_can_be_used(stage: Stage) -> None:
     assert reply["running"] is None
     rows = [(row["name"], row["trusted"], row["installed"]) for row in reply["agents"]]
     assert rows == [("dear", True, True), ("silent", False, False)]
-    assert [row["reports_cost"] for row in reply["agents"]] == [True, False]
+    assert [row["command"] for row in reply["agents"]] == ["dear", "silent '--go now'"]
     stage.world.runs.known[stage.id] = kept()
     assert stage.run(ShowRunChoices(feature_id="login"))["running"] == "one"
 
