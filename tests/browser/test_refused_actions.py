@@ -196,6 +196,11 @@ def test_a_form_is_loaded_when_its_button_is_used_also_after_the_server_was_gone
     dialog = opened(page, "Start a feature")
     expect(dialog.get_by_label("What it should do")).to_be_focused()
     assert page.get_by_role("dialog").count() == 1
+    page.keyboard.press("Escape")
+    for _ in range(2):  # what is read again leaves the button, and the focus, where it is
+        with page.expect_response(lambda each: "/dashboard/data" in each.url):
+            pass
+    expect(page.get_by_role("button", name="Start a feature")).to_be_focused()
 
 
 def test_what_is_too_large_is_refused_and_kept(login: Site, visit: Visit) -> None:

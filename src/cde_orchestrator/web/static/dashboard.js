@@ -4,6 +4,10 @@ import { foldCards, moreCards, showBoard, showRefusal } from "./board.js";
 import { setUpFilters, showFilters } from "./filters.js";
 import { showFrame, showHealth } from "./panels.js";
 
+const offered = acting.then(({ person }) => {
+  if (person) $("acts").append(actionButton({ action: "start", label: "Start a feature", tone: "primary", form: async () => (await import("./actions-start.js")).startForm() }));
+});
+
 /** What the page shows is what its address asks for. */
 async function refresh() {
   const asked = new URLSearchParams(location.search);
@@ -19,7 +23,7 @@ async function refresh() {
     return;
   }
   if (wanted !== location.search) return refresh();
-  if ((await acting).person) $("acts").append(actionButton({ action: "start", label: "Start a feature", tone: "primary", form: async () => (await import("./actions-start.js")).startForm() }));
+  await offered;
   showFrame(reply);
   showHealth(reply);
   showFilters(reply.board);
