@@ -168,7 +168,10 @@ def test_a_forged_request_decides_nothing(page: Page) -> None:
     assert page.decide({**cookies, **page.origin}, form="guess", decision="approve").code == "E156"
     name, _, value = cookies["Cookie"].rpartition("=")
     made_up = {**cookies, "Cookie": f"{name}={'0' * len(value)}"}
-    assert page.decide({**made_up, **page.origin}, form=form, decision="approve").status == 403
+    answer = page.decide({**made_up, **page.origin}, form=form, decision="approve")
+    assert (answer.status, answer.code) == (403, "E334")
+    nobody = {**cookies, "Cookie": re.sub(r"=\w+", lambda each: "=" + "0" * 64, cookies["Cookie"])}
+    assert page.decide({**nobody, **page.origin}, form=form, decision="approve").status == 401
     assert page.server.ask(ADDRESS, {**cookies, **page.origin}, "PUT").status in {401, 405}
     assert page.phase == "approve"
 

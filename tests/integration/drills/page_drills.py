@@ -56,9 +56,10 @@ class Browser:
         """Run the command that opens the page, without a browser, and end its server again."""
         words = shlex.split(command)
         assert words[:2] == ["cde", "dashboard"], command
-        done = await self.stage.json_command(*words[1:], "--no-open", *self.project)
-        await self.stage.json_command("dashboard", "--stop", *self.project)
-        return done
+        try:
+            return await self.stage.json_command(*words[1:], "--no-open", *self.project)
+        finally:
+            await self.stage.json_command("dashboard", "--stop", *self.project)
 
     @property
     def project(self) -> tuple[str, str]:
