@@ -51,13 +51,10 @@ class SignIn:
 
     def knows(self, request: Request) -> bool:
         """Whether a request for a page bears the cookie."""
-        if request.method not in {"GET", "HEAD"} or not is_below(path_of(request), PAGES):
-            # Whether it is a person's is said where they act, in words.
-            acts = request.method == "POST" and is_below(path_of(request), (ACTIONS,))
-            return acts and self._is_signed_in(request)
-        return self._is_signed_in(request)
-
-    def _is_signed_in(self, request: Request) -> bool:
+        # Whether what acts is a person's is said where they act, in words.
+        pages = (ACTIONS,) if request.method == "POST" else PAGES
+        if request.method not in {"GET", "HEAD", "POST"} or not is_below(path_of(request), pages):
+            return False
         given = _cookie(request, self._name)
         return hmac.compare_digest(given.encode(), self._value.encode())
 

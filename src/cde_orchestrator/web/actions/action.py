@@ -142,7 +142,7 @@ class Actions:
         """Who acts in this browser; ``person`` is None where nobody does."""
         refused = self._refused(request, "cde dashboard")
         person = None if refused else person_name().partition(":")[2]
-        return data({"person": person, "refused": _words(refused), "actions": [*self._actions]})
+        return data({"person": person, "refused": _words(refused)})
 
     async def _answer(self, request: Request) -> Response:
         action = self._actions.get(request.path_params["action"])

@@ -45,8 +45,8 @@ def saying_news(asked: Asked, *codes: str) -> Iterator[None]:
     except FeatureError as error:
         if error.code not in {"E155", *codes}:
             raise
-        facts = {"feature": asked.about, "project_path": ".", **error.context}
-        raise FeatureError.of("E155", **{**facts, "news": _news(asked)}) from error
+        facts = {"feature": asked.about, **error.context, "news": _news(asked)}
+        raise FeatureError.of("E155", **facts) from error
 
 
 def _news(asked: Asked) -> str:

@@ -2,7 +2,7 @@
 import { $, announce, element, load, signedIn, write } from "./base.js";
 
 export const actionAddress = (action, about, fields) => {
-  const path = ["/dashboard/actions", action, about].filter(Boolean).map((each, place) => (place ? encodeURIComponent(each) : each)).join("/");
+  const path = ["/dashboard/actions", ...[action, about].filter(Boolean).map(encodeURIComponent)].join("/");
   return fields ? `${path}?${new URLSearchParams(fields)}` : path;
 };
 

@@ -68,6 +68,9 @@ export function duration(seconds) {
   return `${Math.floor(seconds / 86400)} d`;
 }
 
+/** The states of a feature that is done. */
+export const CLOSED = ["completed", "failed", "cancelled"];
+
 export const words = (name) => clean(name).replaceAll("_", " ");
 
 // ---- times: relative, the moment itself in the title ----

@@ -1,5 +1,5 @@
 // The features in lanes. Cards slide to their places; nothing is laid out again.
-import { $, Stack, absolute, ago, attribute, command, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
+import { $, CLOSED, Stack, absolute, ago, attribute, command, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
 import { code } from "./panels.js";
 
 const CARD = 148;
@@ -86,7 +86,7 @@ export function showRefusal(problem) {
 
 function line(board) {
   if (board.found !== board.total) return `${figure(board.found)} of ${figure(board.total)} features`;
-  const closed = ["completed", "failed", "cancelled"].filter((each) => board.counts[each]);
+  const closed = CLOSED.filter((each) => board.counts[each]);
   return [`${figure(board.open)} open`, ...closed.map((each) => `${figure(board.counts[each])} ${each}`)].join(" · ");
 }
 
@@ -147,8 +147,6 @@ function makeCard(card) {
     element("span", { class: "row" }, parts["phase-of"], parts.badges), bar);
   return Object.assign(element("li", {}, link), { parts, link, bar: bar.firstChild });
 }
-
-const CLOSED = ["completed", "failed", "cancelled"];
 
 function fillCard(member, card) {
   const { parts, link } = member;

@@ -56,15 +56,13 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
-let offered = null;
+let offered = null; // the state whose buttons are there
 
 /** What a person can do with the feature, if one acts in this browser. */
 async function showActions({ feature }) {
-  const { person } = await acting;
-  const told = JSON.stringify([person, feature.name, feature.status, feature.current_phase]);
-  if (!person || offered === told) return;
-  offered = told;
-  $("acts").replaceChildren(...actionsOf({ feature }));
+  if (!(await acting).person || offered === feature.status) return;
+  offered = feature.status;
+  $("acts").replaceChildren(...actionsOf(feature));
 }
 
 const steps = new Map();
