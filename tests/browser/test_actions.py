@@ -18,23 +18,19 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.infrastructure.trust.person import person_name
 from tests.browser.stage import Site, Visitor, cde, serious
+from tests.integration.drills.stage import WORKFLOW as BRIEF
 
 Visit = Callable[..., Visitor]
 LOGIN = "/dashboard/features/login"
-WORKFLOW = """\
-version: 1
-default: brief
-workflows:
-  brief:
-    description: Two short phases.
-    phases:
-      - {id: write, prompt: docs/write.md, outputs: [{id: note, path: "notes/{feature}.md"}]}
-      - {id: check, prompt: docs/write.md}
+WORKFLOW = (
+    BRIEF
+    + """\
   lean:
     description: One phase.
     phases:
       - {id: do, prompt: docs/write.md, changes: required}
 """
+)
 
 
 @pytest.fixture

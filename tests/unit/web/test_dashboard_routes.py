@@ -102,8 +102,17 @@ def loaded_by(page: str) -> set[str]:
 def test_the_first_page_is_small() -> None:
     files = loaded_by("dashboard.html")
 
-    assert not {"charts.js", "actions.js", "actions-start.js"} & files
+    assert "charts.js" not in files
     assert sum(len(_assets()[name].content) for name in files) < 90_000
+
+
+@pytest.mark.parametrize("page", ["dashboard.html", "feature.html", "operations.html"])
+def test_no_page_loads_a_form_before_its_button_is_used(page: str) -> None:
+    assets = _assets().items()
+    forms = {name for name, asset in assets if b'from "./actions.js"' in asset.content}
+
+    assert {"actions-start.js", "actions-close.js", "actions-project.js"} <= forms
+    assert not (forms | {"actions.js"}) & loaded_by(page)
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> None:
