@@ -46,7 +46,6 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
-from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.retry import retrying
 from cde_orchestrator.infrastructure.system.spans import AGENT, span
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE as FOLDERS
@@ -129,10 +128,10 @@ class CommandLineAgents:
     @contextmanager
     def lock_run(self, feature_id: str, feature: str) -> Iterator[Note]:
         """Hold the lock of the feature's runs; E909 when another process has it."""
-        folder = local_folder(self._root) / RUNS
-        with translate_os_errors(folder):
-            make_own_folder(folder)
-            lock = ProcessLock(run_lock(self._root, feature_id), 0.0)
+        path = run_lock(self._root, feature_id)
+        with translate_os_errors(path.parent):
+            make_own_folder(path.parent)
+            lock = ProcessLock(path, 0.0)
             descriptor = lock.attempt()
         if descriptor is None:
             raise CDESystemError.of("E909", feature=feature, holder=lock.holder())

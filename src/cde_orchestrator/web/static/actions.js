@@ -85,7 +85,7 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
       await reading;
       if (!word) await (reading = read()); // who was signed out may act again by now
       if (!word) return problem.firstChild ? null : refuse(new TypeError());
-      const reply = await load(actionAddress(action, about), { ...values(), form: word ?? "" });
+      const reply = await load(actionAddress(action, about), { ...values(), form: word });
       form.reset();
       mark();
       finish(reply);
@@ -111,7 +111,7 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
     const [address, label] = next?.(reply) ?? [];
     const on = address && element("a", { class: "button primary", href: address }, label);
     const close = element("button", { class: on ? "button" : "button primary", type: "button", onclick: () => root.close() }, "Done");
-    result.replaceChildren(...nodes, element("div", { class: "row-of-buttons" }, on ?? null, close));
+    result.replaceChildren(...nodes, element("div", { class: "row-of-buttons" }, on, close));
     form.hidden = true;
     result.hidden = false;
     (on ?? close).focus();
