@@ -279,7 +279,7 @@ async def test_a_clone_in_which_commands_were_refused_can_be_onboarded(tmp_path:
     commit_all(origin)
     clone = tmp_path / "clone"
     git(tmp_path, "clone", str(origin), str(clone))
-    for words in (["status"], ["list"], ["doctor", "--fix"], ["start", "Do it"]):
+    for words in (["status"], ["list"], ["doctor", "--fix"], ["start", "Do it"], ["health"]):
         assert cde(*words, cwd=clone).returncode
     async with stdio_agent(clone) as agent:
         assert (await agent.refused("cde_listFeatures"))["code"] == "E004"

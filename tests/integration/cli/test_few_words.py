@@ -216,7 +216,7 @@ def test_a_clone_without_a_state_is_told_how_to_begin(started: Path) -> None:
 
     assert f"{clone} is not set up yet" in done.stdout
     assert not (clone / ".cde" / "errors").exists()
-    assert health.returncode == 0
+    assert health.returncode == 1
     assert health.stdout.startswith("● not set up")
     assert "Every change is in the journal" not in health.stdout
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.health import NOT_SET_UP, Health, HealthReply
+from cde_orchestrator.application.ports.health import Health, HealthReply
 from cde_orchestrator.application.use_case import UseCase
 
 DECISIVE = ("state_file_writable", "read_only", "database")
@@ -65,7 +65,6 @@ def readiness(health: HealthReply) -> ReadinessReply:
             "message": details[name]["message"],
         }
         for name in DECISIVE
-        if name in checks
-        and (checks[name] == "critical" or details[name]["error_code"] == NOT_SET_UP)
+        if checks.get(name) == "critical"
     ]
     return {"ready": not reasons, "checked_at": health["checked_at"], "reasons": reasons}

@@ -24,7 +24,6 @@ from cde_orchestrator.domain.exceptions import (
     CDEError,
     CDESystemError,
     CircuitBreakerOpenError,
-    ProjectError,
     StateError,
 )
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
@@ -130,10 +129,6 @@ class ProjectChecks:
     def _state(self, facts: Facts) -> Probe:
         try:
             project = self.repository.get(self.root)
-        except ProjectError as error:
-            if error.code != NOT_SET_UP:
-                raise
-            return _found("warning", error)  # a folder as it should be: nothing is broken
         finally:  # so that what loading it just repaired is known
             facts.state = self.repository.condition(self.root)
         facts.changes = _judged(partial(_changes, project, self.root))
