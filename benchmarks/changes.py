@@ -13,8 +13,12 @@ from benchmarks.worker import Worker
 
 SMALL = 10
 SIZES = (100, 10_000, 100_000)
-REACH = {10_000: 1.2, 100_000: 1.3}
-FIRST = {10_000: "1.06", 100_000: "not measured"}
+REACH = {SMALL: 1.6, 10_000: 1.2, 100_000: 1.3}
+FIRST = {SMALL: "2.7", 10_000: "1.06", 100_000: "not measured"}
+REACH_START = 5.0
+FIRST_START = {SMALL: "14", 10_000: "17"}
+"""Of the sizes for which it is to be reached."""
+_APPEND = "append of the same bytes, fdatasync"
 _WARM_UP = 10
 
 # Not everywhere is there a way to leave the file's times alone.
@@ -51,34 +55,12 @@ def measure() -> list[Figure]:
 
 
 def _of_smallest(small: Worker, append: Callable[[], float]) -> list[Figure]:
-    runs = runs_of(300, 20)
     appended, changed, called = interleaved(
-        runs, append, small.doing("change"), small.doing("call"), warm_up=_WARM_UP
+        runs_of(300, 20), append, small.doing("change"), small.doing("call"), warm_up=_WARM_UP
     )
-    beside = "append of the same bytes, fdatasync"
     return [
-        Figure(
-            key=f"change-{SMALL}",
-            name=f"durable change, {SMALL} features",
-            samples=changed,
-            yardstick=beside,
-            yardstick_samples=appended,
-            paired=True,
-            reach=1.6,
-            first="2.7",
-            features=SMALL,
-        ),
-        Figure(
-            key=f"start-{SMALL}",
-            name=f"all of StartFeature, {SMALL} features",
-            samples=called,
-            yardstick=beside,
-            yardstick_samples=appended,
-            paired=True,
-            reach=5.0,
-            first="14",
-            features=SMALL,
-        ),
+        _change(SMALL, changed, _APPEND, appended),
+        _start(SMALL, called, appended),
     ]
 
 
@@ -94,26 +76,35 @@ def _of_size(
         warm_up=_WARM_UP,
     )
     return [
-        Figure(
-            key=f"change-{features}",
-            name=f"durable change, {features:,} features",
-            samples=large_ms,
-            yardstick=f"the same with {SMALL}",
-            yardstick_samples=small_ms,
-            paired=True,
-            reach=REACH.get(features),
-            first=FIRST.get(features, ""),
-            features=features,
-        ),
-        Figure(
-            key=f"start-{features}",
-            name=f"all of StartFeature, {features:,} features",
-            samples=called,
-            yardstick="append of the same bytes, fdatasync",
-            yardstick_samples=appended,
-            paired=True,
-            reach=5.0 if features == 10_000 else None,
-            first="17" if features == 10_000 else "",
-            features=features,
-        ),
+        _change(features, large_ms, f"the same with {SMALL}", small_ms),
+        _start(features, called, appended),
     ]
+
+
+def _change(features: int, taken: list[float], yardstick: str, beside: list[float]) -> Figure:
+    return Figure(
+        key=f"change-{features}",
+        name=f"durable change, {features:,} features",
+        samples=taken,
+        yardstick=yardstick,
+        yardstick_samples=beside,
+        paired=True,
+        reach=REACH.get(features),
+        first=FIRST.get(features, ""),
+        features=features,
+    )
+
+
+def _start(features: int, taken: list[float], beside: list[float]) -> Figure:
+    first = FIRST_START.get(features)
+    return Figure(
+        key=f"start-{features}",
+        name=f"all of StartFeature, {features:,} features",
+        samples=taken,
+        yardstick=_APPEND,
+        yardstick_samples=beside,
+        paired=True,
+        reach=REACH_START if first else None,
+        first=first or "",
+        features=features,
+    )

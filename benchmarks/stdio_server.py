@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryFile
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psutil
+
+from benchmarks.child import Child
 
 _SECONDS = 300.0
 
 
-class StdioServer:
-    """A server process, started at once and ended with the block; it has that long to live.
+class StdioServer(Child):
+    """A server process, ended with the block; it has that long to live.
 
     Args:
         words: what Python is to run.
@@ -28,32 +26,15 @@ class StdioServer:
     """
 
     def __init__(self, *words: str, folder: Path, environment: Mapping[str, str]) -> None:
+        super().__init__([sys.executable, *words], folder=folder, environment=environment)
         self._numbers = count(1)
-        self._errors = TemporaryFile()  # noqa: SIM115 - closed at the end of the block
-        self._process = subprocess.Popen(
-            [sys.executable, *words],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-        )
         self._guard = threading.Timer(_SECONDS, self._process.kill)
         self._guard.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        origin: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *what: object) -> None:
         self._guard.cancel()
         self._process.kill()
-        self._process.communicate()
-        self._errors.close()
+        super().__exit__(*what)
 
     def shake_hands(self) -> None:
         """Begin a session, as any client does."""
@@ -79,15 +60,9 @@ class StdioServer:
         """
         request = {"id": next(self._numbers), "method": method}
         self._send(request if params is None else {**request, "params": params})
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._errors.seek(0)
-            words = self._errors.read().decode(errors="replace")
-            raise RuntimeError(f"The server ended without an answer:\n{words}")
-        answer = json.loads(line)
+        answer = self.receive()
         if "result" not in answer or answer["result"].get("isError"):
-            raise RuntimeError(f"The server answered: {line.decode()}")
+            raise RuntimeError(f"The server answered: {answer}")
         return answer["result"]
 
     def cpu_seconds(self) -> float:
@@ -100,6 +75,4 @@ class StdioServer:
         return float(psutil.Process(self._process.pid).memory_info().rss / 2**20)
 
     def _send(self, message: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        self._process.stdin.flush()
+        self.send({"jsonrpc": "2.0", **message})

@@ -1,7 +1,7 @@
 """A process of the product that does what it is told: ``python -m benchmarks.worker FOLDER``.
 
 Each size of project has a process of its own, so that none pays for the memory of another. A
-request is a line with a verb and a number; the answer is a line of JSON.
+request is a verb and a number.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
+from benchmarks.child import Child
 from benchmarks.measure import timed
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.application.features.start_feature import StartFeature
@@ -28,51 +27,21 @@ from cde_orchestrator.infrastructure.observability.logs.setup import log_file, s
 from cde_orchestrator.storage.format.files import StateFiles
 
 
-class Worker:
-    """The process, seen from outside; it ends with the block."""
+class Worker(Child):
+    """The process, seen from outside."""
 
     def __init__(self, root: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", str(root)],
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        origin: TracebackType | None,
-    ) -> None:
-        self._process.communicate(timeout=120)
+        command = [sys.executable, "-m", "benchmarks.worker", str(root)]
+        super().__init__(command, folder=Path(__file__).parents[1])
 
     def tell(self, verb: str, number: float = 1) -> None:
         """Have it do something, whose result is not waited for."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{verb} {number}\n")
-        self._process.stdin.flush()
-
-    def result(self) -> Any:
-        """What it answers.
-
-        Raises:
-            RuntimeError: it ended.
-        """
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("a process that was measured ended by itself")
-        return json.loads(line)
+        self.send([verb, number])
 
     def ask(self, verb: str, number: float = 1) -> Any:
         """Have it do something, and wait for the result."""
         self.tell(verb, number)
-        return self.result()
+        return self.receive()
 
     def doing(self, verb: str) -> Callable[[], float]:
         """What asks for milliseconds."""
@@ -166,8 +135,8 @@ def main() -> int:
     setup_logging("INFO", log_file(root), stderr_level="CRITICAL")
     doer = Doer(root)
     for line in sys.stdin:
-        verb, number = line.split()
-        print(json.dumps(getattr(doer, verb)(float(number))), flush=True)
+        verb, number = json.loads(line)
+        print(json.dumps(getattr(doer, verb)(number)), flush=True)
     doer.end()
     return 0
 

@@ -25,7 +25,7 @@ def measure() -> list[Figure]:
             alone.append(len(workers[0].ask("write", seconds)["ms"]) / seconds)
             for worker in workers:
                 worker.tell("write", seconds)
-            found = [worker.result() for worker in workers]
+            found = [worker.receive() for worker in workers]
             together.append(sum(len(each["ms"]) for each in found) / seconds)
             waits += [taken for each in found for taken in each["ms"]]
             refused += sum(len(each["refused"]) for each in found)
