@@ -16,7 +16,6 @@ from cde_orchestrator.application.features.feature_filter import (
     awaited_by,
     opening_of,
 )
-from cde_orchestrator.application.features.followed_workflow import meant_feature
 from cde_orchestrator.application.ports.core import (
     ProjectFiles,
     ProjectRepository,
@@ -32,7 +31,7 @@ from cde_orchestrator.application.views import (
     project_view,
 )
 from cde_orchestrator.domain.clock import Clock
-from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
@@ -58,8 +57,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     Attributes:
         status: only those with this status, or ``open``; all when None.
         limit: features on a page; at least 1, and more than 100 count as 100.
-        cursor: ``next_cursor`` of the page before.
-        after: the last feature of the page before, in place of a cursor.
+        cursor: ``next_cursor`` of the page before, or the last feature of it.
         prefix: only those whose name begins so.
         word: only those that have it in their name or their goal, in upper or lower case.
         workflow: only those that follow it.
@@ -75,7 +73,6 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     workflow: str | None = None
     waits_for: str | None = None
     agent: str | None = None
-    after: str | None = None
 
     def __call__(
         self,
@@ -86,7 +83,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         files: ProjectFiles,
         clock: Clock,
     ) -> FeatureListReply:
-        """Raises E004, E102, E103, E305, E306, E308."""
+        """Raises E004, E305, E306, E308."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -99,11 +96,8 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
             agent=self.agent,
         )
         self._require_known_status(root, repository, workflows)
-        after = _decode(self.cursor) if self.cursor is not None else None
         project = repository.get(root)
-        if self.after is not None:
-            last = meant_feature(project, self.after)
-            after = (last.created_at, last.id)
+        after = _place(self.cursor, project) if self.cursor is not None else None
         now = clock()
         found = sorted(wanted.among(project, files, root, now), key=_position, reverse=True)
         if not found and self.workflow is not None:
@@ -175,14 +169,17 @@ def _encode(feature: FeatureSummary) -> str:
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[datetime, str]:
-    try:
+def _place(cursor: str, project: Project) -> tuple[datetime, str]:
+    """The position that a cursor or a feature has in the list."""
+    with suppress(binascii.Error, ValueError):
         padded = cursor + "=" * (-len(cursor) % 4)
         decoded = base64.b64decode(padded, b"-_", validate=True).decode()
         created_at, _, feature_id = decoded.partition("|")
         moment = datetime.fromisoformat(created_at)
-    except (binascii.Error, ValueError):
+        if feature_id and moment.tzinfo is not None:
+            return moment, feature_id
+    try:
+        feature = project.feature(cursor)
+    except FeatureError:
         raise ValidationError.of("E308", cursor=cursor) from None
-    if not feature_id or moment.tzinfo is None:
-        raise ValidationError.of("E308", cursor=cursor)
-    return moment, feature_id
+    return feature.created_at, feature.id

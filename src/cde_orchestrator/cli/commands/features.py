@@ -264,27 +264,23 @@ def list_features(
     limit: Annotated[
         int | None, typer.Option(help="Features on a page; 50 by default, at most 100.")
     ] = None,
-    after: Annotated[
+    cursor: Annotated[
         str | None,
         typer.Option(
+            "--cursor",
+            "--after",
             metavar="FEATURE",
-            help="Only features that come after this one in the list.",
+            help="Only what comes after this feature, or next_cursor of the previous page.",
             autocompletion=completion.features,
         ),
     ] = None,
-    cursor: Annotated[
-        str | None, typer.Option(help="The same for programs: next_cursor of the previous page.")
-    ] = None,
 ) -> None:
     """List features, newest first."""
-    if after is not None and cursor is not None:
-        raise typer.BadParameter("give only one of --after and --cursor", param_hint="'--after'")
     wanted = DEFAULT_LIMIT if limit is None else limit
     use_case = ListFeatures(
         status=status,
         limit=wanted,
         cursor=cursor,
-        after=after,
         word=word,
         workflow=workflow,
         waits_for=PERSON if waits_for in _MYSELF else waits_for,

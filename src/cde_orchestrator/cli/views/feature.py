@@ -145,17 +145,17 @@ def list_remark(
 ) -> RenderableType | None:
     """The remark under a list asked with ``options``: that it is empty, or how it continues."""
     if not reply["features"]:
-        if options:
-            every = next_steps([(command(look, "list"), "every feature")])
-            return Group(Text("No matching features."), every)
-        start = command(look, "start", "What the feature should do")
-        return Group(Text("No features yet."), next_steps([(start, "start one")]))
+        start = (command(look, "start", "What the feature should do"), "start one")
+        if not options and not reply["total"]:
+            return Group(Text("No features yet."), next_steps([start]))
+        every = (command(look, "list"), "every feature")
+        return Group(Text("No matching features."), next_steps([start, every]))
     if reply["next_cursor"] is None:
         return None
     last = reply["features"][-1]["name"]
     return Group(
         Text(f"{len(reply['features'])} of {counted(reply['total'], 'feature')}.", style="dim"),
-        next_steps([(command(look, "list", *options, "--after", last), "the next ones")]),
+        next_steps([(command(look, "list", *options, "--cursor", last), "the next ones")]),
     )
 
 

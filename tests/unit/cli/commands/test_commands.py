@@ -210,7 +210,7 @@ def test_the_status_of_the_project_is_changed_and_told(at_project: Terminal) -> 
 
 def test_a_list_says_when_it_is_empty(at_project: Terminal) -> None:
     assert at_project.run("list", "--status", "completed") == ""
-    assert at_project.stderr.startswith("No matching features.\n  $ cde list   #")
+    assert at_project.stderr.startswith("No matching features.\n  $ cde start")
     assert at_project.run("list") == ""
     assert at_project.stderr.endswith(
         "\n  $ cde start 'What the feature should do'   # start one\n"
@@ -224,7 +224,7 @@ def test_a_list_that_goes_on_repeats_its_options(at_project: Terminal) -> None:
 
     at_project.run("list", "--status", "open", "--limit", "1", "--project", ".")
 
-    assert "1 of 2 features.\n  $ cde list --status open --limit 1 --after b " in at_project.stderr
+    assert "1 of 2 features.\n  $ cde list --status open --limit 1 --cursor b " in at_project.stderr
     assert "--project ." in at_project.stderr
 
 
