@@ -213,6 +213,18 @@ def test_a_decision_record_is_numbered_once_and_stays_under_a_page() -> None:
     ] == []
 
 
+def test_every_decision_record_is_in_the_table_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Decisions\n")[2]
+
+    rows = re.findall(r"^\| \[(\d{4})\]\(adr/([^)]+)\) \| \S", table, re.MULTILINE)
+
+    assert [file for _, file in rows] == sorted(
+        path.name for path in (ROOT / "docs" / "adr").glob("*.md")
+    )
+    assert [file for number, file in rows if not file.startswith(number)] == []
+
+
 def test_no_pattern_repeats_a_group_without_giving_back() -> None:
     """Python before 3.11.5 matches possessive groups and atomic ones wrongly (gh-106052).
 
