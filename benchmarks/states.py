@@ -7,12 +7,10 @@ models of all others. One feature in ten is open, in its first phase.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import own_folder
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
@@ -21,7 +19,6 @@ from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage import loader, repair
 from cde_orchestrator.storage.format.files import StateFiles
 
-SIZES = (10, 100, 10_000, 50_000, 100_000)
 OPEN_EVERY = 10
 """One of so many features is open."""
 
@@ -46,13 +43,6 @@ def build(root: Path, features: int) -> Path:
     repair.start_over(files, OsFileOps(), document)
     shutil.rmtree(files.quarantine, ignore_errors=True)  # the two features' own history
     return root
-
-
-@contextmanager
-def project(features: int) -> Iterator[Path]:
-    """A project with so many features, which goes at the end."""
-    with own_folder() as folder:
-        yield build(folder / "project", features)
 
 
 def _multiplied(document: dict[str, Any], features: int) -> dict[str, Any]:
