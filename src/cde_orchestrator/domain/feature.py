@@ -59,6 +59,7 @@ class Feature:
     Attributes:
         workflow_type: name of the workflow that it was started with.
         workflow_digest: key of that workflow in ``Project.workflows``; None before any was kept.
+        workflow_file: digest of the file that had that workflow; empty where none is known.
         claim: the lease of the agent at work.
         closing: how and why it was closed before it was completed.
         idempotency_key: names the call that started it, so that a repeated call starts none.
@@ -83,6 +84,7 @@ class Feature:
     current_phase: str | None
     workflow_type: str
     workflow_digest: str | None = None
+    workflow_file: str = ""
     created_at: datetime
     updated_at: datetime
     claim: Claim | None = None
@@ -332,7 +334,8 @@ class Feature:
             after=workflow.id,
             phase=self.current_phase,
         )
-        self.phases, self.workflow_type, self.workflow_digest = records, workflow.id, digest
+        self.phases, self.workflow_type = records, workflow.id
+        self.workflow_digest, self.workflow_file = digest, workflow.file
         self._enter(workflow.first, now)
         return sorted((each for record in left for each in record.saved()), key=lambda it: it.at)
 

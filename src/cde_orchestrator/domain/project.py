@@ -205,6 +205,11 @@ class Project:
             self.workflows[digest] = json.loads(definition)
         return digest
 
+    def give_workflow(self, feature: Feature, workflow: Workflow) -> None:
+        """Keep a workflow as it is now for the feature, which follows it from now on."""
+        feature.workflow_digest = self.keep_workflow(workflow)
+        feature.workflow_file = workflow.file
+
     def follows(self, feature: Feature, workflow: Workflow) -> bool:
         """Whether this is the workflow that is kept with the feature."""
         if feature.workflow_digest == _definition(workflow)[0]:
@@ -229,7 +234,7 @@ class Project:
             workflow=workflow,
             now=self.clock(),
         )
-        feature.workflow_digest = self.keep_workflow(workflow)
+        self.give_workflow(feature, workflow)
         self.features.add(feature)
         name_subject(feature_id=feature.id, feature=feature.name)
         return feature

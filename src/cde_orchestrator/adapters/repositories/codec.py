@@ -37,6 +37,7 @@ from cde_orchestrator.storage.history_entries import touched_features
 
 _WORK_FIELDS: dict[type, tuple[str, ...]] = {
     Feature: (
+        "workflow_file",
         "claim",
         "closing",
         "idempotency_key",

@@ -39,10 +39,14 @@ _CRITERION = r"re:\bAC1\b"
 """What an output has to contain whose criteria are proven later."""
 
 
-def catalog_from(root: Node, *, packaged: bool) -> workflow.WorkflowCatalog:
-    """The workflows of a file, from its top-level node; E311 for the first rule that it breaks."""
+def catalog_from(root: Node, *, packaged: bool, file: str = "") -> workflow.WorkflowCatalog:
+    """The workflows of the ``file`` with this digest, from its top-level node.
+
+    Raises:
+        ValidationError: E311, for the first rule that it breaks.
+    """
     values = fields_of(root, _TOP_LEVEL, required=("version", "workflows"))
-    said = {"proof": values.get("proof"), "runner": values.get("runner")}
+    said = {"proof": values.get("proof"), "runner": values.get("runner"), "file": file}
     workflows: dict[str, workflow.Workflow] = {
         name: _demanding(replace(each, **said)) for name, each in values["workflows"].items()
     }

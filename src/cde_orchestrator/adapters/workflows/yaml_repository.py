@@ -54,6 +54,15 @@ class YamlWorkflowRepository:
         data = _read(path)
         return self.load_packaged() if data is None else _parse(str(path), data)
 
+    def digest(self, root: Path) -> str:
+        """The digest of the file that ``load`` would read, by which nothing is parsed.
+
+        Raises:
+            ValidationError: E311, the project's file cannot be read.
+        """
+        data = _read(shared_file(root, WORKFLOW_FILE))
+        return _digest(PACKAGED_FILE.read_bytes() if data is None else data)
+
     def load_packaged(self) -> WorkflowCatalog:
         """The workflows that come with the product."""
         return _parse(str(PACKAGED_FILE), PACKAGED_FILE.read_bytes(), packaged=True)
@@ -171,4 +180,9 @@ def _read(path: Path) -> bytes | None:
 def _parse(source: str, data: bytes, *, packaged: bool = False) -> WorkflowCatalog:
     from cde_orchestrator.adapters.workflows.yaml_reader import read_document
 
-    return catalog_from(read_document(source, data), packaged=packaged)
+    return catalog_from(read_document(source, data), packaged=packaged, file=_digest(data))
+
+
+def _digest(data: bytes) -> str:
+    """What a feature keeps of a file, to know it again."""
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -107,10 +107,10 @@ class ProjectFeatures:
         """Keep the workflow with a feature that has none, or an earlier one; inside a change."""
         if feature.workflow_digest is None:
             feature.follow(workflow)
-            feature.workflow_digest = project.keep_workflow(workflow)
+            project.give_workflow(feature, workflow)
         elif not project.follows(feature, workflow):
             before = project.workflow_of(feature)
-            feature.workflow_digest = project.keep_workflow(workflow)
+            project.give_workflow(feature, workflow)
             is_same = before is not None and before.runner == workflow.runner
             said: dict[str, Any] = {"checks": sorted(_checks(workflow))}
             if not is_same:

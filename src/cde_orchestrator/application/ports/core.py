@@ -206,6 +206,13 @@ class WorkflowRepository(Protocol):
             ValidationError: E310 or E311, the project's file is not valid.
         """
 
+    def digest(self, root: Path) -> str:
+        """``Workflow.file`` of what ``load`` gives, by which nothing is parsed.
+
+        Raises:
+            ValidationError: E311, the project's file cannot be read.
+        """
+
     def load_packaged(self) -> WorkflowCatalog:
         """The workflows that come with the product."""
 

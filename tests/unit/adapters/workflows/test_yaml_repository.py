@@ -239,6 +239,21 @@ def test_an_unchanged_file_is_not_parsed_again(tmp_path: Path) -> None:
     assert load(tmp_path, BASE) is catalog
 
 
+def test_a_file_is_known_by_its_digest_without_being_parsed(tmp_path: Path) -> None:
+    repository = YamlWorkflowRepository()
+    packaged = repository.digest(tmp_path)
+    assert {each.file for each in repository.load(tmp_path).workflows.values()} == {packaged}
+
+    own = tmp_path / ".cde" / "workflow.yml"
+    own.parent.mkdir()
+    own.write_text("no: [workflows")
+    assert repository.digest(tmp_path) not in {"", packaged}
+    own.write_text("x" * (SIZE_LIMIT_BYTES + 1))
+    with pytest.raises(ValidationError) as refused:
+        repository.digest(tmp_path)
+    assert refused.value.code == "E311"
+
+
 def test_a_changed_file_is_seen_even_if_its_size_and_time_stay(tmp_path: Path) -> None:
     load(tmp_path, BASE)
     path = tmp_path / ".cde" / "workflow.yml"

@@ -107,3 +107,20 @@ def test_how_a_runner_ended_is_not_said_of_another_one(under_way: World) -> None
 
     assert under_way.project.feature("shop").trials == []
     assert (row["command"], row["outcome"]) == (["sh", "tests.sh"], "not_tried")
+
+
+def test_a_file_that_is_as_it_was_is_not_looked_at_until_it_changes(world: World) -> None:
+    first, changed = replace(proved_by(None), file="f1"), replace(proved_by(OWN), file="f2")
+    world.workflows.own = catalog(first, packaged=False)
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    assert world.project.feature("shop").workflow_file == "f1"
+
+    world.workflows.own = catalog(replace(changed, file="f1"), packaged=False)
+    assert followed(world) is None
+    world.workflows.own = catalog(changed, packaged=False)
+    world.proofs.runner.command, world.proofs.runner.reads = LINE.words, LINE.reads
+    assert followed(world) == OWN
+    assert world.project.feature("shop").workflow_file == "f1", "whoever asks changes nothing"
+
+    world.run(SaveProgress(feature_id="shop", note="half"))
+    assert world.project.feature("shop").workflow_file == "f2"
