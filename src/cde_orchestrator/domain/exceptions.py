@@ -11,12 +11,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cde_orchestrator.domain.agent_run import AgentReport
-from cde_orchestrator.domain.errors.entry import Fix
-from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
+
+if TYPE_CHECKING:
+    from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
 
 _CODE = re.compile(r"E[0-9]{3}")
 _OF_WORK = frozenset({"E118", "E119", "E123", "E134", "E135", "E139"})
@@ -37,6 +38,13 @@ _MISTAKES = frozenset(
 def is_mistake(code: str) -> bool:
     """Whether the error is a mistake in the input, for which a line and the remedy are enough."""
     return code in _MISTAKES
+
+
+def _entry(code: str) -> ErrorMessage:
+    """The catalogue's entry; a process in which nothing fails does not load it."""
+    from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+
+    return ERROR_MESSAGES[code]
 
 
 class CDEError(Exception):
@@ -85,7 +93,7 @@ class CDEError(Exception):
     @classmethod
     def of(cls, code: str, **context: Any) -> Self:
         """Make the error with the catalogue's description and recoverability."""
-        entry = ERROR_MESSAGES[code]
+        entry = _entry(code)
         return cls(fill(entry.description, context), code, context, entry.recoverable)
 
     def fixed_by(self, fixes: Sequence[Fix]) -> Self:
@@ -232,7 +240,7 @@ class CircuitBreakerOpenError(CDESystemError):
     ) -> None:
         known = {"breaker": "breaker", "retry_after_seconds": 0, "last_failure": "unknown"}
         facts = {**known, **(context or {})}
-        message = message or fill(ERROR_MESSAGES["E903"].description, facts)
+        message = message or fill(_entry("E903").description, facts)
         super().__init__(message, code, facts, recoverable)
 
     @property

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.domain.clock import Clock, Stopwatch, utc_now
-from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     FeatureError,
@@ -30,6 +29,9 @@ from cde_orchestrator.domain.workflow import STANDARD, Workflow
 
 NAME_LIMIT = 100
 """Characters of a project's name."""
+
+if TYPE_CHECKING:
+    from cde_orchestrator.domain.errors.entry import Fix
 
 log = get_logger(__name__)
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.domain.errors.entry import Fix
-from cde_orchestrator.domain.errors.fixes import SALVAGE, UPGRADE, restore_at
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
@@ -22,6 +20,9 @@ from cde_orchestrator.storage.format.files import StateFiles, reason_at
 from cde_orchestrator.storage.format.journal import GENESIS, Header, Record, encode_header, scan
 from cde_orchestrator.storage.format.json_patch import Document, replay
 from cde_orchestrator.storage.format.segment import ActiveSegment, find_active, sealed_records
+
+if TYPE_CHECKING:
+    from cde_orchestrator.domain.errors.entry import Fix
 
 IN_PLACE = ("features",)
 
@@ -118,6 +119,10 @@ class Loaded:
     @property
     def ways_out(self) -> tuple[Fix, ...]:
         """What makes changes possible again where the state is not certain."""
+        if self.newer is None and self.gap is None:
+            return ()
+        from cde_orchestrator.domain.errors.fixes import SALVAGE, UPGRADE, restore_at
+
         if self.newer is not None:
             return (UPGRADE,)
         return (restore_at(self.gap.first - 1), SALVAGE) if self.gap is not None else ()
