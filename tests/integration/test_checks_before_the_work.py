@@ -149,6 +149,30 @@ def test_a_start_over_mcp_says_what_waits_for_a_person(tmp_path: Path) -> None:
     assert health["details"]["workflow"]["error_code"] == "E120"
 
 
+def test_a_person_is_told_at_once_what_waits_for_them(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, listed=True)
+    desk.check("exit 0\n", trusted=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "Makefile").write_text("test:\n\ttrue\n")
+    environment = {**desk.environment, "CDE_TRUSTED_FOLDERS": str(other)}
+
+    def said(*words: str) -> str:
+        return " ".join(
+            cde(*words, cwd=desk.root, environment=desk.environment).stdout.decode().split()
+        )
+
+    waits = "waits for a person: nobody has trusted it yet (cde trust)"
+    init = cde("init", cwd=other, environment=environment).stdout.decode()
+    assert f"The check `make test` {waits}" in " ".join(init.split())
+    for words in (
+        ["start", "Add a thing", "-n", "thing"],
+        *(["status", "thing"], ["status"], ["project", "info"], ["check"]),
+    ):
+        assert f"The check `sh check.sh` {waits}" in said(*words), words
+    assert "E120" in said("doctor")
+
+
 def test_a_missing_program_is_named_from_the_beginning(desk: Desk) -> None:
     desk.check("exit 0\n", trusted=False)
     text = desk.file.read_text().replace('["sh", "check.sh"]', '["no-such-runner", "-q"]')

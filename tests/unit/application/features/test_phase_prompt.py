@@ -378,6 +378,18 @@ def test_a_fresh_reader_is_given_the_criteria_with_their_state(world: World) -> 
     ]
 
 
+def test_who_knows_the_feature_is_given_no_criteria_again(world: World) -> None:
+    proving_world(world)
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add logout", name="logout"))
+
+    following = submitted(world, feature_id="logout")
+
+    assert following["phase"]["id"] == "build"
+    assert not following["fresh"]
+    assert following["criteria"] == following["tasks"] == following["changed_files"] == []
+
+
 def test_no_secret_of_an_output_is_in_a_prompt(world: World) -> None:
     proving_world(world)
     secret = "ghp_" + "a1B2c3D4e5F6" * 3
