@@ -193,6 +193,31 @@ async def test_a_fresh_agent_needs_no_further_call_to_begin(repository: Path) ->
     assert not re.search(r"\bcde (save|submit|rollback)\b", text)
 
 
+async def test_agents_that_each_do_a_phase_are_given_everything_in_bounds(
+    repository: Path,
+) -> None:
+    async with stdio_agent(repository) as agent:
+        read = _Read(agent)
+        await read.call("cde_onboardProject", path=".")
+        await read.call("cde_startFeature", prompt=GOAL, name=NAME)
+    read.texts.clear()
+    for phase, results in OUTPUTS.items():
+        async with stdio_agent(repository) as agent:
+            read.agent = agent
+            await read.call("cde_resumeFeature", feature_id=NAME, takeover=True)
+            if phase == "implement":
+                (repository / "src" / "signer.py").write_text("def needs_refresh(value): ...\n")
+            submitted = {"feature_id": NAME, "phase_id": phase, "results": results}
+            answer = await agent.call("cde_submitWork", **submitted)
+
+    assert answer["phase"] is None
+    texts = [text.replace(str(repository), "/home/ann/itsdangerous") for text in read.texts]
+    lengths = [len(text) for text in texts]
+    assert sum(lengths) <= 35_000, lengths
+    for text in texts[2:]:
+        assert CRITERIA[0] in text
+
+
 def _walk_by_commands(repository: Path, *who: str) -> list[str]:
     """What an agent in a shell reads that takes the feature through its phases."""
     cde("init", cwd=repository)

@@ -193,12 +193,26 @@ def _python_tests(
         *(name for name in manifests if _mentions_pytest(folder.content(name))),
     )
     if proof:
-        return (*(run or (*python, "-m")), "pytest", "-q"), proof
+        by_hatch = _hatch_tests(folder) if manager == "pip" else ()
+        return by_hatch or (*(run or (*python, "-m")), "pytest", "-q"), proof
     unittest = (*run, *python, "-m", "unittest", "discover")
     if found := folder.folders("test"):
         package = folder.present("test/__init__.py")
         return (unittest if package else (*unittest, "-s", "test")), found
     return (unittest, (sources.python_test,)) if sources.python_test else ((), ())
+
+
+def _hatch_tests(folder: ProjectFolder) -> Strings:
+    """Return how hatch runs pytest, where one of its environments has it and it is installed.
+
+    An environment of the project's own comes first: those of hatch are made when they are used.
+    """
+    environments = _at(folder.content("pyproject.toml"), "tool", "hatch", "envs")
+    if folder.installed(*_OWN_PYTHONS) or not folder.installed("hatch"):
+        return ()
+    if any(name.startswith("pytest") for name in _names(_at(environments, "default"))):
+        return ("hatch", "run", "pytest", "-q")
+    return ("hatch", "test") if _at(environments, "hatch-test") is not None else ()
 
 
 def _interpreter(folder: ProjectFolder) -> Strings:

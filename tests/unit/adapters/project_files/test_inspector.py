@@ -705,6 +705,33 @@ def test_the_test_command_is_one_that_runs_here(
     assert (found.package_manager, found.test_command) == ("uv", command)
 
 
+HATCH = "[tool.hatch.envs.default]\ndependencies = ['coverage', 'pytest>=8']\n"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "installed", "own", "command"),
+    [
+        (HATCH, {"hatch", "python"}, None, ("hatch", "run", "pytest", "-q")),
+        (HATCH, {"python3"}, None, ("python3", "-m", "pytest", "-q")),
+        (HATCH, {"hatch"}, ".venv/bin/python", (".venv/bin/python", "-m", "pytest", "-q")),
+        ("[tool.hatch.envs.hatch-test]\nparallel = true\n", {"hatch"}, None, ("hatch", "test")),
+        ("[tool.hatch.envs.docs]\ndependencies = ['mkdocs']\n", {"hatch"}, None, PYTEST),
+        (f"{HATCH}[tool.uv]\n", {"hatch", "uv"}, None, ("uv", "run", "pytest", "-q")),
+    ],
+)
+def test_hatch_runs_the_tests_only_where_it_is_installed(
+    project: Path, manifest: str, installed: set[str], own: str | None, command: tuple[str, ...]
+) -> None:
+    write(project, {"pyproject.toml": manifest, "tests/": ""})
+    if own is not None:
+        write(project, {own: "#!/bin/sh\n"})
+        (project / own).chmod(0o755)
+
+    found = inspect(project, found=lambda name: name if name in installed else None)
+
+    assert found.test_command == command
+
+
 @pytest.mark.parametrize(
     ("installed", "command"),
     [

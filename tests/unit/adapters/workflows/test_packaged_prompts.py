@@ -130,7 +130,7 @@ def test_who_knows_the_feature_is_given_what_is_new(
 
     for known in (
         *("A login page", "What spec says", "AC1 (proven)", "half done", "src/part_1.py"),
-        *("## Rules", "the index was wrong", "Required headings keep"),
+        *("## Rules", "the index was wrong", "Required headings keep", "cannot write files"),
     ):
         assert known not in prompt
     assert 'cde_resumeFeature(feature_id="login-page")' in prompt
