@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.markdown import Kind
 from cde_orchestrator.domain.patterns import pattern
@@ -32,10 +34,13 @@ class Section(Value):
     more: int
 
 
-def sections_of(data: bytes, limit: int = SECTIONS_LIMIT) -> list[Section]:
+def sections_of(
+    data: bytes, limit: int = SECTIONS_LIMIT, apart: Collection[str] = ()
+) -> list[Section]:
     """The sections of a Markdown document; of any other, its lines as one.
 
-    A short section is whole; those that are longer share the room that is left.
+    A short section is whole; those that are longer share the room that is left. Those whose key
+    is ``apart`` share a room of their own, so that they take nothing from the others.
     """
     text = harmless(data[:READ_BYTES].decode("utf-8-sig", errors="replace"))
     lines = text.split("\n")
@@ -46,12 +51,19 @@ def sections_of(data: bytes, limit: int = SECTIONS_LIMIT) -> list[Section]:
     ]
     ends = [number - 1 for _, number in found[1:]] + [len(lines)]
     bodies = [
-        (heading, _body(lines[start:end]))
+        (heading, _key(heading), _body(lines[start:end]))
         for (heading, start), end in zip(found, ends, strict=True)
     ]
-    kept = [(heading, body) for heading, body in bodies if body]
-    room = _share([sum(map(len, body)) + len(body) for _, body in kept], limit)
-    return [_section(heading, body, room) for heading, body in kept]
+    kept = [each for each in bodies if each[2]]
+    lengths: dict[bool, list[int]] = {True: [], False: []}
+    for _, key, body in kept:
+        lengths[key in apart].append(sum(map(len, body)) + len(body))
+    rooms = {is_apart: _share(found, limit) for is_apart, found in lengths.items()}
+    return [_section(heading, key, body, rooms[key in apart]) for heading, key, body in kept]
+
+
+def _key(heading: str) -> str:
+    return markdown.unnumbered(markdown.folded(heading))
 
 
 def _body(lines: list[str]) -> list[str]:
@@ -77,8 +89,7 @@ def _share(lengths: list[int], limit: int) -> int:
     return limit
 
 
-def _section(heading: str, body: list[str], room: int) -> Section:
-    key = markdown.unnumbered(markdown.folded(heading))
+def _section(heading: str, key: str, body: list[str], room: int) -> Section:
     shown: list[str] = []
     for line in body:
         room -= len(line) + 1

@@ -65,6 +65,16 @@ def test_short_sections_are_whole_and_long_ones_share_what_is_left() -> None:
     assert sum(len(each.text) for each in found) <= SECTIONS_LIMIT
 
 
+def test_what_is_apart_takes_no_room_from_the_others() -> None:
+    criteria = "".join(f"- AC{number}: {'x' * 190}\n" for number in range(1, 31))
+    text = f"## Goal\nshort\n## 3. Acceptance criteria:\n{criteria}## Constraints\n{criteria}"
+    goal, others, constraints = sections_of(text.encode(), apart={"acceptance criteria"})
+
+    assert (goal.more, others.more, constraints.more) == (0, 18, 18)
+    alone = sections_of(text.encode())
+    assert [each.more for each in alone] == [0, 24, 24]
+
+
 def test_of_a_line_that_is_too_long_the_beginning_is_shown() -> None:
     (found,) = sections_of(b"## A\n" + b"x" * 5_000 + b"\nb\n", 100)
     assert found == Section("A", "a", "x" * 99 + "\u2026", 1)
@@ -85,3 +95,6 @@ def test_no_excerpt_is_longer_than_its_limit(text: str, limit: int) -> None:
     found = sections_of(text.encode(), limit)
     assert sum(len(each.text) for each in found) <= limit + len(found)
     assert all(each.text for each in found)
+    for is_apart in (True, False):
+        some = [e for e in sections_of(text.encode(), limit, {"a"}) if (e.key == "a") is is_apart]
+        assert sum(len(each.text) for each in some) <= limit + len(some)

@@ -318,7 +318,8 @@ def _weighed(data: bytes) -> list[ShownSection]:
     """What a person weighs in a document; the criteria are shown by themselves."""
     head = data[:READ_BYTES].decode("utf-8-sig", errors="replace")
     clean = without_secrets(head).encode()
-    found = [each for each in sections_of(clean) if each.key in WEIGHED]
+    found = [each for each in sections_of(clean, apart=WEIGHED) if each.key in WEIGHED]
     if not found:
-        found = [each for each in sections_of(clean, OTHERS_LIMIT) if each.key != CRITERIA]
+        others = sections_of(clean, OTHERS_LIMIT, apart={CRITERIA})
+        found = [each for each in others if each.key != CRITERIA]
     return [{"heading": each.heading, "text": each.text, "more": each.more} for each in found]

@@ -40,6 +40,8 @@ NOTE_LIMIT = 2_000
 DATA_LIMIT = 1_000
 CRITERIA_LIMIT = 6_000
 """Characters of all criteria that are repeated in full; of those after them, only the id is."""
+SAID_APART = frozenset({"acceptance criteria", "tasks"})
+"""Sections of what a prompt says in full elsewhere, and which take no room from other ones."""
 FILES_SHOWN = 100
 EARLIER_SHOWN = 5
 EARLIER_LIMIT = 600
@@ -70,7 +72,7 @@ class InputFiles:
                     "path": path,
                     "phase": owner.id,
                     "excerpt": excerpt_of(data, len(data), EXCERPT_LIMIT),
-                    "sections": [_section(each) for each in sections_of(data)],
+                    "sections": [_section(each) for each in sections_of(data, apart=SAID_APART)],
                     "specifies": output.id == proven,
                 }
             )

@@ -108,7 +108,7 @@ def test_what_a_person_weighs_is_shown_in_short_by_heading(waiting: World) -> No
     before = shown(waiting)["digest"]
     many = "\n".join(f"- Line {number} of what is built" for number in range(99))
     waiting.files.contents[SPEC] = (
-        f"# Spec\n\n## Goal\nSell\n\n## Scope\n{many}\n\n## Acceptance criteria\n- AC1: It sells.\n"
+        f"# Spec\n\n## Goal\nSell\n\n## Scope\n{many}\n\n## Acceptance criteria\n{many}\n"
         "\n## 5. Assumptions and open questions\nThe key is sk-ant-api03-" + "a1B2" * 20 + ".\n"
     ).encode()
 
@@ -116,7 +116,7 @@ def test_what_a_person_weighs_is_shown_in_short_by_heading(waiting: World) -> No
     scope, assumed = view["outputs"][0]["sections"]
     assert scope["text"].startswith("- Line 0 of")
     assert scope["more"] > 9
-    assert len(scope["text"]) <= 2_400
+    assert 2_300 < len(scope["text"]) <= 2_400
     assert assumed["heading"] == "5. Assumptions and open questions"
     assert "a1B2" not in assumed["text"]
     assert view["digest"] != before
