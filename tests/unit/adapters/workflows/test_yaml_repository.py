@@ -160,6 +160,34 @@ def test_the_judges_of_packaged_workflows_are_other_readers() -> None:
     }
 
 
+def test_the_packaged_workflows_demand_a_change_and_a_verdict() -> None:
+    known = YamlWorkflowRepository().load_packaged().workflows
+    changing = {
+        (name, phase.id) for name, each in known.items() for phase in each.phases if phase.changes
+    }
+    verdicts = {
+        (name, phase.id): output.verdict
+        for name, each in known.items()
+        for phase in each.phases
+        for output in phase.outputs
+        if output.verdict
+    }
+
+    assert changing == {
+        *(("standard", "implement"), ("standard-approved", "implement"), ("lean", "build")),
+        *(("quick-fix", "fix"), ("docs", "write")),
+    }
+    approved = ("approved", "approved with follow-ups")
+    assert verdicts == {
+        ("standard", "review"): approved,
+        ("standard-approved", "review"): approved,
+        ("lean", "verify"): approved,
+        ("quick-fix", "verify"): ("fixed",),
+        ("research", "report"): ("answered", "answered in part"),
+        ("docs", "proofread"): ("ready", "ready with open points"),
+    }
+
+
 def test_the_project_s_own_file_takes_the_place_of_the_packaged_one(tmp_path: Path) -> None:
     plan = Output(
         id="plan",

@@ -81,6 +81,16 @@ def test_what_was_proven_is_not_run_again_for_the_review(proven: World) -> None:
     assert remarks[2] == f"What was proven is in {RECORD}: commit it."
 
 
+def test_a_fresh_reader_is_given_what_each_criterion_is_shown_by(proven: World) -> None:
+    proven.run(GetFeatureStatus(feature_id="shop"))
+
+    given = proven.prompts.variables["criteria"]
+    assert [(each["id"], each["state"], each["proofs"]) for each in given] == [
+        ("AC1", "proven", ["tests/shop.t::price"]),
+        ("AC2", "proven", ["tests/shop.t::name"]),
+    ]
+
+
 def test_the_record_says_what_was_proven(proven: World) -> None:
     review(proven)
     record = read_record(proven.files.contents[RECORD])

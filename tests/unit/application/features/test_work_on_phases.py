@@ -112,10 +112,12 @@ def test_a_check_that_fails_or_hangs_refuses_and_its_evidence_stays(
 ) -> None:
     building.checks.exit_codes = [exit_code]
     building.checks.printed = "".join(f"line {each}\n" for each in range(60)) + "2 failed\n"
+    red = "FAILED a.py::test_a - no"
+    building.checks.printed = building.checks.printed.replace("line 59", red)
     error = refusal(building, "build", text="Done")
 
     assert error.code == code
-    assert error.context["tail"] == [*(f"line {each}" for each in range(21, 60)), "2 failed"]
+    assert error.context["tail"] == [*(f"line {each}" for each in range(21, 59)), red, "2 failed"]
     assert "2 failed" not in error.message
     assert building.project.feature("login").current_phase == "build"
     evidence = record(building, "build").evidence
@@ -123,6 +125,7 @@ def test_a_check_that_fails_or_hangs_refuses_and_its_evidence_stays(
     assert evidence.exit_code == exit_code
     assert "2 failed" in (resume(building)["last_failure"] or "")
     assert "2 failed" in building.prompts.variables["last_failure"]
+    assert building.prompts.variables["failing_tests"] == ["a.py::test_a"]
 
 
 def test_a_check_that_passes_in_the_end_clears_the_failure(building: World) -> None:
