@@ -277,6 +277,24 @@ def test_a_runner_of_tests_is_asked_for_its_version(world: World) -> None:
     assert reply["baseline"][1]["words"] == "The runner of tests `tiny test` works: 1.0"
 
 
+def test_a_check_that_takes_all_the_time_takes_none_from_a_runner(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.workflows.own = catalog(checked(proof="required"), packaged=False)
+    tried: list[str] = []
+    world.checks.meanwhile = lambda: tried.append("check")
+
+    def version(*_: Any) -> str:
+        tried.append("runner")
+        return "1.0"
+
+    monkeypatch.setattr(type(world.proofs.runner), "version", version)
+    reply = world.run(StartFeature(prompt="Add login", name="login"))
+
+    assert tried == ["runner", "check"]
+    assert [each["kind"] for each in reply["baseline"]] == ["check", "runner"]
+
+
 def test_a_runner_that_is_not_there_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.workflows.own = catalog(checked(proof="required"), packaged=False)
 
