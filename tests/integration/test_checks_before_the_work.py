@@ -199,14 +199,17 @@ def test_code_that_breaks_after_the_tests_is_refused_at_the_end(desk: Desk) -> N
     assert desk.code("submit", "thing", "review", "--results", '{"review": "Fine"}') == "E118"
 
 
-@pytest.mark.parametrize("name", ["standard", "standard-approved", "quick-fix"])
-def test_the_last_phase_of_the_packaged_workflows_has_the_check(desk: Desk, name: str) -> None:
-    shown = desk.cde("workflow", "show", name, "--packaged")["workflows"][0]
-    text = (desk.root / ".cde" / "workflow.yml").read_text()
+@pytest.mark.parametrize("name", ["standard", "standard-approved", "lean", "quick-fix"])
+def test_the_last_phase_of_the_packaged_workflows_has_the_check(tmp_path: Path, name: str) -> None:
+    (tmp_path / "Makefile").write_text("test:\n\ttrue\n")
+    assert cde("init", cwd=tmp_path).returncode == 0
+    own, packaged = (
+        json.loads(cde("workflow", "show", name, "--json", *more, cwd=tmp_path).stdout)
+        for more in ([], ["--packaged"])
+    )
 
-    assert shown["phases"][-1]["check"] == []
-    part = text.partition(f"\n  {name}:\n")[2].partition("\n  research:")[0]
-    assert "\n        check: " in part.rpartition("- id: ")[2]
+    assert own["workflows"][0]["phases"][-1]["check"] == ["make", "test"]
+    assert packaged["workflows"][0]["phases"][-1]["check"] == []
 
 
 def test_a_person_corrects_a_check_for_a_feature_under_way(desk: Desk) -> None:

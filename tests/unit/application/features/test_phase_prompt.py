@@ -381,7 +381,7 @@ def test_a_fresh_reader_is_given_the_criteria_with_their_state(world: World) -> 
 def test_many_criteria_leave_the_rest_of_their_document_its_room(world: World) -> None:
     proving_world(world)
     criteria = "".join(f"- AC{number}: {'x' * 190}\n" for number in range(1, 20))
-    limits = "A limit of the size.\n" * 30
+    limits = "A limit of the size.\n" * 70
     text = f"## Acceptance criteria\n{criteria}\n## Constraints\n{limits}"
     world.files.contents["specs/login/spec.md"] = text.encode()
     world.run(GetFeatureStatus(feature_id="login"))
