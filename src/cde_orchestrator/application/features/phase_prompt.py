@@ -182,7 +182,7 @@ class PhasePrompts:
             "feature": {
                 "id": feature.id,
                 "name": feature.name,
-                "goal": _goal(feature),
+                "goal": _goal(feature, reader.channel),
                 "workflow": workflow.id,
             },
             "phase": _phase_variables(phase, workflow),
@@ -363,9 +363,11 @@ def _tasks(feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
     return [{**each, "line": task_line(each)} for each in task_views(feature, workflow)]
 
 
-def _goal(feature: Feature) -> str:
+def _goal(feature: Feature, channel: Surface) -> str:
     if len(feature.prompt) <= GOAL_LIMIT:
         return feature.prompt
     cut = len(feature.prompt) - GOAL_LIMIT
-    where = f"cde_getFeatureStatus(feature_id={feature.name!r}, detail='full')"
+    where = f"cde status {feature.name}"
+    if channel == "mcp":
+        where = f"cde_getFeatureStatus(feature_id={feature.name!r}, detail='full')"
     return f"{feature.prompt[:GOAL_LIMIT]}\n[{cut} more characters: {where}]"

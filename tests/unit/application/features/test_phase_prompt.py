@@ -163,6 +163,11 @@ def test_a_longer_goal_is_cut_and_says_how_to_read_the_rest(world: World) -> Non
         "x" * GOAL_LIMIT
         + "\n[7 more characters: cde_getFeatureStatus(feature_id='login', detail='full')]"
     )
+    world.callers.become_person()
+    world.run(GetFeatureStatus(feature_id="login"))
+    assert world.prompts.variables["feature"]["goal"].endswith(
+        "\n[7 more characters: cde status login]"
+    )
 
 
 def test_a_phase_without_a_template_is_described_in_its_sentence(world: World) -> None:
