@@ -56,6 +56,7 @@ def test_each_packaged_prompt_can_be_filled_in(
     is_human = phase.handler == "human_input"
     assert (f'phase_id="{phase.id}"' in prompt) is not is_human
     assert ("cde approve login-page" in prompt) is is_human
+    assert "\n- [ ] " not in prompt  # a record is accepted once, and nobody could tick it
     assert "{%" not in prompt
     assert ("{{ braces }}" in prompt) == full
     assert ("E110: no spec" in prompt) == full
