@@ -65,7 +65,8 @@ _MODULES = {
     **dict.fromkeys(("init", "doctor"), "project"),
     "explain": "errors",
     "run": "runs",
-    **dict.fromkeys(("start", "submit", "status", "list"), "features"),
+    **dict.fromkeys(("start", "submit"), "features"),
+    **dict.fromkeys(("status", "list"), "status"),
     **dict.fromkeys(("save", "resume", "grow", "close", "reopen", "edit", "rollback"), "resume"),
 }
 LISTED = {
