@@ -12,6 +12,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.trust.judge import FolderTrust
+from cde_orchestrator.storage.format.feature_texts import FeatureTexts
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.loader import load
 
@@ -116,10 +117,10 @@ def open_work(root: Path) -> OpenWork | None:
     document = _document(root)
     if "to" in document.get("moved", {}):
         return None
-    workflows = document.get("workflows", {})
+    workflows, stored = document.get("workflows", {}), document.get("features", {})
     features = (
         OpenFeature(each, workflows.get(each.get("workflow_digest") or "", {}))
-        for each in document.get("features", {}).values()
+        for each in (stored.but(_CLOSED) if isinstance(stored, FeatureTexts) else stored.values())
         if each.get("status") not in _CLOSED and each.get("current_phase") in each["phases"]
     )
     own = root.name if root.parent.parts[-2:] == (FOLDER, "worktrees") else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -91,13 +91,13 @@ class ProjectDoctor:
         if not root.is_dir():
             return [ProjectError.of("E001", path=str(root))]
         stored, standing = StateFiles(root), self.standing()
-        project = partial(self._project, root, stored)
+        project = cache(partial(self.repository.peek, root))
         if not stored.folder.is_dir() or standing.kind == "foreign_owner":
             return [self.missing(root) if standing.acts else standing.refusal()]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: self._damages(project, stored),
             lambda: open_forks(stored),
-            lambda: self._state(project()),
+            lambda: self._state(stored, project()),
             lambda: _lock(stored),
             lambda: _place(stored),
             lambda: _permissions(stored),
@@ -121,9 +121,9 @@ class ProjectDoctor:
         """What ``repair`` would do, in words; nothing is changed."""
         if not self.standing().acts:
             return []
-        stored = StateFiles(root)
+        stored, peek = StateFiles(root), partial(self.repository.peek, root)
         planned = [f"remove {stored.shown(path)}" for path in removable(stored)]
-        damaged = self._damaged(stored) if self._is_certain(root, stored) else []
+        damaged = self._damaged(stored) if self._is_certain(stored, peek) else []
         forked = forked_in(damaged, stored)
         for damage in filter(lambda damage: damage.file not in forked, damaged):
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
@@ -132,9 +132,9 @@ class ProjectDoctor:
 
     def repair(self, root: Path) -> list[str]:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
-        stored = StateFiles(root)
+        stored, peek = StateFiles(root), partial(self.repository.peek, root)
         done = freed(stored)
-        damaged = self._damaged(stored) if self._is_certain(root, stored) else []
+        damaged = self._damaged(stored) if self._is_certain(stored, peek) else []
         existed = {damage.file for damage in damaged if _exists(stored, damage)}
         forked = forked_in(damaged, stored)
         if damaged:
@@ -154,9 +154,6 @@ class ProjectDoctor:
             done.append(f"{stored.shown(path)} was removed")
         return done
 
-    def _project(self, root: Path, stored: StateFiles) -> Project:
-        return self.judged.once(stored, "project", lambda: self.repository.peek(root))
-
     def _damaged(self, stored: StateFiles) -> list[Damage]:
         """Files and folders of the state that are not as they should be."""
         found = [Damage(stored.shown(path), NO_FOLDER) for path in misplaced(stored)]
@@ -169,14 +166,19 @@ class ProjectDoctor:
         if newest is not None and datetime.fromisoformat(newest) > datetime.now(UTC) + SKEW:
             yield CDESystemError.of("E920", newest=newest)
 
-    def _is_certain(self, root: Path, stored: StateFiles) -> bool:
+    def _is_certain(self, stored: StateFiles, project: Callable[[], Project]) -> bool:
         """Whether the state is certain from what survives, so that copies may be replaced."""
-        try:
-            return self._project(root, stored).read_only_reason is None
-        except CDEError:
-            return False
 
-    def _state(self, project: Project) -> Iterator[CDEError]:
+        def certain() -> bool:
+            try:
+                return project().read_only_reason is None
+            except CDEError:
+                return False
+
+        return self.judged.once(stored, "certain", certain)
+
+    def _state(self, stored: StateFiles, project: Project) -> Iterator[CDEError]:
+        self._is_certain(stored, lambda: project)  # the plan asks for no more of the project
         if project.read_only_reason is not None:
             error = StateError.of(
                 "E206", reason=project.read_only_reason, since=project.read_only_since

@@ -76,7 +76,7 @@ class StoredFeatures(Features):
         self.decoded: dict[str, Feature] = {}
         self.base: dict[str, Document] = {}
         self._added: dict[str, str] = {}
-        self._documents: dict[str, Document] = document.get("features", {})
+        self._documents: dict[str, Document] | FeatureTexts = document.get("features", {})
         self.loaded = {key: value for key, value in document.items() if key != "features"}
 
     def rebase(self, changes: Patch, document: Document, workflows: Document) -> None:
@@ -187,13 +187,10 @@ class StoredFeatures(Features):
 
     def touched(self) -> list[Touched]:
         """What the newest features are about, oldest first; none is decoded for it."""
+        keys, decoded = self._newest_ids(COMPARED), self.decoded
         with refusing_unreadable(self.loaded, "features"):
-            return [
-                touched_by(self.decoded[key])
-                if key in self.decoded
-                else self._index.touched.of(key, self._documents)
-                for key in self._newest_ids(COMPARED)
-            ]
+            stored = self._index.touched.of((k for k in keys if k not in decoded), self._documents)
+        return [touched_by(decoded[key]) if key in decoded else stored[key] for key in keys]
 
 
 def decode_project(

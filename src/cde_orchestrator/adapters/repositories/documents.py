@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import GOAL_LIMIT, Touched
-from cde_orchestrator.storage.format.feature_texts import FeatureTexts
+from cde_orchestrator.storage.format.feature_texts import HEAD, FeatureTexts
 from cde_orchestrator.storage.format.json_patch import Document
 
 WORK = "work"
@@ -17,15 +16,6 @@ WORK = "work"
 
 State from before it was kept reads as well, and an object's small entries change one by one.
 """
-_PLAIN, _TEXT = rb'"([^"\\]*)"', rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_HEAD = re.compile(
-    rb'\{"id":%(plain)b,"project_id":%(text)b,"name":%(plain)b,"prompt":%(text)b,'
-    rb'"status":%(plain)b,'
-    rb'"current_phase":(?:null|%(plain)b),"workflow_type":%(text)b,'
-    rb'"workflow_digest":(?:null|%(plain)b),"created_at":%(plain)b,"updated_at":%(plain)b,'
-    % {b"plain": _PLAIN, b"text": _TEXT}
-)
-"""How the text of a feature begins that this release wrote."""
 OUTPUT = b'"outputs":[{'
 """What the text of a feature has that recorded an output."""
 NOT_IN_HEAD = (b'"claim":{', b'"idempotency_key":"')
@@ -61,25 +51,28 @@ def touched_of(document: Document) -> Touched:
 
 
 class TouchedFeatures:
-    """What stored features are about, found out once for each document, which stays as it is."""
+    """What stored features are about, found out once for each document, which stays as it is.
+
+    Only those that were asked for last are kept.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[object, int, Touched]] = {}
 
-    def of(self, key: str, documents: Mapping[str, Document]) -> Touched:
-        """What the feature with this id is about, as the documents have it."""
-        if isinstance(documents, FeatureTexts):
-            origin, place = documents.origin(key)
-        else:
-            origin, place = documents[key], 0
-        known = self._known.get(key)
-        if known is None or known[0] is not origin or known[1] != place:
-            known = self._known[key] = origin, place, touched_of(documents[key])
-        return known[2]
-
-    def forget(self, key: str) -> None:
-        """The feature is gone."""
-        self._known.pop(key, None)
+    def of(self, keys: Iterable[str], documents: Mapping[str, Document]) -> dict[str, Touched]:
+        """What the features with these ids are about, as the documents have them."""
+        known: dict[str, tuple[object, int, Touched]] = {}
+        for key in keys:
+            if isinstance(documents, FeatureTexts):
+                origin, place = documents.origin(key)
+            else:
+                origin, place = documents[key], 0
+            last = self._known.get(key)
+            if last is None or last[0] is not origin or last[1] != place:
+                last = origin, place, touched_of(documents[key])
+            known[key] = last
+        self._known = known
+        return {key: touched for key, (_, _, touched) in known.items()}
 
 
 def summary_of(document: Document) -> FeatureSummary:
@@ -103,7 +96,7 @@ def summary_in(texts: bytes, place: int) -> FeatureSummary | None:
 
     It is not decoded. None where it does not begin as this release writes it.
     """
-    found = _HEAD.match(texts, place)
+    found = HEAD.match(texts, place)
     if found is None:
         return None
     key, name, status, phase, digest, created, updated = found.groups()

@@ -67,7 +67,6 @@ class FeatureIndex:
                 del self._names[old.name]
         for key in gone:
             self._summaries.pop(key, None)
-            self.touched.forget(key)
         if gone:
             self._keys = {call: key for call, key in self._keys.items() if key not in gone}
 

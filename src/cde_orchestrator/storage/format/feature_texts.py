@@ -7,12 +7,13 @@ decoded to. So a checkpoint's features stay where they are in its bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from copy import deepcopy
 from typing import Any
 
 import orjson
 
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.storage.format.json_patch import DEPTH_LIMIT, Document, is_too_deep
 
 INDENT = b"    "
@@ -21,6 +22,16 @@ _DECODED = 64
 """Features that stay decoded, so that a call that touches one decodes it once."""
 _COMMA = ord(",")
 _BEGINNING = re.compile(INDENT + rb'\{"id":"([^"\\]+)"')
+_PLAIN, _TEXT = rb'"([^"\\]*)"', rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+HEAD = pattern(
+    rb'\{"id":%(plain)b,"project_id":%(text)b,"name":%(plain)b,"prompt":%(text)b,'
+    rb'"status":%(plain)b,'
+    rb'"current_phase":(?:null|%(plain)b),"workflow_type":%(text)b,'
+    rb'"workflow_digest":(?:null|%(plain)b),"created_at":%(plain)b,"updated_at":%(plain)b,'
+    % {b"plain": _PLAIN, b"text": _TEXT}
+)
+"""How the text of a feature begins that this release wrote: its id, name, status, phase, digest of
+its workflow, and when it was created and changed."""
 
 
 class FeatureTexts(MutableMapping[str, Document]):
@@ -86,6 +97,17 @@ class FeatureTexts(MutableMapping[str, Document]):
             (key, kept if isinstance(kept, int) and kept not in begins else -1)
             for key, kept in self._kept.copy().items()
         ]
+
+    def but(self, statuses: Collection[str]) -> Iterator[Document]:
+        """The features in none of these statuses, and any whose text begins as of another release.
+
+        No other one is decoded.
+        """
+        unwanted = {status.encode() for status in statuses}
+        for key, kept in self._kept.copy().items():
+            head = HEAD.match(self._data, kept) if isinstance(kept, int) else None
+            if head is None or head[3] not in unwanted:
+                yield self[key]
 
     def _lines_with(self, word: bytes) -> Iterator[int]:
         """Where the features begin whose text has the word."""
