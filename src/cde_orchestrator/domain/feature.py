@@ -198,9 +198,7 @@ class Feature:
             self.status, self.current_phase, self.claim = COMPLETED, None, None
         else:
             self.phases[following.id].begin(now)
-            if workflow.waits_for_person(
-                phase_id
-            ):  # nobody reads there what a person noted meanwhile
+            if workflow.waits_for_person(phase_id):  # nobody reads there what was noted meanwhile
                 for saved in self.phases[phase_id].saved():
                     self.phases[following.id].save(saved)
             self.status, self.current_phase = following.feature_status, following.id

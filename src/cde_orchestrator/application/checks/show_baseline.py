@@ -8,9 +8,9 @@ from typing import TypedDict
 from cde_orchestrator.application.checks.baselines import Baselines, keep_trials
 from cde_orchestrator.application.checks.trial_views import TrialView, trial_views
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
-from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
@@ -74,19 +74,19 @@ class TryChecks(UseCase[BaselineReply], operation="try_checks"):
         root: Path,
         repository: ProjectRepository,
         workflows: WorkflowRepository,
-        proving: Proving,
+        sources: ProjectSources,
         baselines: Baselines,
     ) -> BaselineReply:
         """Raises E004, E206, E306, E310, E311."""
         repository.get(root).require_writable()
         workflow = workflows.load(root).get(self.workflow)
-        base = proving.base_now()[0] if workflow.proof is not None else None
+        moment = sources.look().moment if workflow.proof is not None else None
         due = [
             subject
             for subject in baselines.subjects(workflow)
             if not baselines.problem(subject) and baselines.trusts(subject)
         ]
-        trials = baselines.run(due, base.tree if base else None, watch=self.watch)
+        trials = baselines.run(due, moment.tree if moment else None, watch=self.watch)
         with repository.transaction(root) as project:
             keep_trials(project, trials)
         tried = trial_views(baselines, workflow, None, project)

@@ -55,14 +55,6 @@ class Proving(Value):
     in_worktree: bool = False
     state: str = "state"
 
-    def base_now(self) -> tuple[SourceBase | None, str]:
-        """The source now, for a feature that starts; None where git refuses, and why."""
-        try:
-            tree = self.trees.now(self.root)
-        except FeatureError as error:
-            return None, _reason(error)
-        return SourceBase(tree=tree.id, commit=tree.commit), ""
-
     def copy(self, tree: str | None) -> AbstractContextManager[Copy]:
         """A copy of the source of this tree, by git's id; as it is now for None.
 
