@@ -239,3 +239,33 @@ def test_no_pattern_repeats_a_group_without_giving_back() -> None:
     ]
 
     assert found == []
+
+
+def test_a_value_is_made_a_dataclass_by_its_base_alone() -> None:
+    """``@dataclass`` would make its methods as well, and pass over how the class was declared."""
+    classes = [
+        (node, shown(path, node.lineno))
+        for path in python_files("src")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+    ]
+    values, before = {"Value"}, 0
+    while before < len(values):  # their subclasses, and so on
+        before = len(values)
+        values |= {node.name for node, _ in classes if values & {*map(_last_name, node.bases)}}
+    found = [
+        f"{place} {node.name}"
+        for node, place in classes
+        if values & {*map(_last_name, node.bases)}
+        if "dataclass" in map(_last_name, node.decorator_list)
+    ]
+
+    assert len(values) > 50
+    assert found == []
+
+
+def _last_name(node: ast.expr) -> str:
+    """``Value`` of ``value.Value`` or ``Value[T]``, as ``dataclass`` of ``dataclass(...)``."""
+    while isinstance(node, ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
