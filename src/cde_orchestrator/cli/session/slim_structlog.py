@@ -11,6 +11,10 @@ from typing import Any
 class _Later(ModuleType):
     """Is imported when something of it is used."""
 
+    def __bool__(self) -> bool:
+        """Whether it is there: from Python 3.12 on, ``logging`` asks so for the name of a task."""
+        return False
+
     def __getattr__(self, name: str) -> Any:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from cde_orchestrator.cli.session.slim_structlog import _Later
+
 IMPORT = "from cde_orchestrator.cli.session.slim_structlog import import_structlog\n"
 
 
@@ -45,3 +47,8 @@ def test_what_needs_asyncio_while_structlog_is_imported_gets_it() -> None:
         "from asyncio import sleep; import asyncio.events\n"
         "asyncio.run(sleep(0))"
     )
+
+
+def test_what_is_not_imported_yet_is_not_taken_for_imported() -> None:
+    """Python 3.12 and later ask ``sys.modules`` for asyncio where a record of the log is made."""
+    assert not _Later("asyncio")
