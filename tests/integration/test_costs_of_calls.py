@@ -89,7 +89,7 @@ def test_a_start_costs_the_same_whatever_was_started_before(
         assert found["compared"] == 1  # the feature before, which is new; the others are known
         assert found["templates"] == 0  # they are in memory, and their files are the same
         # Seven outputs and the root of each, the folder for trust and state, and what is shown.
-        assert found["real paths"] <= 30
+        assert found["real paths"] <= 23
 
 
 def test_a_start_in_a_repository_asks_git_what_files_do_not_say(
@@ -122,6 +122,6 @@ def test_a_list_decodes_nothing_and_a_status_the_feature_that_is_meant(
     shown = counts.of(lambda: run(GetFeatureStatus(feature_id="change-3")))
 
     assert (listed["decoded"], listed["programs"]) == (0, 0)
-    assert listed["real paths"] <= 12  # the folder that is judged, and where the state is
+    assert listed["real paths"] <= 7  # the folder that is judged, and where the state is
     assert (shown["decoded"], shown["programs"], shown["templates"]) == (1, 0, 0)
-    assert shown["real paths"] <= 12
+    assert shown["real paths"] <= 7
