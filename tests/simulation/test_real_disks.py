@@ -58,6 +58,9 @@ def test_a_disk_that_fills_up_refuses_changes_until_there_is_room_again(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", 0.0)
+    # Of 1 MiB it leaves room until the journal is 196 kB and the checkpoint 125 kB. With less than
+    # 346 kB the journal would come to 261 kB, and the checkpoint to 244 kB: twice that and 64 KiB,
+    # which a change wants free, would not be there without the ballast either.
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(400_000))
     repository = FilesystemProjectRepository()
