@@ -28,12 +28,17 @@ def git(folder: Path, *words: str) -> str:
 def repository_at(folder: Path) -> Path:
     """A new repository with a commit, and a branch ``old`` from before anything else."""
     folder.mkdir(parents=True)
-    git(folder, "init", "--initial-branch=main")
     (folder / "README.md").write_text("words\n")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--message=Begin")
+    commit_first(folder)
     git(folder, "branch", "old")
     return folder
+
+
+def commit_first(folder: Path) -> None:
+    """Make a repository of a folder, with a commit of all that is there."""
+    git(folder, "init", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--message=Begin")
 
 
 def keep_now(trees: SourceTrees, root: Path, name: str) -> SourceTree:

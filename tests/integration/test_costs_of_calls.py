@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -21,6 +20,7 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.system import programs, tree
+from tests.repository import commit_first
 
 FEATURES = 12
 
@@ -98,14 +98,7 @@ def test_a_start_in_a_repository_asks_git_what_files_do_not_say(
     root = tmp_path / "project"
     (root / "a.py").write_text("x = 1\n")
     (root / ".gitignore").write_text(".cde/\n")
-    for words in (
-        ["init", "-q"],
-        ["config", "user.name", "t"],
-        ["config", "user.email", "t@t"],
-        ["add", "-A"],
-        ["commit", "-qm", "one"],
-    ):
-        subprocess.run(["git", "-C", str(root), *words], check=True)
+    commit_first(root)
     run(StartFeature(prompt="Warm up"))
     found = counts.of(lambda: run(StartFeature(prompt="One more")))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.command_line import cde
 from tests.integration.mcp_client import Agent, require_short, stdio_agent, text_of
+from tests.repository import commit_first
 
 pytestmark = pytest.mark.anyio
 
@@ -106,14 +106,7 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "itsdangerous"
     (folder / "src").mkdir(parents=True)
     (folder / "src" / "signer.py").write_text("def sign(value):\n    return value\n")
-    for words in (
-        ["init", "-q"],
-        ["config", "user.name", "t"],
-        ["config", "user.email", "t@t"],
-        ["add", "-A"],
-        ["commit", "-qm", "one"],
-    ):
-        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    commit_first(folder)
     return folder
 
 

@@ -4,6 +4,9 @@ The SDK reads and writes files in worker threads: three of them take turns with 
 for each call, which takes longer than to list features. A pipe, as ``EndableInput`` makes one of
 any input, is read when the system says that there is something; what has room is written at once,
 and the rest by a thread, so that a client that does not read keeps nobody from being read.
+
+Both are needed: of a file the system never says so, and a signal ends every input in the same way,
+whichever transport reads it.
 """
 
 from __future__ import annotations
