@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cde_orchestrator.storage.format import checkpoint
 from cde_orchestrator.storage.format.journal import Change
 from cde_orchestrator.storage.format.json_patch import Patch
 from cde_orchestrator.storage.store import StateStore
@@ -28,6 +29,12 @@ def seal(store: StateStore) -> None:
     """Seal the journal's active segment."""
     with store.exclusive():
         store.compact()
+
+
+def sealed(data: bytes) -> bytes:
+    """A state file with the checksum that fits, which anybody can compute."""
+    checksum, place = checkpoint._digest(data)
+    return data[:place] + checksum + data[place + len(checksum) :]
 
 
 def _commit(store: StateStore, changes: Patch) -> None:

@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.storage.format import checkpoint
 from tests import command_line
 from tests.integration.cli.commands import environment
 from tests.repository import git
 from tests.security import workload
 from tests.security.test_every_path import remove
 from tests.soak import SOAK
+from tests.state_stores import sealed
 
 pytestmark = [
     pytest.mark.faults,
@@ -248,9 +248,7 @@ def with_member(document: dict[str, Any], path: tuple[Any, ...], text: str) -> s
 def sealed_state(document: dict[str, Any], path: tuple[Any, ...], text: str) -> bytes:
     """A state file with a checksum that fits: a stranger can compute it too."""
     blank = {**document, "checksum": "0" * 32}
-    data = with_member(blank, path, text).replace('"checksum":"', '"checksum": "').encode()
-    checksum, place = checkpoint._digest(data)
-    return data[:place] + checksum + data[place + len(checksum) :]
+    return sealed(with_member(blank, path, text).replace('"checksum":"', '"checksum": "').encode())
 
 
 def sealed_line(record: dict[str, Any], path: tuple[Any, ...], text: str) -> bytes:

@@ -23,20 +23,19 @@ KEPT_BYTES = 3 * 1024 * 1024
 class WholeOutput:
     """Gathers what a check prints, as it is passed on: without secrets."""
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept_bytes = kept_bytes
+    def __init__(self) -> None:
         self._end = bytearray()
         self._omitted = 0
 
     def add(self, text: str) -> None:
         """Take a piece."""
         self._end += text.encode(errors="replace")
-        if len(self._end) > 2 * self._kept_bytes:  # seldom, for what is left is moved
+        if len(self._end) > 2 * KEPT_BYTES:  # seldom, for what is left is moved
             self._omit()
 
     def _omit(self) -> None:
         """Leave out what is too much, by whole lines where there are any."""
-        excess = max(len(self._end) - self._kept_bytes, 0)
+        excess = max(len(self._end) - KEPT_BYTES, 0)
         omitted = self._end.rfind(b"\n", 0, excess) + 1 or excess
         del self._end[:omitted]
         self._omitted += omitted

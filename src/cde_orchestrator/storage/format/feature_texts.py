@@ -38,19 +38,15 @@ class FeatureTexts(MutableMapping[str, Document]):
     """Features by id, in their order; one that was changed is kept as it is, not as text.
 
     What is read may be the same object twice: whoever changes it sets it afterwards.
-
-    Attributes:
-        decoded: how many were decoded so far.
     """
 
-    __slots__ = ("_data", "_kept", "_recent", "decoded")
+    __slots__ = ("_data", "_kept", "_recent")
 
     def __init__(self, data: bytes, kept: dict[str, int | Document]) -> None:
         """Features that begin at the given places of ``data``, a line each, or are objects."""
         self._data = data
         self._kept = kept
         self._recent: dict[str, Document] = {}
-        self.decoded = 0
 
     @classmethod
     def in_lines(cls, data: bytes, start: int, end: int) -> FeatureTexts | None:
@@ -133,7 +129,6 @@ class FeatureTexts(MutableMapping[str, Document]):
         found = self._recent.get(feature_id)
         if found is None:
             found = decode_text(self._text_at(kept))
-            self.decoded += 1
             if len(self._recent) >= _DECODED:
                 self._recent = {}
             self._recent[feature_id] = found

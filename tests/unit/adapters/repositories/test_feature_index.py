@@ -60,7 +60,7 @@ def test_a_summary_of_a_text_is_that_of_the_feature(prompt: str) -> None:
     ]
     document = stored(*features)
     found = followed(document).summaries()
-    assert texts(document).decoded == 0
+    assert not texts(document)._recent
     assert found == [summary_of(each) for each in features]
 
 
@@ -70,7 +70,7 @@ def test_one_with_a_lease_or_a_key_is_decoded_for_it() -> None:
     keyed = feature(1, "P", work={"idempotency_key": "key"})
     document = stored(leased, keyed, feature(2, "P"))
     index = followed(document)
-    assert texts(document).decoded == 2
+    assert texts(document)._recent.keys() == {leased["id"], keyed["id"]}
     assert index.summaries()[0].claimed_by == "agent"
     assert index.id_of_call("key") == keyed["id"]
 
@@ -80,7 +80,7 @@ def test_one_with_members_in_another_order_is_decoded() -> None:
     turned = {"id": turned.pop("id"), **dict(reversed(turned.items()))}
     document = stored(turned)
     assert followed(document).summaries() == [summary_of(turned)]
-    assert texts(document).decoded == 1
+    assert texts(document)._recent.keys() == {turned["id"]}
 
 
 def test_one_of_which_nothing_can_be_made_is_refused() -> None:

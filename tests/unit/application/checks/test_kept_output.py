@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.application.checks import kept_output
 from cde_orchestrator.application.checks.kept_output import WholeOutput
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.domain.exceptions import StateError
@@ -25,8 +26,11 @@ def test_all_of_it_is_kept(outputs: ProjectOutputs) -> None:
     assert outputs.kept(whole.keep(outputs)) == "one\nzwei ü\n".encode()
 
 
-def test_of_very_much_the_end_is_kept_and_says_so(outputs: ProjectOutputs) -> None:
-    whole = WholeOutput(kept_bytes=100)
+def test_of_very_much_the_end_is_kept_and_says_so(
+    outputs: ProjectOutputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_output, "KEPT_BYTES", 100)
+    whole = WholeOutput()
     for number in range(1_000):
         whole.add(f"line {number:04}\n")
     kept = (outputs.kept(whole.keep(outputs)) or b"").decode()
@@ -35,8 +39,11 @@ def test_of_very_much_the_end_is_kept_and_says_so(outputs: ProjectOutputs) -> No
     assert len(kept) < 160
 
 
-def test_what_has_no_lines_is_bounded_too(outputs: ProjectOutputs) -> None:
-    whole = WholeOutput(kept_bytes=100)
+def test_what_has_no_lines_is_bounded_too(
+    outputs: ProjectOutputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_output, "KEPT_BYTES", 100)
+    whole = WholeOutput()
     for _ in range(1_000):
         whole.add("0123456789")
     kept = (outputs.kept(whole.keep(outputs)) or b"").decode()

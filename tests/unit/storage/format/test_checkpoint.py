@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.storage.format import checkpoint
 from cde_orchestrator.storage.format.checkpoint import (
     SCHEMA_VERSION,
     Checkpoint,
@@ -13,6 +12,7 @@ from cde_orchestrator.storage.format.checkpoint import (
     decode,
     encode,
 )
+from tests.state_stores import sealed
 
 OF_OTHER_TYPES: dict[str, list[Any]] = {
     "sequence": [[], "1", True, None],
@@ -145,12 +145,6 @@ def test_any_of_its_own_members_makes_a_file_a_damaged_checkpoint(key: str, valu
 )
 def test_a_damaged_file_comes_with_the_reason(data: bytes, reason: str) -> None:
     assert decode(data) == NotACheckpoint(reason)
-
-
-def sealed(data: bytes) -> bytes:
-    """What somebody makes of a file who knows how its checksum is made."""
-    checksum, place = checkpoint._digest(data)
-    return data[:place] + checksum + data[place + len(checksum) :]
 
 
 @pytest.mark.parametrize(

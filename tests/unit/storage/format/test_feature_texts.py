@@ -17,7 +17,7 @@ from cde_orchestrator.storage.format.checkpoint import (
 )
 from cde_orchestrator.storage.format.feature_texts import FeatureTexts, plain
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply, diff, replay
-from tests.unit.storage.format.test_checkpoint import sealed
+from tests.state_stores import sealed
 
 FEATURES: dict[str, Document] = {
     "f1": {"id": "f1", "name": "one", "phases": {"define": {"attempts": 1}}},
@@ -61,11 +61,11 @@ def test_nothing_is_decoded_until_it_is_asked_for_and_then_once() -> None:
     assert len(features) == 3
     assert features.get("f9") is None
     encode(loaded(), 8, "def")
-    assert features.decoded == 0
+    assert not features._recent
 
     assert features["f2"] is features["f2"]
     assert features["f2"] == FEATURES["f2"]
-    assert features.decoded == 1
+    assert [*features._recent] == ["f2"]
 
 
 def test_only_some_stay_decoded() -> None:
