@@ -19,7 +19,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import build_application
-from cde_orchestrator.infrastructure.system import programs, tree
+from cde_orchestrator.infrastructure.system import acting_files, programs, tree
 from tests.repository import commit_first
 
 FEATURES = 12
@@ -66,6 +66,9 @@ def run(tmp_path: Path) -> Iterator[Callable[[UseCase[Any]], Any]]:
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     found = Counts(monkeypatch)
+    # What other tests of this process made is looked for by each call, until it is noted.
+    monkeypatch.setattr(acting_files, "_set_up", set())
+    monkeypatch.setattr(acting_files, "_own_writes", {})
     found.watch("programs", programs, "_run")
     found.watch("decoded", codec, "decode_feature")
     found.watch("encoded", codec, "encode_feature")
