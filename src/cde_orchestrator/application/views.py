@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
 from cde_orchestrator.application.checks.running import RunningView
-from cde_orchestrator.application.checks.trial_views import TrialView
+from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.gate_views import AttemptView
 from cde_orchestrator.application.made_views import MadeView

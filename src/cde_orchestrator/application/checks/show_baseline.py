@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from cde_orchestrator.application.checks.baselines import Baselines, keep_trials
-from cde_orchestrator.application.checks.trial_views import TrialView, trial_views
+from cde_orchestrator.application.checks.trial_views import trial_views
+from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.ports.checks import Watch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypedDict
 
 from cde_orchestrator.application.checks.baselines import (
     Baselines,
@@ -12,7 +11,13 @@ from cde_orchestrator.application.checks.baselines import (
     kept_trials,
     trial_of,
 )
-from cde_orchestrator.application.checks.trial_words import BEFORE, ended, named, ran_none
+from cde_orchestrator.application.checks.trial_words import (
+    BEFORE,
+    TrialView,
+    ended,
+    named,
+    ran_none,
+)
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
@@ -22,30 +27,6 @@ from cde_orchestrator.domain.workflow import Workflow
 LAST_TRIED = "when it was tried last by a start or cde check run"
 _FINE = frozenset({"passed", "not_tried"})
 _WAITS = "waits for a person: nobody has trusted it yet (cde trust)"
-
-
-class TrialView(TypedDict):
-    """A check, or a runner of tests, and how it ended when it was tried before the work.
-
-    Attributes:
-        outcome: ``passed``, ``failed``, ``flaky``, ``too_slow``, ``cannot_run``, ``untrusted``
-            or ``not_tried``.
-        waits: whether it waits for a person's trust.
-        words: all of it in a sentence.
-    """
-
-    kind: str
-    command: list[str]
-    directory: str
-    used_by: list[str]
-    outcome: str
-    waits: bool
-    words: str
-    at: str | None
-    exit_code: int | None
-    duration_ms: float | None
-    counts: dict[str, int]
-    failing: list[str]
 
 
 def trial_views(

@@ -1,9 +1,10 @@
-"""How a check, or a runner of tests, ended before the work, in words."""
+"""How a check, or a runner of tests, ended before the work: the contract for it, and words."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.printed_tests import FAILED
@@ -11,6 +12,30 @@ from cde_orchestrator.domain.trial import Trial
 
 FAILING_SHOWN = 10
 BEFORE = "before the work"
+
+
+class TrialView(TypedDict):
+    """A check, or a runner of tests, and how it ended when it was tried before the work.
+
+    Attributes:
+        outcome: ``passed``, ``failed``, ``flaky``, ``too_slow``, ``cannot_run``, ``untrusted``
+            or ``not_tried``.
+        waits: whether it waits for a person's trust.
+        words: all of it in a sentence.
+    """
+
+    kind: str
+    command: list[str]
+    directory: str
+    used_by: list[str]
+    outcome: str
+    waits: bool
+    words: str
+    at: str | None
+    exit_code: int | None
+    duration_ms: float | None
+    counts: dict[str, int]
+    failing: list[str]
 
 
 def named(kind: str, command: Sequence[str], directory: str) -> str:

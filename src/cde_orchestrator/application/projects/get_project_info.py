@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.checks.baselines import TRIALS, Baselines
-from cde_orchestrator.application.checks.trial_views import TrialView, trial_views
+from cde_orchestrator.application.checks.trial_views import trial_views
+from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view

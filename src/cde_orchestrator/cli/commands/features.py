@@ -17,7 +17,6 @@ from cde_orchestrator.cli.console.output import Render, print_to_stderr, printed
 from cde_orchestrator.cli.session import completion, options
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import feature as view
-from cde_orchestrator.cli.views.resume import gave_up
 
 top_level = Commands()
 Answer = TypeVar("Answer", bound=FeatureReply)
@@ -146,7 +145,7 @@ def submit(
             results=results_given(results, results_file, output),
             to_work=prompt or call.is_for_work(),
         )
-        _answer(call, call.ask(given_up), gave_up, prompt)
+        _answer(call, call.ask(given_up), view.gave_up, prompt)
         return
     use_case = SubmitWork(
         feature_id=feature,

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
-from cde_orchestrator.application.checks.trial_views import TrialView, noteworthy
+from cde_orchestrator.application.checks.trial_views import noteworthy
+from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.features.feature_filter import PERSON
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.made_views import made_words
@@ -72,6 +73,17 @@ def started(
         baseline(reply["baseline"]),
     ]
     return spaced(Group(*[each for each in above if each]), *assignment(reply, look))
+
+
+def gave_up(reply: replies.FailedReply, look: RenderTarget) -> RenderableType:
+    """An attempt that was recorded as failed, and how it goes on."""
+    left = reply["attempts_left"]
+    line = note(f"The attempt at {reply['failed']['id']} is recorded as failed")
+    if left == 0:
+        name = clean(reply["feature"]["name"])
+        return spaced(line, Text.assemble("Feature ", (name, "bold"), " has failed."))
+    line.append(f"  {counted(left, 'attempt')} left", "dim")
+    return spaced(line, *assignment(reply, look))
 
 
 def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:

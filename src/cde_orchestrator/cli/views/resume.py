@@ -20,7 +20,7 @@ from cde_orchestrator.application.features.rollback_feature import (
 from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import SourceRow, source_words
 from cde_orchestrator.application.task_views import task_line, tasks_words
-from cde_orchestrator.application.views import FailedReply, FeatureReply
+from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.application.work_views import ProgressView
 from cde_orchestrator.cli.console.layout import (
     done,
@@ -43,17 +43,6 @@ from cde_orchestrator.cli.console.wording import (
 from cde_orchestrator.cli.views.feature import assignment, recorded, tasks
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
-
-
-def gave_up(reply: FailedReply, look: RenderTarget) -> RenderableType:
-    """An attempt that was recorded as failed, and how it goes on."""
-    left = reply["attempts_left"]
-    line = note(f"The attempt at {reply['failed']['id']} is recorded as failed")
-    if left == 0:
-        name = clean(reply["feature"]["name"])
-        return spaced(line, Text.assemble("Feature ", (name, "bold"), " has failed."))
-    line.append(f"  {counted(left, 'attempt')} left", "dim")
-    return spaced(line, *assignment(reply, look))
 
 
 def saved(reply: SavedReply, _look: RenderTarget) -> RenderableType:

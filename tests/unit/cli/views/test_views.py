@@ -682,7 +682,7 @@ def test_a_mistake_takes_a_line_and_what_to_type() -> None:
     assert lines[1:] == ["  $ cde list --project ."] or lines[1].startswith("  $ cde list")
 
 
-@pytest.mark.parametrize("view", [feature.submitted, resume.gave_up])
+@pytest.mark.parametrize("view", [feature.submitted, feature.gave_up])
 def test_an_agent_gets_the_prompt_and_a_person_the_way_to_it(view: Any) -> None:
     whole: Any = {
         **reply(phase(prompt="# Define\n\n" + "word " * 60)),
