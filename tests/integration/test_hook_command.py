@@ -536,11 +536,11 @@ def test_a_session_begins_with_little_work(login: Path) -> None:
     assert (HEAVY - {"jinja2"}) & loaded == set()
     assert not [each for each in loaded if each.startswith(REPOSITORY)], "the state is read once"
     assert "yaml" not in loaded, "the feature keeps the digest of the file that it began with"
-    assert len(loaded) <= 345, "by Python 3.13; Jinja is 20 of them, the domain 60"
+    assert len(loaded) <= 318, "by Python 3.13; Jinja is 20 of them, the domain 60"
     made = last_line(MADE, login, "SessionStart", given)
-    assert made["modules"] <= 152
+    assert made["modules"] <= 151
     assert made["dataclasses"] <= 38, "those of a Stop, and what a feature is made of"
-    assert made["patterns"] <= 26, "what secrets, Markdown and gates are known by is not needed"
+    assert made["patterns"] <= 16, "what secrets, Markdown and gates are known by is not needed"
 
 
 def modules(cwd: Path, event: str, given: dict[str, Any]) -> set[str]:
