@@ -129,6 +129,7 @@ def test_where_several_are_open_one_must_be_named(started: Path) -> None:
         ["close", "--reason", "Not wanted"],
         ["rollback", "--reason", "Wrong"],
         ["save", "Form done"],
+        ["status", "--full"],
     ):
         error = refused(*words, cwd=started)
         assert error["code"] == "E154"
@@ -152,6 +153,13 @@ def test_what_follows_a_completed_feature_means_the_one_completed_last(project: 
     answer("start", "Write more", "--name", "third", cwd=project)
 
     assert answer("report", cwd=project)["feature"]["name"] == "second"
+
+
+def test_the_only_open_feature_is_shown_where_one_is_asked_for(started: Path) -> None:
+    assert answer("status", "--full", cwd=started)["feature"]["name"] == "login"
+    named = cde("status", "login", "--prompt", cwd=started)
+    assert "# Define" in named.stdout
+    assert cde("status", "--prompt", cwd=started).stdout == named.stdout
 
 
 def test_the_only_open_feature_is_changed(started: Path) -> None:

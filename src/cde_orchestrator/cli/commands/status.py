@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cde_orchestrator.application.features.feature_filter import AWAITED, OPEN, PERSON
+from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, ListFeatures
 from cde_orchestrator.application.ports.health import NOT_SET_UP
@@ -62,7 +63,8 @@ def status(
     feature: Annotated[
         str | None,
         typer.Argument(
-            help="The feature's name, id or the beginning of its id. Default: the whole project.",
+            help="The feature's name, id or the beginning of its id. Default: the whole project; "
+            "with --full or --prompt, the only open feature.",
             autocompletion=completion.features,
         ),
     ] = None,
@@ -77,15 +79,13 @@ def status(
 
     With --json and no feature, the answer is that of cde project info.
     """
-    if feature is None and (full or prompt):
-        raise typer.BadParameter(
-            "it needs a feature", param_hint="--prompt" if prompt else "--full"
-        )
     if prompt and (full or call.as_json):
         raise typer.BadParameter("it allows neither --full nor --json", param_hint="--prompt")
-    if feature is None:
+    if feature is None and not (full or prompt):
         _glance(call)
         return
+    if feature is None:
+        feature = call.ask(FindFeature())["name"]
     detail = "brief" if prompt or (call.as_json and not full) else "full"
     use_case = GetFeatureStatus(feature_id=feature, detail=detail, to_work=prompt or call.as_json)
     if prompt:

@@ -56,6 +56,7 @@ def with_feature(at_project: Terminal) -> Terminal:
         ([*SUBMIT, "--output", "spec=."], "E305"),
         (["workflow", "show", "nope"], "E306"),
         (["status", "nope"], "E102"),
+        (["status", ""], "E102"),
     ],
 )
 def test_a_refusal_has_its_code(with_feature: Terminal, arguments: list[str], code: str) -> None:
@@ -65,8 +66,6 @@ def test_a_refusal_has_its_code(with_feature: Terminal, arguments: list[str], co
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["status", "--prompt"], "it needs a feature"),
-        (["status", "--full"], "it needs a feature"),
         (["status", "login", "--prompt", "--json"], "neither --full nor --json"),
         (["start", "login", "--prompt", "--json"], "does not allow --json"),
         (["submit", "login", "define", "--prompt", "--json"], "does not allow --json"),
