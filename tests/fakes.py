@@ -182,7 +182,7 @@ class InMemoryWorkflows:
 
     def digest(self, root: Path) -> str:
         """What each of its workflows says of its file."""
-        return next(iter(self.load(root).workflows.values())).file
+        return next(iter(self.load(root).workflows.values())).file_digest
 
     def load_packaged(self) -> WorkflowCatalog:
         """The packaged ones."""

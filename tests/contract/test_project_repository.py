@@ -184,8 +184,8 @@ def test_a_feature_is_kept_in_another_workflow_with_who_did_its_phases(
         feature.phases["define"].doer = doer
     with open_repository().transaction(active) as project:
         feature = project.feature("login")
-        digest = project.keep_workflow(large)
-        feature.change_workflow(large, digest, "claude", project.clock())
+        project.give_workflow(feature, large)
+        feature.change_workflow(large, "claude", project.clock())
         feature.phases["write"].doer = doer
         feature.phases["write"].given = "commands one"
     read = open_repository().get(active)

@@ -386,8 +386,6 @@ async def test_work_that_is_refused_changes_nothing_but_the_answer_to_why(projec
 async def standing(agent: Agent) -> dict[str, Any]:
     """All that is known of the feature but why its work was refused last."""
     found = await agent.call("cde_getFeatureStatus", feature_id="present", detail="full")
-    found.pop("next", None)
-    found["feature"].pop("updated_at", None)
     found["attempt"].pop("last_failure")
     found["phase"].pop("prompt")
     found["work"]["define"].pop("refused", None)

@@ -234,6 +234,6 @@ _Rule = Callable[[Changed], str | None]
 _OF_PROJECT: tuple[_Rule, ...] = (_created, _project_status, _trials)
 _OF_FEATURE: tuple[_Rule, ...] = (
     *(_started, _went_back, _accepted, _closed, _resumed, _failed_attempt, _continued, _renamed),
-    *(_waived, _checked, _refused, _saved, _ticked, _ran, _claimed, _looked),
+    *(_waived, _refused, _checked, _saved, _ticked, _ran, _claimed, _looked),
 )
 """Rules by how much their news is worth; the first with words speaks."""

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
 
 _CODE = re.compile(r"E[0-9]{3}")
-_OF_WORK = frozenset({"E118", "E119", "E123", "E134", "E135", "E139"})
+_ABOUT_THE_WORK = frozenset(
+    "E110 E111 E112 E114 E115 E116 E117 E118 E119 E123 E130 E131 E132 "  # noqa: SIM905
+    "E134 E135 E139".split()
+)
 _REFUSALS = frozenset(
     "E207 E208 E209 E211 E219 E227 E228 E902 E904 E908 E909 E910 E911 "  # noqa: SIM905
     "E912 E924 E936 E937 E938 E939 E940".split()
@@ -153,13 +156,14 @@ class FeatureError(CDEError):
     codes = range(100, 200)
 
     @property
-    def finds_work_wanting(self) -> bool:
+    def is_about_the_work(self) -> bool:
         """Whether it is the work that must become better before it can be accepted.
 
-        Its check failed or took too long (E118, E119), it changed meanwhile (E123), or its proofs
-        cannot be used or prove nothing (E134, E135, E139).
+        Its outputs do not pass the gate (E110 to E117 but for E113, E130 to E132), its check
+        failed or took too long (E118, E119), it changed meanwhile (E123), or its proofs cannot be
+        used or prove nothing (E134, E135, E139).
         """
-        return self.code in _OF_WORK
+        return self.code in _ABOUT_THE_WORK
 
 
 class StateError(CDEError):
@@ -202,11 +206,6 @@ class UntrustedBackendError(StateError):
 
 class OutputError(FeatureError):
     """A phase's outputs do not pass its gate (E110-E117, E130-E132)."""
-
-    @property
-    def finds_work_wanting(self) -> bool:
-        """It does."""
-        return True
 
 
 class AgentError(CDESystemError):

@@ -59,7 +59,8 @@ class Feature:
     Attributes:
         workflow_type: name of the workflow that it was started with.
         workflow_digest: key of that workflow in ``Project.workflows``; None before any was kept.
-        workflow_file: digest of the file that had that workflow; empty where none is known.
+        workflow_file: ``workflow_digest`` and ``Workflow.file_digest`` of the file that had it when
+            that was seen last; empty where none is known.
         claim: the lease of the agent at work.
         closing: how and why it was closed before it was completed.
         idempotency_key: names the call that started it, so that a repeated call starts none.
@@ -311,10 +312,8 @@ class Feature:
         self._enter(to_phase, now)
         return [record.id for record in undone]
 
-    def change_workflow(
-        self, workflow: Workflow, digest: str, by: str, now: datetime
-    ) -> list[Progress]:
-        """Begin another workflow; a summary of what was done stays with its first phase.
+    def change_workflow(self, workflow: Workflow, by: str, now: datetime) -> list[Progress]:
+        """Begin another workflow, which the project gave it; of what was done a summary stays.
 
         Returns:
             The notes of all phases, oldest first.
@@ -333,9 +332,17 @@ class Feature:
             phase=self.current_phase,
         )
         self.phases, self.workflow_type = records, workflow.id
-        self.workflow_digest, self.workflow_file = digest, workflow.file
         self._enter(workflow.first, now)
         return sorted((each for record in left for each in record.saved()), key=lambda it: it.at)
+
+    def remember_file(self, workflow: Workflow) -> None:
+        """Remember which file has the workflow that is kept with the feature."""
+        if workflow.file_digest:
+            self.workflow_file = f"{self.workflow_digest} {workflow.file_digest}"
+
+    def is_of_file(self, digest: str) -> bool:
+        """Whether the file with this ``Workflow.file_digest`` has the workflow that is kept."""
+        return bool(digest) and self.workflow_file == f"{self.workflow_digest} {digest}"
 
     def edit(self, goal: str, name: str, now: datetime) -> None:
         """Give it another goal and another name; whoever had its prompt gets it in full again."""

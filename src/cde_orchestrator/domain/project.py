@@ -210,7 +210,7 @@ class Project:
     def give_workflow(self, feature: Feature, workflow: Workflow) -> None:
         """Keep a workflow as it is now for the feature, which follows it from now on."""
         feature.workflow_digest = self.keep_workflow(workflow)
-        feature.workflow_file = workflow.file
+        feature.remember_file(workflow)
 
     def follows(self, feature: Feature, workflow: Workflow) -> bool:
         """Whether this is the workflow that is kept with the feature."""

@@ -194,7 +194,8 @@ class Workflow:
         proof: whether criteria must be proven, or it is only recorded that they are not; None in
             a workflow file that says nothing of it.
         runner: what runs the tests; None: what the project's files speak of.
-        file: digest of the file that it was read from; empty where it was read from none.
+        file_digest: of the file that it was read from, and of the release that read it; empty
+            where it was read from none.
     """
 
     id: str
@@ -204,7 +205,7 @@ class Workflow:
     proof: ProofRule | None = None
     runner: RunnerSetting | None = None
     phases: tuple[Phase, ...]
-    file: str = field(default="", compare=False)
+    file_digest: str = field(default="", compare=False)
 
     @classmethod
     def canonical(cls, workflow_id: str = STANDARD) -> Workflow:
@@ -304,7 +305,7 @@ class Workflow:
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data, as a file has it; ``from_dict`` reads it back."""
         data = asdict(self)
-        del data["file"]
+        del data["file_digest"]
         data["runner"] = self.runner and self.runner.plain()
         for phase in data["phases"]:
             paths, exclude = phase.pop("change_paths"), phase.pop("change_exclude")

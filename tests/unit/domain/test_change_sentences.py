@@ -48,6 +48,16 @@ OF_FEATURE = [
     ("submit_work", {"phases.plan.work.refused": {"at": "t"}}, "submission of plan refused"),
     ("submit_work", {"phases.plan.work.refused.at": "t"}, "submission of plan refused"),
     ("submit_work", {"phases.plan.work.refused": None}, None),
+    (
+        "submit_work",
+        {"phases.plan.work.evidence": {"exit_code": 0}, "phases.plan.work.refused": {"at": "t"}},
+        "submission of plan refused",
+    ),
+    (
+        "submit_work",
+        {"phases.plan.work.evidence": {"exit_code": 1}, "phases.plan.work.refused": None},
+        "check of plan failed",
+    ),
     ("rollback_feature", BACK, "back to plan"),
     ("submit_work", BACK, "back to plan"),
     ("rollback_feature", {"work.events": [{}]}, "rollback begun"),

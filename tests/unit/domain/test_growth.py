@@ -174,9 +174,9 @@ def test_another_workflow_begins_with_a_summary_and_all_notes() -> None:
     notes = [Progress(NOW, "me", note) for note in ("first", "second")]
     feature.phases["build"].save(notes[0])
     feature.phases["build"].save(notes[1])
-    assert feature.change_workflow(KNOWN["standard"], "d1", "me", NOW) == notes
+    assert feature.change_workflow(KNOWN["standard"], "me", NOW) == notes
 
-    assert (feature.workflow_type, feature.workflow_digest) == ("standard", "d1")
+    assert feature.workflow_type == "standard"
     assert (feature.status, feature.current_phase) == ("defining", "define")
     assert list(feature.phases) == [phase.id for phase in KNOWN["standard"].phases]
     assert [

@@ -345,5 +345,15 @@ def test_a_workflow_is_kept_under_sixteen_digits_of_its_contents(project: Projec
     assert project.keep_workflow(writing_workflow()) == key
 
 
+def test_a_feature_that_is_given_a_workflow_knows_it_and_its_file(project: Project) -> None:
+    feature = project.start_feature("Add login")
+    project.give_workflow(feature, replace(writing_workflow("another"), file_digest="f1"))
+
+    assert feature.workflow_digest == project.keep_workflow(writing_workflow("another"))
+    assert feature.is_of_file("f1")
+    project.give_workflow(feature, writing_workflow())
+    assert not feature.is_of_file("f1")
+
+
 def test_later_releases_know_a_workflow_by_the_same_key(project: Project) -> None:
     assert project.keep_workflow(writing_workflow()) == "78e211d055af2318"

@@ -39,14 +39,18 @@ _CRITERION = r"re:\bAC1\b"
 """What an output has to contain whose criteria are proven later."""
 
 
-def catalog_from(root: Node, *, packaged: bool, file: str = "") -> workflow.WorkflowCatalog:
-    """The workflows of the ``file`` with this digest, from its top-level node.
+def catalog_from(root: Node, *, packaged: bool, file_digest: str = "") -> workflow.WorkflowCatalog:
+    """The workflows of a file, from its top-level node.
 
     Raises:
         ValidationError: E311, for the first rule that it breaks.
     """
     values = fields_of(root, _TOP_LEVEL, required=("version", "workflows"))
-    said = {"proof": values.get("proof"), "runner": values.get("runner"), "file": file}
+    said = {
+        "proof": values.get("proof"),
+        "runner": values.get("runner"),
+        "file_digest": file_digest,
+    }
     workflows: dict[str, workflow.Workflow] = {
         name: _demanding(replace(each, **said)) for name, each in values["workflows"].items()
     }

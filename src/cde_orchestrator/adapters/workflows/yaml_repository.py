@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cde_orchestrator import __version__
 from cde_orchestrator.adapters.workflows.schema import catalog_from
 from cde_orchestrator.adapters.workflows.values import invalid, node_of
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -55,7 +56,7 @@ class YamlWorkflowRepository:
         return self.load_packaged() if data is None else _parse(str(path), data)
 
     def digest(self, root: Path) -> str:
-        """The digest of the file that ``load`` would read, by which nothing is parsed.
+        """``Workflow.file_digest`` of what ``load`` gives, without parsing it.
 
         Raises:
             ValidationError: E311, the project's file cannot be read.
@@ -180,9 +181,9 @@ def _read(path: Path) -> bytes | None:
 def _parse(source: str, data: bytes, *, packaged: bool = False) -> WorkflowCatalog:
     from cde_orchestrator.adapters.workflows.yaml_reader import read_document
 
-    return catalog_from(read_document(source, data), packaged=packaged, file=_digest(data))
+    return catalog_from(read_document(source, data), packaged=packaged, file_digest=_digest(data))
 
 
 def _digest(data: bytes) -> str:
-    """What a feature keeps of a file, to know it again."""
-    return hashlib.sha256(data).hexdigest()[:16]
+    """By what a feature recognises a file; another release may read the same one otherwise."""
+    return hashlib.sha256(__version__.encode() + b"\0" + data).hexdigest()[:16]

@@ -108,7 +108,9 @@ class ProjectFeatures:
         if feature.workflow_digest is None:
             feature.follow(workflow)
             project.give_workflow(feature, workflow)
-        elif not project.follows(feature, workflow):
+        elif project.follows(feature, workflow):
+            feature.remember_file(workflow)
+        else:
             before = project.workflow_of(feature)
             project.give_workflow(feature, workflow)
             is_same = before is not None and before.runner == workflow.runner

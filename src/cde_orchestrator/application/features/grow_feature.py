@@ -122,8 +122,8 @@ class _Growth(Value):
         """Begin the workflow, and complete the phases whose gates are met."""
         feature, workflow, now = self.found.feature, self.found.workflow, self.leases.now
         accepted, before = self._accepted(), tasks_of(feature, self.present)
-        digest = self.found.project.keep_workflow(workflow)
-        notes = feature.change_workflow(workflow, digest, self.leases.caller.name, now)
+        self.found.project.give_workflow(feature, workflow)
+        notes = feature.change_workflow(workflow, self.leases.caller.name, now)
         enter_phase(feature, workflow, self.outputs, self.source)
         for phase in carried_phases(workflow):
             contents = self._contents(phase, accepted)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Newer(Value):
-    """A workflow that differs from a kept one in nothing but what is run.
+    """A workflow that differs from a kept one in nothing, or in nothing but what is run.
 
     Attributes:
         waiting: what is run by it and nobody trusts; where nothing is, features follow it.
@@ -67,13 +67,15 @@ def newer_than(
     if not feature.is_open or feature.workflow_digest is None:
         return None
     try:
-        if feature.workflow_file and feature.workflow_file == workflows.digest(root):
-            return None  # what was read from it then is what was kept
+        if feature.is_of_file(workflows.digest(root)):
+            return None
         present = workflows.load(root).workflows.get(feature.workflow_type)
     except ValidationError:  # whoever starts a feature is told
         return None
-    if present is None or project.follows(feature, present):
+    if present is None:
         return None
+    if project.follows(feature, present):
+        return Newer(present, ())
     kept = project.workflow_of(feature)
     if kept is None or not kept.differs_only_in_checks(present):
         return None

@@ -21,7 +21,7 @@ from cde_orchestrator.application.features.phase_proof import (
     phase_to_prove,
     unproven_of,
 )
-from cde_orchestrator.application.features.refused import Refused
+from cde_orchestrator.application.features.refused_submission import Left, RefusedSubmission
 from cde_orchestrator.application.features.related_features import overlaps
 from cde_orchestrator.application.features.send_back import (
     send_back,
@@ -50,6 +50,7 @@ from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.domain.trial import known_before
 from cde_orchestrator.domain.value import Value
+from cde_orchestrator.domain.workflow import Phase
 
 _LINES = 40
 """Lines of a check's output, the last ones, that are shown."""
@@ -161,25 +162,27 @@ class _Course(Value):
             return {**self.answer(found, self.work.reader(found)), "repeated": True}
         if (before := sent_back_before(self.work, found)) is not None:
             return before
-        phase = self.work.require_current(found.feature, found.workflow)
+        phase, left = self.work.require_current(found.feature, found.workflow), Left()
         try:
-            examined = self.work.examine(found, phase)
+            return self._judged(found, phase, left)
         except FeatureError as error:
-            Refused(self.work, found, error).keep()
+            RefusedSubmission(self.work, found, error, left).keep()
             raise
+
+    def _judged(self, found: Found, phase: Phase, left: Left) -> SubmitReply:
+        examined = self.work.examine(found, phase)
         if examined.verdict is not None:
             return send_back(self.work, examined, examined.verdict)
+        left.passed_gate = True
         try:
-            checked = self.check(examined)
+            checked = self.check(examined, left)
         except FeatureError as error:  # a change of the workflow file may correct it already
             error.also(self.work.waiting(examined.found))
             raise
         return self.accept(checked)
 
-    def check(self, examined: Examined) -> _Checked:
+    def check(self, examined: Examined, left: Left) -> _Checked:
         """Run the phase's check on the delivered files, and prove its criteria.
-
-        What a refused submission left is kept.
 
         Raises:
             FeatureError: E118 the check failed, E119 it took too long, E120 nobody trusts it,
@@ -193,22 +196,17 @@ class _Course(Value):
             return _Checked(examined, written=False, kept=[])
         record = examined.found.feature.phases[examined.phase.id]
         kept = examined.delivery.write(record, examined.contents)
-        ran: CheckRun | None = None
-        try:
-            if check is not None:
-                announce(check.command, self.asked.watch)
-                clock = self.work.features.clock
-                ran = run_check(check, self.checks, self.work.outputs, clock, self.watch)
-                _require_passed(examined, check, ran.evidence)
-            proof = None
-            if to_prove is not None:
-                proof = to_prove, to_prove.show(self.watch, self.work.trust, self.work.outputs)
-        except FeatureError as error:
-            written = {key: examined.contents[key].sha256 for key in self.asked.results}
-            present = self.work.sources.keep(examined.found.project, examined.found.feature)
-            Refused(self.work, examined.found, error, ran, written, kept, present).keep()
-            raise
-        return _Checked(examined, True, kept, ran, proof)
+        left.is_delivered, left.kept = True, kept
+        left.written = {key: examined.contents[key].sha256 for key in self.asked.results}
+        if check is not None:
+            announce(check.command, self.asked.watch)
+            clock = self.work.features.clock
+            left.ran = run_check(check, self.checks, self.work.outputs, clock, self.watch)
+            _require_passed(examined, check, left.ran.evidence)
+        proof = None
+        if to_prove is not None:
+            proof = to_prove, to_prove.show(self.watch, self.work.trust, self.work.outputs)
+        return _Checked(examined, True, kept, left.ran, proof)
 
     def accept(self, checked: _Checked) -> SubmitReply:
         """Record the outputs and go on to the next phase."""

@@ -207,7 +207,7 @@ class WorkflowRepository(Protocol):
         """
 
     def digest(self, root: Path) -> str:
-        """``Workflow.file`` of what ``load`` gives, by which nothing is parsed.
+        """``Workflow.file_digest`` of what ``load`` gives, without parsing it.
 
         Raises:
             ValidationError: E311, the project's file cannot be read.

@@ -294,7 +294,7 @@ class FeatureRun:
         except FeatureError as error:
             if error.code in MOVED_ON:
                 return
-            if not error.finds_work_wanting:  # no agent can correct it, so it is no attempt
+            if not error.is_about_the_work:  # no agent can correct it, so it is no attempt
                 raise
             work.refusal = work.last = error
             self.observer.refused(error)

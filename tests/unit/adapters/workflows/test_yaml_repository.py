@@ -267,13 +267,19 @@ def test_an_unchanged_file_is_not_parsed_again(tmp_path: Path) -> None:
     assert load(tmp_path, BASE) is catalog
 
 
-def test_a_file_is_known_by_its_digest_without_being_parsed(tmp_path: Path) -> None:
+def test_a_file_is_known_by_its_digest_without_being_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repository = YamlWorkflowRepository()
     packaged = repository.digest(tmp_path)
-    assert {each.file for each in repository.load(tmp_path).workflows.values()} == {packaged}
+    assert {each.file_digest for each in repository.load(tmp_path).workflows.values()} == {packaged}
 
     own = tmp_path / ".cde" / "workflow.yml"
-    own.parent.mkdir()
+    assert {each.file_digest for each in load(tmp_path, BASE).workflows.values()} == {
+        digest := repository.digest(tmp_path)
+    }
+    monkeypatch.setattr(yaml_repository, "__version__", "another release")
+    assert repository.digest(tmp_path) not in {"", digest}, "it may read the file otherwise"
     own.write_text("no: [workflows")
     assert repository.digest(tmp_path) not in {"", packaged}
     own.write_text("x" * (SIZE_LIMIT_BYTES + 1))

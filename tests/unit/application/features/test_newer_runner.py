@@ -109,18 +109,51 @@ def test_how_a_runner_ended_is_not_said_of_another_one(under_way: World) -> None
     assert (row["command"], row["outcome"]) == (["sh", "tests.sh"], "not_tried")
 
 
-def test_a_file_that_is_as_it_was_is_not_looked_at_until_it_changes(world: World) -> None:
-    first, changed = replace(proved_by(None), file="f1"), replace(proved_by(OWN), file="f2")
-    world.workflows.own = catalog(first, packaged=False)
-    world.run(StartFeature(prompt="Sell", name="shop"))
-    assert world.project.feature("shop").workflow_file == "f1"
+def reads(world: World, runner: RunnerSetting | None, digest: str) -> None:
+    """A workflow file with this runner and digest."""
+    workflow = replace(proved_by(runner), file_digest=digest)
+    world.workflows.own = catalog(workflow, packaged=False)
 
-    world.workflows.own = catalog(replace(changed, file="f1"), packaged=False)
+
+def remembered(world: World) -> str:
+    """The digest of the file that has what is kept with the feature."""
+    return world.project.feature("shop").workflow_file.rpartition(" ")[2]
+
+
+def test_a_file_that_is_as_it_was_is_not_read_until_it_changes(world: World) -> None:
+    reads(world, None, "f1")
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    assert remembered(world) == "f1"
+
+    reads(world, OWN, "f1")
     assert followed(world) is None
-    world.workflows.own = catalog(changed, packaged=False)
+    reads(world, OWN, "f2")
     world.proofs.runner.command, world.proofs.runner.reads = LINE.words, LINE.reads
     assert followed(world) == OWN
-    assert world.project.feature("shop").workflow_file == "f1", "whoever asks changes nothing"
+    assert remembered(world) == "f1", "whoever asks changes nothing"
 
     world.run(SaveProgress(feature_id="shop", note="half"))
-    assert world.project.feature("shop").workflow_file == "f2"
+    assert remembered(world) == "f2"
+
+
+def test_a_file_that_changed_in_words_alone_is_remembered_with_the_next_change(
+    world: World,
+) -> None:
+    reads(world, None, "f1")
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    reads(world, None, "f2")
+    world.run(SaveProgress(feature_id="shop", note="half"))
+
+    assert remembered(world) == "f2"
+    assert world.project.feature("shop").events == []
+
+
+def test_a_digest_counts_for_the_workflow_that_it_was_seen_with(world: World) -> None:
+    reads(world, None, "f1")
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    feature = world.project.feature("shop")
+    assert feature.is_of_file("f1")
+    assert not feature.is_of_file("")
+
+    feature.workflow_digest = "of another"
+    assert not feature.is_of_file("f1")

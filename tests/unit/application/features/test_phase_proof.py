@@ -295,6 +295,7 @@ def test_results_that_contradict_each_other_cost_an_attempt(world: World) -> Non
         with pytest.raises(FeatureError):
             prove(world)
     assert world.project.feature("shop").status == "failed"
+    assert record(world).refused is None, "the failure says it"
 
 
 @pytest.mark.parametrize(
@@ -412,6 +413,45 @@ def test_only_the_commands_of_runners_are_kept_of_what_was_run(world: World) -> 
     assert seen is not None
     assert ("shop",) not in seen.commands
     assert len(seen.commands) == 1
+
+
+def last_refusal(world: World) -> str | None:
+    """The code of what is kept of the last refusal; it is also why, in words."""
+    kept = record(world).refused
+    assert record(world).last_failure() == (kept.reason if kept else None)
+    return kept.code if kept else None
+
+
+def test_the_newest_refusal_takes_the_place_of_an_older_one(world: World) -> None:
+    built(world)
+    with pytest.raises(FeatureError) as caught:
+        world.run(SubmitWork(feature_id="shop", phase_id="test"))
+    assert (caught.value.code, last_refusal(world)) == ("E110", "E110")
+
+    assert refused(world, "AC1: nothing such\n").code == last_refusal(world) == "E134"
+    world.proofs.tests["tests/shop.t::name"] = blind
+    assert refused(world).code == last_refusal(world) == "E135"
+    world.proofs.tests["tests/shop.t::name"] = name
+    assert prove(world)["feature"]["status"] == "completed"
+    assert last_refusal(world) is None
+
+
+def test_what_passed_the_gate_is_no_longer_refused_by_it(world: World) -> None:
+    built(world)
+    assert refused(world, "AC1: nothing such\n").code == last_refusal(world) == "E134"
+    world.trust.careful = True
+
+    assert refused(world).code == "E120"
+    assert last_refusal(world) is None, "that a command waits for trust is said elsewhere"
+
+
+def test_what_changed_before_it_was_accepted_is_the_last_refusal(world: World) -> None:
+    built(world)
+    world.proofs.trees.meanwhile = lambda asked: world.proofs.source.update(
+        {"src/shop.s": f"price = 5\nname = shop\nextra = {asked}\n"}
+    )
+
+    assert refused(world).code == last_refusal(world) == "E123"
 
 
 def test_source_that_changes_meanwhile_is_not_what_was_proven(world: World) -> None:

@@ -51,7 +51,7 @@ def refused(
     with pytest.raises(CDEError) as caught:
         submit(world, phase_id, results)
     after, error = world.project.feature("login"), caught.value
-    if isinstance(error, FeatureError) and error.finds_work_wanting and before.workflow_digest:
+    if isinstance(error, FeatureError) and error.is_about_the_work and before.workflow_digest:
         record = after.phases[phase_id]
         assert record.refused is not None
         assert (record.refused.code, record.refused.reason) == (error.code, error.message)

@@ -62,7 +62,7 @@ def test_it_says_why_when_and_who(started: World) -> None:
     assert kept.by == "robot"
 
 
-def test_whoever_continues_is_told(started: World) -> None:
+def test_whoever_continues_sees_it(started: World) -> None:
     error = refused(started)
 
     assert started.run(ResumeFeature(feature_id="login"))["last_failure"] == error.message
@@ -127,9 +127,37 @@ def test_secrets_are_not_kept(started: World) -> None:
     assert (error.code, secret in error.message, secret in kept.reason) == ("E117", True, False)
 
 
-def test_a_refusal_that_cannot_be_kept_is_told_all_the_same(started: World) -> None:
+def test_a_refusal_that_cannot_be_kept_is_raised_all_the_same(started: World) -> None:
     started.repository.commit_failure = StateError.of("E204", path="x")
 
     assert refused(started).code == "E110"
     started.repository.commit_failure = None
     assert record(started).refused is None
+
+
+def test_what_changed_while_it_was_checked_is_why(started: World) -> None:
+    submit(started)
+    path = "specs/login/report.md"
+    started.checks.meanwhile = lambda: started.files.contents.update({path: b"Other"})
+    error = refused(started, TEXTS["build"], "build")
+
+    kept = record(started, "build").refused
+    assert kept is not None
+    assert (error.code, kept.code) == ("E123", "E123")
+    assert record(started, "build").last_failure() == error.message
+
+
+def test_a_refusal_of_an_attempt_that_ended_meanwhile_is_not_kept(started: World) -> None:
+    submit(started)
+
+    def fail() -> None:
+        started.checks.meanwhile = None
+        started.run(FailPhase(feature_id="login", phase_id="build", reason="It broke"))
+
+    started.checks.meanwhile = fail
+    started.checks.exit_codes = [1]
+    assert refused(started, TEXTS["build"], "build").code == "E118"
+
+    assert record(started, "build").refused is None
+    assert record(started, "build").evidence is None
+    assert record(started, "build").last_failure() == "It broke"
