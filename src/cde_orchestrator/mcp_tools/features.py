@@ -143,7 +143,7 @@ def cde_listFeatures(  # noqa: N802
         str | None, Field(description="One status, or 'open' for all unfinished")
     ] = None,
     limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Field(description="next_cursor")] = None,
+    cursor: Annotated[str | None, Field(description="next_cursor, or a feature")] = None,
 ) -> CallToolResult:
     """Features, newest first. Use when a session starts, then cde_resumeFeature."""
 

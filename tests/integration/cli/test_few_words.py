@@ -205,7 +205,17 @@ def test_a_list_continues_after_a_feature(started: Path) -> None:
     assert [each["name"] for each in page["features"]] == ["login"]
     assert answer("list", "--after", "login", cwd=started)["features"] == []
     assert "No matching features." in cde("list", "--after", "login", cwd=started).stderr
-    assert refused("list", "--after", "lgoin", cwd=started)["code"] == "E308"
+
+
+def test_a_list_after_a_feature_that_is_not_there_names_a_near_one(started: Path) -> None:
+    answer("start", "Add a logout page", "--name", "logout", cwd=started)
+
+    unknown = refused("list", "--after", "lgoin", cwd=started)
+    assert unknown["code"] == "E308"
+    assert "no feature has this id or name (did you mean login" in unknown["message"]
+    several = refused("list", "--after", "log", cwd=started)
+    assert several["code"] == "E103"
+    assert several["context"]["candidates"] == "login, logout"
 
 
 def test_a_list_that_matches_nothing_leads_to_the_whole_one(started: Path) -> None:

@@ -83,7 +83,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         files: ProjectFiles,
         clock: Clock,
     ) -> FeatureListReply:
-        """Raises E004, E305, E306, E308."""
+        """Raises E004, E103, E305, E306, E308."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -170,7 +170,12 @@ def _encode(feature: FeatureSummary) -> str:
 
 
 def _place(cursor: str, project: Project) -> tuple[datetime, str]:
-    """The position that a cursor or a feature has in the list."""
+    """The position that a cursor or a feature has in the list.
+
+    Raises:
+        FeatureError: E103, it begins the ids or names of several features.
+        ValidationError: E308, it is neither.
+    """
     with suppress(binascii.Error, ValueError):
         padded = cursor + "=" * (-len(cursor) % 4)
         decoded = base64.b64decode(padded, b"-_", validate=True).decode()
@@ -180,6 +185,9 @@ def _place(cursor: str, project: Project) -> tuple[datetime, str]:
             return moment, feature_id
     try:
         feature = project.feature(cursor)
-    except FeatureError:
-        raise ValidationError.of("E308", cursor=cursor) from None
+    except FeatureError as error:
+        if error.code != "E102":
+            raise
+        near = error.context["near"]
+        raise ValidationError.of("E308", cursor=cursor, near=near) from None
     return feature.created_at, feature.id

@@ -81,8 +81,9 @@ VALIDATION_MESSAGES = {
     ),
     "E308": message(
         "Cursor Not Valid",
-        "The cursor '{cursor}' does not come from this list.",
-        "Pass next_cursor of the previous answer unchanged",
+        "The cursor '{cursor}' does not come from this list, and no feature has this id or "
+        "name{near}.",
+        "Pass next_cursor of the previous answer unchanged, or a feature's name",
         "Omit the cursor to start at the first page",
         "Keep the filters of the first call on every page",
         fixes=(LIST_FEATURES,),

@@ -216,7 +216,7 @@ def test_a_cursor_that_does_not_come_from_the_list_is_refused(world: World, curs
         world.run(ListFeatures(cursor=cursor))
 
     assert caught.value.code == "E308"
-    assert caught.value.context == {"cursor": cursor}
+    assert caught.value.context == {"cursor": cursor, "near": ""}
 
 
 def test_a_cursor_is_one_word_without_special_characters(world: World) -> None:
