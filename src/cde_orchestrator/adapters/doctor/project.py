@@ -48,8 +48,8 @@ LOW_SPACE_BYTES = 100 * 1024 * 1024
 """Free space below which the plan wants a warning."""
 SKEW = timedelta(minutes=5)
 
-
 _QUARANTINE = f"{FOLDER}/quarantine"
+_CERTAIN = "certain"
 
 
 class ExaminedRepository(ports.KeptState, Protocol):
@@ -91,13 +91,13 @@ class ProjectDoctor:
         if not root.is_dir():
             return [ProjectError.of("E001", path=str(root))]
         stored, standing = StateFiles(root), self.standing()
-        project = cache(partial(self.repository.peek, root))
+        project = cache(partial(self._read, root, stored))
         if not stored.folder.is_dir() or standing.kind == "foreign_owner":
             return [self.missing(root) if standing.acts else standing.refusal()]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: self._damages(project, stored),
             lambda: open_forks(stored),
-            lambda: self._state(stored, project()),
+            lambda: self._state(project()),
             lambda: _lock(stored),
             lambda: _place(stored),
             lambda: _permissions(stored),
@@ -121,9 +121,9 @@ class ProjectDoctor:
         """What ``repair`` would do, in words; nothing is changed."""
         if not self.standing().acts:
             return []
-        stored, peek = StateFiles(root), partial(self.repository.peek, root)
+        stored = StateFiles(root)
         planned = [f"remove {stored.shown(path)}" for path in removable(stored)]
-        damaged = self._damaged(stored) if self._is_certain(stored, peek) else []
+        damaged = self._damaged(stored) if self._is_certain(root, stored) else []
         forked = forked_in(damaged, stored)
         for damage in filter(lambda damage: damage.file not in forked, damaged):
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
@@ -132,9 +132,9 @@ class ProjectDoctor:
 
     def repair(self, root: Path) -> list[str]:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
-        stored, peek = StateFiles(root), partial(self.repository.peek, root)
+        stored = StateFiles(root)
         done = freed(stored)
-        damaged = self._damaged(stored) if self._is_certain(stored, peek) else []
+        damaged = self._damaged(stored) if self._is_certain(root, stored) else []
         existed = {damage.file for damage in damaged if _exists(stored, damage)}
         forked = forked_in(damaged, stored)
         if damaged:
@@ -166,19 +166,24 @@ class ProjectDoctor:
         if newest is not None and datetime.fromisoformat(newest) > datetime.now(UTC) + SKEW:
             yield CDESystemError.of("E920", newest=newest)
 
-    def _is_certain(self, stored: StateFiles, project: Callable[[], Project]) -> bool:
-        """Whether the state is certain from what survives, so that copies may be replaced."""
+    def _read(self, root: Path, stored: StateFiles) -> Project:
+        """The project; of it is kept whether it is certain, which ``plan`` asks next."""
+        project = self.repository.peek(root)
+        self.judged.once(stored, _CERTAIN, lambda: project.read_only_reason is None)
+        return project
 
-        def certain() -> bool:
-            try:
-                return project().read_only_reason is None
-            except CDEError:
-                return False
+    def _is_certain(self, root: Path, stored: StateFiles) -> bool:
+        """Whether the state is certain from what survives, so that copies may be replaced.
 
-        return self.judged.once(stored, "certain", certain)
+        What kept it from being read is asked anew each time: it may pass, and change no file.
+        """
+        peek = self.repository.peek
+        try:
+            return self.judged.once(stored, _CERTAIN, lambda: peek(root).read_only_reason is None)
+        except CDEError:
+            return False
 
-    def _state(self, stored: StateFiles, project: Project) -> Iterator[CDEError]:
-        self._is_certain(stored, lambda: project)  # the plan asks for no more of the project
+    def _state(self, project: Project) -> Iterator[CDEError]:
         if project.read_only_reason is not None:
             error = StateError.of(
                 "E206", reason=project.read_only_reason, since=project.read_only_since

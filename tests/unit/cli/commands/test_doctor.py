@@ -12,7 +12,11 @@ import pytest
 
 from cde_orchestrator.adapters.doctor import project as project_doctor
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.projects.diagnose import Diagnose
+from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import encode_header
@@ -143,9 +147,6 @@ def test_a_repository_where_git_works_is_no_finding(shop: Terminal) -> None:
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
-    from cde_orchestrator.application.projects.diagnose import Diagnose
-    from cde_orchestrator.bootstrap import build_application
-
     reply = build_application(tmp_path / "gone").handle(Diagnose())
     assert [found["code"] for found in reply["findings"]] == ["E001"]
 
@@ -171,6 +172,22 @@ def test_a_state_that_was_deleted_is_found_and_written_anew(shop: Terminal) -> N
     assert reply["repaired"] == [".cde/state.json was rewritten"]
     assert reply["repairable"] == []
     assert codes(shop) == ["E215"]  # but for a note that it was missing
+
+
+def test_what_could_not_be_read_for_a_moment_is_repaired_afterwards(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: FilesystemProjectRepository, path: Path) -> Project:
+        raise StateError.of("E204", path=str(path))
+
+    (shop.folder / ".cde" / "state.json").unlink()
+    application = build_application(shop.folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(FilesystemProjectRepository, "peek", refused)
+        assert application.handle(Diagnose())["repairable"] == []
+
+    reply = application.handle(Diagnose(fix=True))
+    assert reply["repaired"] == [".cde/state.json was rewritten"]
 
 
 def test_where_nothing_is_certain_nothing_is_promised(terminal: Terminal) -> None:
