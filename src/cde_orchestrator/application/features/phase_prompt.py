@@ -177,6 +177,8 @@ class PhasePrompts:
             return phase.description
         record = feature.phases[phase.id]
         given = facts.InputFiles(self.root, self.files, delivered or {})
+        criteria = given.criteria(phase, feature, workflow) if reader.fresh else []
+        tasks = _tasks(feature, workflow) if reader.fresh else []
         variables = {
             "project": self._project(project, reader),
             "feature": {
@@ -188,7 +190,7 @@ class PhasePrompts:
             "phase": _phase_variables(phase, workflow),
             "proof": _proof_variables(workflow),
             "outputs": _outputs(phase, workflow, feature.name),
-            "inputs": given.variables(phase, feature, workflow),
+            "inputs": given.variables(phase, feature, workflow, criteria=criteria, tasks=tasks),
             "progress": facts.progress(record),
             "last_failure": facts.last_failure(record),
             "fresh": reader.fresh,
@@ -196,8 +198,8 @@ class PhasePrompts:
             "tools": None if reader.caller is None else reader.caller.tools,
             "agent": _typed(reader),
             "known": bool(reader.caller and reader.caller.connection),
-            "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
-            "tasks": _tasks(feature, workflow) if reader.fresh else [],
+            "criteria": criteria,
+            "tasks": tasks,
             **self._on_files(project, feature, phase, workflow, given, reader),
             "failing_tests": facts.failing_tests(record),
             "returned": facts.returned(record),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -40,8 +40,6 @@ NOTE_LIMIT = 2_000
 DATA_LIMIT = 1_000
 CRITERIA_LIMIT = 6_000
 """Characters of all criteria that are repeated in full; of those after them, only the id is."""
-SAID_APART = frozenset({"acceptance criteria", "tasks"})
-"""Sections of what a prompt says in full elsewhere, and which take no room from other ones."""
 FILES_SHOWN = 100
 EARLIER_SHOWN = 5
 EARLIER_LIMIT = 600
@@ -56,8 +54,20 @@ class InputFiles:
     delivered: Mapping[str, bytes]
     _known: dict[str, bytes] = field(default_factory=dict)
 
-    def variables(self, phase: Phase, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
-        """The inputs of a phase, with their first lines and their sections."""
+    def variables(
+        self,
+        phase: Phase,
+        feature: Feature,
+        workflow: Workflow,
+        *,
+        criteria: Collection[Any],
+        tasks: Collection[Any],
+    ) -> list[dict[str, Any]]:
+        """The inputs of a phase, with their first lines and their sections.
+
+        The ``criteria`` and the ``tasks`` that the prompt has by itself, if it has any, take in
+        their files no room from other sections.
+        """
         found, proving = [], proving_phase(workflow)
         proven = proving.proves if proving else None
         for owner, output in inputs_of(phase, workflow):
@@ -66,14 +76,18 @@ class InputFiles:
             data = without_secrets(head).encode()
             if not output.required and not data:
                 continue
+            specifies = output.id == proven
+            said = {"tasks"} if tasks else set()
+            if criteria and specifies:
+                said.add("acceptance criteria")
             found.append(
                 {
                     "id": output.id,
                     "path": path,
                     "phase": owner.id,
                     "excerpt": excerpt_of(data, len(data), EXCERPT_LIMIT),
-                    "sections": [_section(each) for each in sections_of(data, apart=SAID_APART)],
-                    "specifies": output.id == proven,
+                    "sections": [_section(each) for each in sections_of(data, apart=said)],
+                    "specifies": specifies,
                 }
             )
         return found

@@ -26,6 +26,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.excerpts import SECTIONS_LIMIT
 from cde_orchestrator.domain.project_facts import OwnRules
 from cde_orchestrator.domain.workflow import Output, Phase, ProofRule, Workflow
 from tests.fakes import World, catalog, older_feature, writing_workflow
@@ -356,10 +357,10 @@ def test_the_channel_is_the_caller_s_and_a_run_s_agent_submits_nothing(world: Wo
     assert world.prompts.variables["channel"] == "run"
 
 
-def proving_world(world: World) -> World:
+def proving_world(world: World, proves: str | None = "spec") -> World:
     """A feature whose second phase proves the criteria of the first, past its first phase."""
     first, second = writing_workflow().phases
-    proving = replace(second, proves="spec", inputs=("spec",))
+    proving = replace(second, proves=proves, inputs=("spec",))
     world.workflows.own = catalog(
         replace(writing_workflow(), phases=(first, proving)), packaged=False
     )
@@ -393,6 +394,26 @@ def test_many_criteria_leave_the_rest_of_their_document_its_room(world: World) -
 
     _, constraints = world.prompts.variables["inputs"][0]["sections"]
     assert (constraints["text"], constraints["more"]) == (limits.rstrip(), 0)
+
+
+@pytest.mark.parametrize(
+    ("heading", "proves"), [("Acceptance criteria", None), ("Tasks", None), ("Tasks", "spec")]
+)
+def test_what_a_prompt_says_in_its_inputs_alone_takes_its_part_of_their_room(
+    world: World, heading: str, proves: str | None
+) -> None:
+    proving_world(world, proves)
+    items = "".join(f"- T{number}: {'x' * 190}\n" for number in range(1, 20))
+    limits = "A limit of the size.\n" * 100
+    text = f"## {heading}\n{items}\n## Constraints\n{limits}"
+    world.files.contents["specs/login/spec.md"] = text.encode()
+    world.run(GetFeatureStatus(feature_id="login"))
+
+    variables = world.prompts.variables
+    assert variables["criteria"] == variables["tasks"] == []
+    sections = variables["inputs"][0]["sections"]
+    assert all(each["more"] for each in sections)
+    assert sum(len(each["text"]) for each in sections) <= SECTIONS_LIMIT
 
 
 def test_who_knows_the_feature_is_given_no_criteria_again(world: World) -> None:
