@@ -27,6 +27,14 @@ Visit = Callable[..., Visitor]
 TYPED = "Nobody wants it any more"
 HOSTILE = "<img src=x onerror=alert(1)>\"'`</textarea><script>alert(2)</script> \u202egnp"
 HIDDEN = "\u202e\u00ad\u3164\u180e\U000e0041"
+FAULT = """() => {
+  const create = document.createElement.bind(document);
+  document.createElement = (name) => {
+    if (name === "dialog") throw new TypeError("a fault");
+    return create(name);
+  };
+}"""
+"""No dialog can be made."""
 
 __all__ = ["login"]
 
@@ -201,6 +209,18 @@ def test_a_form_is_loaded_when_its_button_is_used_also_after_the_server_was_gone
         with page.expect_response(lambda each: "/dashboard/data" in each.url):
             pass
     expect(page.get_by_role("button", name="Start a feature")).to_be_focused()
+
+
+def test_a_fault_of_a_form_is_not_taken_for_a_server_that_is_gone(
+    login: Site, visit: Visit
+) -> None:
+    visitor = visit(login.url)
+    page = visitor.act(login)
+    page.evaluate(FAULT)
+    with page.expect_event("pageerror") as thrown:
+        page.get_by_role("button", name="Start a feature").click()
+    assert "a fault" in str(thrown.value)
+    expect(page.locator("#announcer")).not_to_have_text("The server does not answer: try again.")
 
 
 def test_what_is_too_large_is_refused_and_kept(login: Site, visit: Visit) -> None:

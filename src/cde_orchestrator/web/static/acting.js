@@ -14,23 +14,26 @@ export const acting = signedIn.then(() => load("/dashboard/actions")).then((who)
 
 const buttons = new Map();
 
-/** The button of an action, the same one whenever it is asked for again: its form keeps what was typed. `form()` loads what `actionDialog` makes of it, when the button is first used. */
-export function actionButton({ action, about, label, tone, form }) {
+/** The button of an action, the same one whenever it is asked for again: its form keeps what was typed. When the button is first used, `module()` is imported, and `form` makes of it what `actionDialog` takes. */
+export function actionButton({ action, about, label, tone, module, form }) {
   const key = `${action} ${about ?? ""}`;
   if (buttons.has(key)) return buttons.get(key);
+  let loading = null;
   let dialog = null;
-  async function make() {
-    const [{ actionDialog }, spec] = await Promise.all([import("./actions.js"), form()]);
-    return actionDialog({ action, about, title: label, ...spec });
+  async function parts() {
+    try {
+      return await Promise.all([import("./actions.js"), module()]);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // what cannot be imported is one
+      announce("The server does not answer: try again.");
+      return (loading = null);
+    }
   }
   async function open() {
-    try {
-      (await (dialog ??= make())).open();
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      dialog = null;
-      announce("The server does not answer: try again.");
-    }
+    const loaded = await (loading ??= parts());
+    if (!loaded) return;
+    dialog ??= loaded[0].actionDialog({ action, about, title: label, ...form(loaded[1]) });
+    dialog.open();
   }
   const button = element("button", { class: tone ? `button ${tone}` : "button", type: "button", "aria-haspopup": "dialog", onclick: open }, label);
   buttons.set(key, button);

@@ -5,7 +5,7 @@ import { setUpFilters, showFilters } from "./filters.js";
 import { showFrame, showHealth } from "./panels.js";
 
 const offered = acting.then(({ person }) => {
-  if (person) $("acts").append(actionButton({ action: "start", label: "Start a feature", tone: "primary", form: async () => (await import("./actions-start.js")).startForm() }));
+  if (person) $("acts").append(actionButton({ action: "start", label: "Start a feature", tone: "primary", module: () => import("./actions-start.js"), form: ({ startForm }) => startForm() }));
 });
 
 /** What the page shows is what its address asks for. */

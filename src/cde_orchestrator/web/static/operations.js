@@ -26,8 +26,8 @@ setUpTheme();
 const connection = new Connection(refresh);
 acting.then(({ person }) => {
   if (!person) return;
-  $("alert-acts").append(actionButton({ action: "test-alert", label: "Send a test alert", form: async () => (await import("./actions-project.js")).alertForm }));
-  $("trust-acts").append(actionButton({ action: "trust", label: "Review and trust", form: async () => (await import("./actions-project.js")).trustForm }));
+  $("alert-acts").append(actionButton({ action: "test-alert", label: "Send a test alert", module: () => import("./actions-project.js"), form: ({ alertForm }) => alertForm }));
+  $("trust-acts").append(actionButton({ action: "trust", label: "Review and trust", module: () => import("./actions-project.js"), form: ({ trustForm }) => trustForm }));
 });
 addEventListener("acted", () => connection.update());
 for (const input of document.querySelectorAll("input[name=span]")) {
