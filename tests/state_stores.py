@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.storage.format import checkpoint
+import pytest
+
+from cde_orchestrator.storage.format import checkpoint, feature_texts
 from cde_orchestrator.storage.format.journal import Change
-from cde_orchestrator.storage.format.json_patch import Patch
+from cde_orchestrator.storage.format.json_patch import Document, Patch
 from cde_orchestrator.storage.store import StateStore
 
 
@@ -35,6 +37,19 @@ def sealed(data: bytes) -> bytes:
     """A state file with the checksum that fits, which anybody can compute."""
     checksum, place = checkpoint._digest(data)
     return data[:place] + checksum + data[place + len(checksum) :]
+
+
+def decoded_from_now_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the features whose texts are decoded, in order and as often as they are."""
+    decode, found = feature_texts.decode_text, []
+
+    def noted(text: bytes) -> Document:
+        feature = decode(text)
+        found.append(feature["id"])
+        return feature
+
+    monkeypatch.setattr(feature_texts, "decode_text", noted)
+    return found
 
 
 def _commit(store: StateStore, changes: Patch) -> None:

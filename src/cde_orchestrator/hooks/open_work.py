@@ -118,9 +118,10 @@ def open_work(root: Path) -> OpenWork | None:
     if "to" in document.get("moved", {}):
         return None
     workflows, stored = document.get("workflows", {}), document.get("features", {})
+    is_text = isinstance(stored, FeatureTexts)
     features = (
         OpenFeature(each, workflows.get(each.get("workflow_digest") or "", {}))
-        for each in (stored.but(_CLOSED) if isinstance(stored, FeatureTexts) else stored.values())
+        for each in (stored.without_statuses(_CLOSED) if is_text else stored.values())
         if each.get("status") not in _CLOSED and each.get("current_phase") in each["phases"]
     )
     own = root.name if root.parent.parts[-2:] == (FOLDER, "worktrees") else None

@@ -94,15 +94,19 @@ class FeatureTexts(MutableMapping[str, Document]):
             for key, kept in self._kept.copy().items()
         ]
 
-    def but(self, statuses: Collection[str]) -> Iterator[Document]:
+    def without_statuses(self, statuses: Collection[str]) -> Iterator[Document]:
         """The features in none of these statuses, and any whose text begins as of another release.
 
         No other one is decoded.
         """
         unwanted = {status.encode() for status in statuses}
         for key, kept in self._kept.copy().items():
-            head = HEAD.match(self._data, kept) if isinstance(kept, int) else None
-            if head is None or head[3] not in unwanted:
+            if isinstance(kept, int):
+                head = HEAD.match(self._data, kept)
+                is_wanted = head is None or head[3] not in unwanted
+            else:
+                is_wanted = kept.get("status") not in statuses
+            if is_wanted:
                 yield self[key]
 
     def _lines_with(self, word: bytes) -> Iterator[int]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from cde_orchestrator.adapters.repositories.codec import encode_feature
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage.format.checkpoint import (
     Checkpoint,
     NotACheckpoint,
@@ -17,8 +21,9 @@ from cde_orchestrator.storage.format.checkpoint import (
 )
 from cde_orchestrator.storage.format.feature_texts import FeatureTexts, plain
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply, diff, replay
-from tests.state_stores import sealed
+from tests.state_stores import decoded_from_now_on, sealed
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FEATURES: dict[str, Document] = {
     "f1": {"id": "f1", "name": "one", "phases": {"define": {"attempts": 1}}},
     "f2": {"id": "f2", "name": 'a "work":{ } and \\ and \n', "phases": {}},
@@ -34,10 +39,24 @@ CHANGES: list[Patch] = [
 ]
 
 
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the features that are decoded."""
+    return decoded_from_now_on(monkeypatch)
+
+
 def loaded() -> Document:
     found = decode(encode(DOCUMENT, 7, "abc"))
     assert isinstance(found, Checkpoint)
     return found.document
+
+
+def whole_feature(feature_id: str, status: str) -> Document:
+    """A feature with all members that its text begins with."""
+    made = Feature.create(
+        project_id="p", name=feature_id, prompt="P", workflow=Workflow.canonical(), now=NOW
+    )
+    return {**encode_feature(made), "id": feature_id, "status": status}
 
 
 def texts(document: Document) -> FeatureTexts:
@@ -53,7 +72,7 @@ def test_a_checkpoint_has_a_line_for_each_feature() -> None:
     assert encode(loaded(), 7, "abc") == data
 
 
-def test_nothing_is_decoded_until_it_is_asked_for_and_then_once() -> None:
+def test_nothing_is_decoded_until_it_is_asked_for_and_then_once(decoded: list[str]) -> None:
     features = texts(loaded())
     assert [*features] == ["f1", "f2", "f3"]
     assert "f2" in features
@@ -61,21 +80,26 @@ def test_nothing_is_decoded_until_it_is_asked_for_and_then_once() -> None:
     assert len(features) == 3
     assert features.get("f9") is None
     encode(loaded(), 8, "def")
-    assert not features._recent
+    assert decoded == []
 
     assert features["f2"] is features["f2"]
     assert features["f2"] == FEATURES["f2"]
-    assert [*features._recent] == ["f2"]
+    assert decoded == ["f2"]
 
 
-def test_only_some_stay_decoded() -> None:
+def test_only_some_stay_decoded(decoded: list[str]) -> None:
     many = {str(number): {"id": str(number)} for number in range(1_000)}
     found = decode(encode({"features": many}, 1, "abc"))
     assert isinstance(found, Checkpoint)
     features = texts(found.document)
 
     assert dict(features) == many
-    assert len(features._recent) < 100
+    assert decoded == [*many]
+    assert features["999"] == many["999"]
+    assert decoded == [*many]
+    decoded.clear()
+    assert dict(features) == many
+    assert len(decoded) > 900
 
 
 @pytest.mark.parametrize("changes", CHANGES)
@@ -128,6 +152,26 @@ def test_only_features_that_have_no_such_word_have_a_place() -> None:
     assert found["f1"] == found["f3"] == -1
     assert data[found["f2"] :].startswith(b'{"id":"f2"')
     assert [key for key, _ in places] == ["f1", "f2", "f3"]
+
+
+def test_features_without_some_statuses_are_found_by_the_beginnings_of_their_texts(
+    decoded: list[str],
+) -> None:
+    kept = {
+        "t1": whole_feature("t1", "defining"),
+        "t2": whole_feature("t2", "completed"),
+        "t3": {"id": "t3", "status": "completed"},  # no text of this release begins so
+    }
+    found = decode(encode({"features": kept}, 1, "abc"))
+    assert isinstance(found, Checkpoint)
+    features = texts(found.document)
+    features["o1"] = whole_feature("o1", "defining")
+    features["o2"] = whole_feature("o2", "completed")
+
+    wanted = [each["id"] for each in features.without_statuses({"completed", "failed"})]
+
+    assert wanted == ["t1", "t3", "o1"]
+    assert decoded == ["t1", "t3"]
 
 
 @pytest.mark.parametrize(
