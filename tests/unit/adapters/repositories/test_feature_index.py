@@ -14,7 +14,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, decode, encode
-from cde_orchestrator.storage.format.feature_texts import FeatureTexts
+from tests.state_stores import decoded_from_now_on
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PROMPTS = (
@@ -23,6 +23,12 @@ PROMPTS = (
     'Says "claim":{ and "idempotency_key":"k" itself 🌳',
     "\x1b[31m\x7f" + "x" * 10_000,
 )
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the features that are decoded."""
+    return decoded_from_now_on(monkeypatch)
 
 
 def feature(number: int, prompt: str, **changes: Any) -> dict[str, Any]:
@@ -45,14 +51,8 @@ def followed(document: dict[str, Any]) -> FeatureIndex:
     return index
 
 
-def texts(document: dict[str, Any]) -> FeatureTexts:
-    features = document["features"]
-    assert isinstance(features, FeatureTexts)
-    return features
-
-
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_a_summary_of_a_text_is_that_of_the_feature(prompt: str) -> None:
+def test_a_summary_of_a_text_is_that_of_the_feature(prompt: str, decoded: list[str]) -> None:
     features = [
         feature(1, prompt),
         feature(2, prompt, status="completed", current_phase=None, workflow_digest="d"),
@@ -60,27 +60,27 @@ def test_a_summary_of_a_text_is_that_of_the_feature(prompt: str) -> None:
     ]
     document = stored(*features)
     found = followed(document).summaries()
-    assert not texts(document)._recent
+    assert decoded == []
     assert found == [summary_of(each) for each in features]
 
 
-def test_one_with_a_lease_or_a_key_is_decoded_for_it() -> None:
+def test_one_with_a_lease_or_a_key_is_decoded_for_it(decoded: list[str]) -> None:
     claim = {"agent": "agent", "until": (NOW + timedelta(hours=1)).isoformat()}
     leased = feature(3, "P", work={"claim": claim})
     keyed = feature(1, "P", work={"idempotency_key": "key"})
     document = stored(leased, keyed, feature(2, "P"))
     index = followed(document)
-    assert texts(document)._recent.keys() == {leased["id"], keyed["id"]}
+    assert decoded == [leased["id"], keyed["id"]]
     assert index.summaries()[0].claimed_by == "agent"
     assert index.id_of_call("key") == keyed["id"]
 
 
-def test_one_with_members_in_another_order_is_decoded() -> None:
+def test_one_with_members_in_another_order_is_decoded(decoded: list[str]) -> None:
     turned = feature(1, "P")
     turned = {"id": turned.pop("id"), **dict(reversed(turned.items()))}
     document = stored(turned)
     assert followed(document).summaries() == [summary_of(turned)]
-    assert texts(document)._recent.keys() == {turned["id"]}
+    assert decoded == [turned["id"]]
 
 
 def test_one_of_which_nothing_can_be_made_is_refused() -> None:
