@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.adapters.runners.callers import is_own
 from cde_orchestrator.adapters.runners.run_notes import RunNotes, notes_folder
+from cde_orchestrator.domain.lease import Process
+from tests.waiting import until
 
 
 def end_runs(root: Path) -> None:
@@ -18,8 +19,12 @@ def end_runs(root: Path) -> None:
     What a run started ends with it, which its guard sees to.
     """
     for file in notes_folder(root).glob("*.jsonl"):
-        run = RunNotes(root).kept(file.stem)
-        while run is not None and is_own(run.process):
-            with suppress(ProcessLookupError):
-                os.kill(run.process.pid, signal.SIGKILL)
-            time.sleep(0.02)
+        if run := RunNotes(root).kept(file.stem):
+            _end(run.process)
+
+
+def _end(process: Process) -> None:
+    if is_own(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        until(lambda: not is_own(process))
