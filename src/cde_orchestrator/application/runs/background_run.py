@@ -10,7 +10,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.checks import Callers, TrustStore
 from cde_orchestrator.application.ports.runs import KeptRun, Runs
-from cde_orchestrator.application.runs.budget import MINUTES, USD
+from cde_orchestrator.application.runs.budget import MINUTES_BOUNDS, USD_BOUNDS
 from cde_orchestrator.application.runs.show_agents import chosen_agents, require_trusted
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureView, feature_view
@@ -132,8 +132,8 @@ class StartRun(UseCase[BackgroundReply], operation="start_run"):
             reason = f"{', '.join(silent)} does not report its cost; limit the minutes instead"
             raise ValidationError.of("E305", argument="budget_usd", reason=reason)
         words = [f"--agent={','.join(self.agents)}"]
-        words += _budget("budget_usd", self.budget_usd, USD)
-        words += _budget("budget_minutes", self.budget_minutes, MINUTES)
+        words += _budget("budget_usd", self.budget_usd, USD_BOUNDS)
+        words += _budget("budget_minutes", self.budget_minutes, MINUTES_BOUNDS)
         if (other := _running(feature, runs)) is not None:
             holder = f"process {other.process.pid}"
             raise CDESystemError.of("E909", feature=feature.name, holder=holder)

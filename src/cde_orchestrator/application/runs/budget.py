@@ -10,9 +10,9 @@ from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDESystemError
 
-USD = (0.01, 1_000_000)
-MINUTES = (0.001, 100_000)
-"""Between what a budget is."""
+USD_BOUNDS = (0.01, 1_000_000)
+MINUTES_BOUNDS = (0.001, 100_000)
+"""Bounds of a budget."""
 
 
 def _seconds_from_now() -> Callable[[], float]:

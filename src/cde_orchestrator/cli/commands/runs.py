@@ -19,7 +19,7 @@ from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.move_work import MoveWork
 from cde_orchestrator.application.features.start_feature import StartFeature
-from cde_orchestrator.application.runs.budget import MINUTES, USD, Budget
+from cde_orchestrator.application.runs.budget import MINUTES_BOUNDS, USD_BOUNDS, Budget
 from cde_orchestrator.application.runs.observer import PhaseRun, RunObserver, RunReply
 from cde_orchestrator.application.runs.run_feature import FeatureRun
 from cde_orchestrator.application.runs.run_features import RunsReply, open_features, run_features
@@ -98,8 +98,8 @@ BudgetUsd = Annotated[
     float | None,
     typer.Option(
         metavar="USD",
-        min=USD[0],
-        max=USD[1],
+        min=USD_BOUNDS[0],
+        max=USD_BOUNDS[1],
         help="Pause and ask you when the agents report to have cost this much.",
     ),
 ]
@@ -107,8 +107,8 @@ BudgetMinutes = Annotated[
     float | None,
     typer.Option(
         metavar="MINUTES",
-        min=MINUTES[0],
-        max=MINUTES[1],
+        min=MINUTES_BOUNDS[0],
+        max=MINUTES_BOUNDS[1],
         help="Pause and ask you when the run has taken this long.",
     ),
 ]
