@@ -1,4 +1,7 @@
-"""How a check, or a runner of tests, ended before the work: the contract for it, and words."""
+"""What is said of a trial: how a check, or a runner of tests, ended before the work.
+
+The view is here with its words, so that who shows one loads nothing that makes them.
+"""
 
 from __future__ import annotations
 
