@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,8 +60,8 @@ class Feature:
     Attributes:
         workflow_type: name of the workflow that it was started with.
         workflow_digest: key of that workflow in ``Project.workflows``; None before any was kept.
-        workflow_file: ``workflow_digest`` and ``Workflow.file_digest`` of the file that had it when
-            that was seen last; empty where none is known.
+        workflow_file: digest of ``workflow_digest`` and the ``Workflow.file_digest`` of the file
+            that had it when that was seen last; empty where none is known.
         claim: the lease of the agent at work.
         closing: how and why it was closed before it was completed.
         idempotency_key: names the call that started it, so that a repeated call starts none.
@@ -338,11 +339,14 @@ class Feature:
     def remember_file(self, workflow: Workflow) -> None:
         """Remember which file has the workflow that is kept with the feature."""
         if workflow.file_digest:
-            self.workflow_file = f"{self.workflow_digest} {workflow.file_digest}"
+            self.workflow_file = self._marked(workflow.file_digest)
 
     def is_of_file(self, digest: str) -> bool:
         """Whether the file with this ``Workflow.file_digest`` has the workflow that is kept."""
-        return bool(digest) and self.workflow_file == f"{self.workflow_digest} {digest}"
+        return bool(digest) and self.workflow_file == self._marked(digest)
+
+    def _marked(self, digest: str) -> str:
+        return hashlib.sha256(f"{self.workflow_digest} {digest}".encode()).hexdigest()[:16]
 
     def edit(self, goal: str, name: str, now: datetime) -> None:
         """Give it another goal and another name; whoever had its prompt gets it in full again."""
