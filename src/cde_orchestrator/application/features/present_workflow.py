@@ -67,7 +67,7 @@ def newer_than(
     if not feature.is_open or feature.workflow_digest is None:
         return None
     try:
-        if feature.is_of_file(workflows.digest(root)):
+        if feature.workflow_file and feature.is_of_file(workflows.digest(root)):
             return None
         present = workflows.load(root).workflows.get(feature.workflow_type)
     except ValidationError:  # whoever starts a feature is told
