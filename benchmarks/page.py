@@ -20,9 +20,11 @@ ABOUT = (
 HOW = """\
 Each figure has a yardstick that is measured in the same run: the least that the same work can
 cost, the product itself with little to do, or another program for the same. Both are run in
-turns, every other round the other way round, after a warm-up that is dropped. A ratio is the
-median of the pairs' ratios; what slows the machine slows both. p99 is the 99th of 100 runs by
-size. Projects are made through the storage's own functions; one feature in ten is open. What
+turns, every other round the other way round, after a warm-up that is dropped; but `doctor`,
+`state compact` and `state export` of 50,000 features, and the eight processes, each time after
+their yardstick and without a warm-up. A ratio is the median of the pairs' ratios; what slows the
+machine slows both. p99 is the 99th of 100 runs by size, of fewer runs the longest. Projects
+are made through the storage's own functions; one feature in ten is open. What
 grows is measured in a process of its own for each size, so that none pays for the memory of
 another. Memory of a command is the most that its process had; of a server, what it has after
 calls. A figure that could not be measured says why, and has no number."""

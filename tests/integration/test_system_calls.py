@@ -106,6 +106,7 @@ def test_a_call_asks_the_system_no_more_often_than_it_has_to(
     found = calls[work]
 
     assert {name: found[name] for name in most if found[name] > most[name]} == {}
+    assert found["fdatasync"] == most.get("fdatasync", 0), "what is kept is durable, at once"
     written = {"write", "pwrite64", "fdatasync", "fsync", "renameat", "flock"} & set(found)
     assert written <= {*most, "pwrite64"}
     assert found["open"], "what was counted is the work"
