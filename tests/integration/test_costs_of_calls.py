@@ -19,7 +19,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import build_application
-from cde_orchestrator.infrastructure.system import acting_files, programs, tree
+from cde_orchestrator.infrastructure.system import acting_files, programs
 from tests.repository import commit_first
 
 FEATURES = 12
@@ -71,10 +71,8 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     monkeypatch.setattr(acting_files, "_own_writes", {})
     found.watch("programs", programs, "_run")
     found.watch("decoded", codec, "decode_feature")
-    found.watch("encoded", codec, "encode_feature")
     found.watch("compared", documents, "touched_of")
     found.watch("templates", prompts._Templates, "packaged")
-    found.watch("listed", tree, "list_folder")
     found.watch("real paths", os.path, "realpath")
     return found
 
