@@ -257,6 +257,15 @@ def test_a_bell_needs_a_terminal() -> None:
     assert caught.value.code == "E929"
 
 
+def test_a_bell_is_rung_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with open(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        personal.BellNotifier().send(b"{}")
+        assert os.read(ours, 10) == b"\a"
+    os.close(ours)
+
+
 def test_old_waits_are_forgotten(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
