@@ -11,9 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.observability.logs.setup import (
+    log_file,
+    setup_project_logging,
+)
+from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
 from tests.command_line import cde
 from tests.integration.mcp_client import StdioServer
 from tests.security.swap import contents
@@ -99,6 +106,47 @@ def test_a_server_of_a_folder_that_was_exchanged_changes_nothing(
     assert contents(root.parent) == before
     assert "Traceback" not in said
     assert set(codes.values()) <= {"E001", "E002", "E003", "E004", "E006", "E325", "E326"}, codes
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_a_server_that_ends_after_it_was_exchanged_leaves_nothing_there(
+    root: Path, exchange: Callable[[Path, Path], None]
+) -> None:
+    """No call has judged by then what is at the path: not the log, nor counts, nor the state."""
+    server = StdioServer(root)
+    asked = {"name": "cde_saveProgress", "arguments": ARGUMENTS["cde_saveProgress"]}
+    assert not server.ask("tools/call", asked, "before")["result"]["isError"]
+    moved = root.rename(root.with_name("moved"))
+    exchange(root, moved)
+    before = contents(root.parent)
+
+    _, said = server.end()
+
+    assert contents(root.parent) == before
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES[:6])
+def test_a_line_of_a_call_that_has_judged_nothing_yet_waits(
+    root: Path, exchange: Callable[[Path, Path], None]
+) -> None:
+    FolderTrust().judge(root)
+    setup_project_logging(root, Settings())
+    moved = root.rename(root.with_name("moved"))
+    exchange(root, moved)
+    before = contents(root.parent)
+
+    get_logger(__name__).warning("said_before_it_is_judged")
+
+    assert contents(root.parent) == before
+    root.unlink() if root.is_symlink() else shutil.rmtree(root)
+    moved.rename(root)
+    get_logger(__name__).warning("said_when_it_is_back")
+    lines = log_file(root).read_text().splitlines()
+    assert [orjson.loads(line)["event"] for line in lines[-2:]] == [
+        "said_before_it_is_judged",
+        "said_when_it_is_back",
+    ]
 
 
 def test_it_is_served_further_once_it_is_back(root: Path) -> None:

@@ -12,6 +12,7 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import AppendNotUndoneError, FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.spans import JOURNAL, span
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 from cde_orchestrator.storage import loader, repair
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format import journal
@@ -289,7 +290,8 @@ class StateStore:
     def close(self) -> None:
         """Renew ``state.json`` after own changes, where that is cheap; never fails."""
         head = self._memory.head if self._has_committed and self._memory.knows_more() else None
-        if head is not None and head.checkpoint_size <= SEAL_AFTER_BYTES:
+        is_cheap = head is not None and head.checkpoint_size <= SEAL_AFTER_BYTES
+        if is_cheap and takes_byproducts(self.files.folder):
             with suppress(StateError), self.exclusive():
                 head = self._memory.head
                 if head is not None and head.checkpoint_sequence < head.sequence:

@@ -13,7 +13,7 @@ from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.tree import names_in
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
@@ -106,7 +106,7 @@ class BreakerRegistry:
 
     def _file(self, name: str) -> BreakerFile | None:
         folder = self._state_folder
-        if folder is None or not folder.is_dir() or is_only_viewed(folder):
+        if folder is None or not folder.is_dir() or not takes_byproducts(folder):
             return None
         from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 

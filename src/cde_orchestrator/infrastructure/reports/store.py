@@ -42,7 +42,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.tree import entries_of, status_of
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 log = get_logger(__name__)
 
@@ -91,7 +91,7 @@ class FileErrorReports(Value):
             return
         try:
             folder = local_folder(root)
-            if not folder.is_dir() or is_only_viewed(folder):
+            if not folder.is_dir() or not takes_byproducts(folder):
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())

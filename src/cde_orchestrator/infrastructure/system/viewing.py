@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 _only_viewed: dict[str, tuple[str, tuple[str, ...]]] = {}
+_judged: dict[str, tuple[int, int]] = {}
 _considers = ContextVar("considers", default=False)
 
 
@@ -23,14 +24,17 @@ def view_only(root: Path, standing: str, folders: Iterable[Path]) -> None:
     _only_viewed[str(root)] = (standing, tuple(names))
 
 
-def act_in(root: Path) -> None:
-    """End that."""
+def act_in(root: Path, home: Path | None = None) -> None:
+    """End that, for the folders that are at these paths now."""
     _only_viewed.pop(str(root), None)
+    for folder in {root, home or root}:
+        _judged[str(folder)] = _identity(folder)
 
 
 def forget_all() -> None:
     """End it for every folder."""
     _only_viewed.clear()
+    _judged.clear()
 
 
 def standing_of(path: Path | str) -> str:
@@ -48,6 +52,18 @@ def standing_of(path: Path | str) -> str:
 def is_only_viewed(path: Path | str) -> bool:
     """Whether nothing is written at the path."""
     return bool(_only_viewed) and standing_of(path) != "trusted"
+
+
+def takes_byproducts(path: Path) -> bool:
+    """Whether what is left beside the work, as a line of the log, is written at the path.
+
+    It is written at any time, so also before a call has judged what is at the path by then: what
+    came there since the last judgement, as by a move or a link, gets nothing.
+    """
+    if is_only_viewed(path):
+        return False
+    judged = next((each for each in (path, *path.parents) if str(each) in _judged), None)
+    return judged is None or _judged[str(judged)] == _identity(judged)
 
 
 def refuse_write(path: Path | str) -> None:
@@ -69,3 +85,12 @@ def considering() -> Iterator[None]:
         yield
     finally:
         _considers.reset(token)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Of what is at the path, be it a link."""
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return (-1, -1)
+    return (found.st_dev, found.st_ino)

@@ -69,7 +69,7 @@ class FolderTrust:
             # A person trusted what was there, and perhaps what the link leads to, but not by it.
             standing = Standing(kind="changed", path=str(root), changed=(_LEADS_ELSEWHERE,))
         if standing.acts:
-            viewing.act_in(root)
+            viewing.act_in(root, home)
         else:
             folders = [root, home]
             repository = repository_at(root)
@@ -158,9 +158,9 @@ class FolderTrust:
         One that the environment alone trusts stays so with what acts there now: what comes later
         is a person's to trust.
         """
-        known, home, where = self.file.read(), home_of(root), os.path.realpath(root)
-        places, own = {where, os.path.realpath(home)}, None
-        if under_trusted(root) and _said_of(root, home, known) is None:
+        known, home = self.file.read(), home_of(root)
+        places, own = _places(root, home), None
+        if _is_below_trusted(places[0]) and _said_of(places, known) is None:
             files = self._files(root, home, known)
             now: dict[str, tuple[str, Stamp]] = {
                 name: (acting.digest_of(path), ()) for name, path in files.items()
@@ -171,9 +171,9 @@ class FolderTrust:
             for each in places:
                 records.revoke(each)
             if own is not None:
-                records.revoked.setdefault(where, own)
+                records.revoked.setdefault(places[0], own)
 
-        if own is not None or not places.isdisjoint(known.folders):
+        if own is not None or any(each in known.folders for each in places):
             self.file.change(forget)
 
     def differences(
@@ -215,11 +215,12 @@ class FolderTrust:
 
     def standing(self, root: Path, home: Path | None = None) -> Standing:
         """The folder's standing; nothing is registered."""
-        path, is_listed = str(root), under_trusted(root)
-        records, home = self.file.read(), home or home_of(root)
-        said, record = _said_of(root, home, records), self._record(root, home, records)
+        home = home or home_of(root)
+        path, places, records = str(root), _places(root, home), self.file.read()
+        is_listed, said = _is_below_trusted(places[0]), _said_of(places, records)
         if is_listed and said is None:
             return Standing(kind="trusted", path=path)
+        record = self._record(root, home, records)
         files, uid = self._files(root, home, records), _stranger(root, home)
         if record is None:
             digests = {name: acting.known_digest(each) for name, each in files.items()}
@@ -241,7 +242,7 @@ class FolderTrust:
             files=digests,
             changed=tuple(changed) if kind == "changed" else (),
             owner=owner,
-            was_trusted=bool(changed) or _is_revoked(root, home, records),
+            was_trusted=bool(changed) or any(each in records.revoked for each in places),
             is_remembered=said is not None,
             is_listed=is_listed,
         )
@@ -292,23 +293,22 @@ class FolderTrust:
 
 def under_trusted(root: Path) -> bool:
     """Whether the environment says that everything there is trusted."""
-    listed = [*filter(os.path.isabs, os.environ.get(VARIABLE, "").split(os.pathsep))]
-    if not listed:
-        return False
-    where = os.path.realpath(root)
+    return _is_below_trusted(os.path.realpath(root))
+
+
+def _is_below_trusted(where: str) -> bool:
+    listed = filter(os.path.isabs, os.environ.get(VARIABLE, "").split(os.pathsep))
     return any(Path(where).is_relative_to(os.path.realpath(each)) for each in listed)
 
 
-def _said_of(root: Path, home: Path, records: Records) -> FolderRecord | None:
-    """What was trusted last at this path, else at that of the project that it belongs to."""
-    places = (os.path.realpath(each) for each in (root, home))
+def _places(root: Path, home: Path) -> list[str]:
+    """Where the folder is, and the project that it belongs to, without links."""
+    return [os.path.realpath(each) for each in ([root] if home == root else [root, home])]
+
+
+def _said_of(places: Iterable[str], records: Records) -> FolderRecord | None:
+    """What was trusted last at the first of these places where anything was."""
     return next(filter(None, map(records.said_of, places)), None)
-
-
-def _is_revoked(root: Path, home: Path, records: Records) -> bool:
-    if not records.revoked:
-        return False
-    return any(os.path.realpath(each) in records.revoked for each in (root, home))
 
 
 def _is_set_up(root: Path, home: Path) -> bool:

@@ -23,7 +23,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     rename,
     unlink,
 )
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 FILE = "telemetry.db-pending"
 MOST_BYTES = 262_144
@@ -38,7 +38,7 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     Where nothing can be written they are lost, and nothing is raised. The folder is the
     project's ``.cde``, the time seconds since the epoch.
     """
-    if is_only_viewed(folder):
+    if not takes_byproducts(folder):
         return True
     stored = {name: each.stored() for name, each in operations.items()}
     try:
@@ -61,7 +61,7 @@ def take(folder: Path) -> list[tuple[float, Sample]]:
     What cannot be read is gone.
     """
     path = folder / FILE
-    if is_only_viewed(path):
+    if not takes_byproducts(path):
         return []
     taken = path.with_name(f"{FILE}.{secrets.token_hex(6)}")
     try:

@@ -24,7 +24,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.system.project_home import local_folder
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 log = get_logger(__name__)
 
@@ -179,7 +179,7 @@ class TelemetryStore:
     def _is_there(self) -> bool:
         """Whether there is a project, which may be written to."""
         folder = self._path.parent
-        return folder.is_dir() and not is_only_viewed(folder)
+        return folder.is_dir() and takes_byproducts(folder)
 
     def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
         """Replace a broken file; where that does not help, go on in memory with what it holds."""

@@ -20,7 +20,7 @@ from cde_orchestrator.infrastructure.observability.correlation import call_conte
 from cde_orchestrator.infrastructure.observability.logs.render import json_line
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 from cde_orchestrator.infrastructure.system.tree import is_folder
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 MOMENT_SECONDS = 0.1
 """For how long a line waits for those after it."""
@@ -90,7 +90,7 @@ class ProjectLogHandler(logging.Handler):
 
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
-        if is_only_viewed(self.file.path):
+        if not takes_byproducts(self.file.path):
             return
         if not self._is_there():
             self._follow()

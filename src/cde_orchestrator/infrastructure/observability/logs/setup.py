@@ -39,7 +39,7 @@ from cde_orchestrator.infrastructure.settings.settings import (
     levels_by_logger,
 )
 from cde_orchestrator.infrastructure.system.project_home import home_of
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS}
 LEVEL_VARIABLE = "CDE_LOG_LEVEL"
@@ -163,7 +163,7 @@ def log_to_project(root: Path) -> None:
 def tend_log(now: float) -> None:
     """Rotate, compress and remove what is due ``now``, in seconds since the epoch."""
     for handler in _installed(ProjectLogHandler):
-        if is_only_viewed(handler.file.path):
+        if not takes_byproducts(handler.file.path):
             continue
         day = f"{datetime.fromtimestamp(now, UTC):%F}".encode()
         if retention.is_due(handler.file.path, day):
