@@ -24,7 +24,6 @@ from cde_orchestrator.domain.agent_run import total
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.workflow import Output
 
 
 class ProjectView(TypedDict):
@@ -298,20 +297,6 @@ def feature_view(feature: Feature) -> FeatureView:
         "status": feature.status,
         "current_phase": feature.current_phase,
         "workflow": feature.workflow_type,
-    }
-
-
-def output_view(output: Output, feature_name: str) -> OutputView:
-    """The declared output, its path filled in."""
-    return {
-        "id": output.id,
-        "path": output.path_for(feature_name),
-        "type": output.type,
-        "required": output.required,
-        "min_bytes": output.min_bytes,
-        "must_contain": list(output.must_contain),
-        "verdict": list(output.verdict),
-        "covers": output.covers,
     }
 
 

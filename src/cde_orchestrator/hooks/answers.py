@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cde_orchestrator.domain.hooks import Event
 from cde_orchestrator.hooks.open_work import OpenFeature, OpenWork
-from cde_orchestrator.hooks.protected import refusal
 from cde_orchestrator.hooks.reminders import MOST, count_reminder
 from cde_orchestrator.hooks.sessions import Subject, subject_of
 
@@ -16,6 +15,8 @@ _NAMES_SHOWN = 20
 def answer(event: Event, work: OpenWork) -> str:
     """What is printed for the client; empty where there is nothing to say."""
     if event.moment == "edit":
+        from cde_orchestrator.hooks.protected import refusal
+
         reason = refusal(event, work)
         return "" if reason is None else event.deny(reason)
     if not work.features:

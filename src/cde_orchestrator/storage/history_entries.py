@@ -7,6 +7,7 @@ from typing import Any
 
 from cde_orchestrator.domain.change_sentences import Changed, Member, sentence
 from cde_orchestrator.domain.history import HistoryEntry
+from cde_orchestrator.storage.format.feature_texts import touched_features
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 
@@ -35,18 +36,6 @@ def history_entries(
         attempts.follow(record.change.changes)
         entries.append(_entry(record, touched, names, feature_id, attempts))
     return entries[::-1]
-
-
-def touched_features(changes: Patch) -> KeysView[str] | None:
-    """The ids of the features that a change is about, in its order; None for the whole state."""
-    touched: dict[str, None] = {}
-    for operation in changes:
-        keys = keys_of(operation["path"])
-        if keys in ([], ["features"]):
-            return None
-        if keys[0] == "features":
-            touched[keys[1]] = None
-    return touched.keys()
 
 
 class _Attempts:

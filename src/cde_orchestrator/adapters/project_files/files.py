@@ -12,9 +12,8 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cde_orchestrator.application.ports.core import OutputText
-from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.project_paths import attempt_path, parts_problem, path_problem
@@ -31,6 +30,10 @@ from cde_orchestrator.infrastructure.system.tree import (
     kind_of,
     status_of,
 )
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.ports.core import OutputText
+    from cde_orchestrator.application.views import ArtifactView
 
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024

@@ -31,9 +31,8 @@ from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.related import COMPARED, Touched
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.domain.value import Value
-from cde_orchestrator.storage.format.feature_texts import FeatureTexts
+from cde_orchestrator.storage.format.feature_texts import FeatureTexts, touched_features
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
-from cde_orchestrator.storage.history_entries import touched_features
 
 _WORK_FIELDS: dict[type, tuple[str, ...]] = {
     Feature: (

@@ -15,9 +15,8 @@ from cde_orchestrator.adapters.repositories.documents import (
 from cde_orchestrator.adapters.repositories.refusing import refusing_unreadable
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_delayed
-from cde_orchestrator.storage.format.feature_texts import FeatureTexts
+from cde_orchestrator.storage.format.feature_texts import FeatureTexts, touched_features
 from cde_orchestrator.storage.format.json_patch import Document, Patch
-from cde_orchestrator.storage.history_entries import touched_features
 
 
 class FeatureIndex:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
-from traceback import walk_tb
 from typing import Any, cast
 
 import jinja2
@@ -134,11 +133,12 @@ def _failure(template: str, error: Exception) -> TemplateFailedError:
     """With the template and the line that failed, where they are known."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         return TemplateFailedError(error.name or template, error.message or "", error.lineno)
-    name, line = template, None
-    for frame, number in walk_tb(error.__traceback__):
-        file = frame.f_code.co_filename
+    name, line, at = template, None, error.__traceback__
+    while at is not None:
+        file = at.tb_frame.f_code.co_filename
         if file.startswith(_FILE):
-            name, line = file.removeprefix(_FILE), number
+            name, line = file.removeprefix(_FILE), at.tb_lineno
+        at = at.tb_next
     if isinstance(error, RecursionError):
         reason = "it is nested too deep, or includes or calls itself"
     elif isinstance(error, MemoryError):

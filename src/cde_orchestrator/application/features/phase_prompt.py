@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.features import prompt_facts as facts
-from cde_orchestrator.application.ports.checks import Callers, VersionControl
-from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
 from cde_orchestrator.application.task_views import task_line, task_views
-from cde_orchestrator.application.views import OutputView, PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Surface
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules, conventions_in
 from cde_orchestrator.domain.proofs_file import FORMS
-from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.related_features import RelatedFeatures
+    from cde_orchestrator.application.ports.checks import Callers, VersionControl
+    from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
     from cde_orchestrator.application.proofs.proving import Proving
+    from cde_orchestrator.application.views import OutputView, PhaseView
 
 GOAL_LIMIT = 6_000
 """Characters of a feature's goal that a prompt repeats; the whole is kept with the feature."""
@@ -319,7 +319,21 @@ def _typed(reader: PromptReader) -> str:
 
 
 def _outputs(phase: Phase, workflow: Workflow, feature_name: str) -> list[OutputView]:
-    return [output_view(output, feature_name) for output in workflow.asked_of(phase)]
+    return [_output_view(output, feature_name) for output in workflow.asked_of(phase)]
+
+
+def _output_view(output: Output, feature_name: str) -> OutputView:
+    """The declared output, its path filled in."""
+    return {
+        "id": output.id,
+        "path": output.path_for(feature_name),
+        "type": output.type,
+        "required": output.required,
+        "min_bytes": output.min_bytes,
+        "must_contain": list(output.must_contain),
+        "verdict": list(output.verdict),
+        "covers": output.covers,
+    }
 
 
 def _project_variables(

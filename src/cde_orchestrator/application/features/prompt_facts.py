@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from cde_orchestrator.application.checks.trial_words import ended, named
 from cde_orchestrator.application.criterion_views import criterion_view
 from cde_orchestrator.application.features.feature_criteria import proving_phase
-from cde_orchestrator.application.ports.checks import VersionControl
-from cde_orchestrator.application.ports.core import ProjectFiles
 from cde_orchestrator.domain.criteria import criteria_of_file
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, ValidationError
@@ -32,6 +30,8 @@ from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 if TYPE_CHECKING:
+    from cde_orchestrator.application.ports.checks import VersionControl
+    from cde_orchestrator.application.ports.core import ProjectFiles
     from cde_orchestrator.application.proofs.proving import Proving
 
 PROGRESS_SHOWN = 5

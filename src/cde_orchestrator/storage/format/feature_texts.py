@@ -7,14 +7,20 @@ decoded to. So a checkpoint's features stay where they are in its bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from copy import deepcopy
 from typing import Any
 
 import orjson
 
 from cde_orchestrator.domain.patterns import pattern
-from cde_orchestrator.storage.format.json_patch import DEPTH_LIMIT, Document, is_too_deep
+from cde_orchestrator.storage.format.json_patch import (
+    DEPTH_LIMIT,
+    Document,
+    Patch,
+    is_too_deep,
+    keys_of,
+)
 
 INDENT = b"    "
 """What a feature's line in a checkpoint begins with."""
@@ -194,3 +200,15 @@ def plain(document: Document) -> Document:
     """The document with all features decoded, as only dictionaries can be encoded."""
     features = document.get("features")
     return {**document, "features": dict(features)} if type(features) is FeatureTexts else document
+
+
+def touched_features(changes: Patch) -> KeysView[str] | None:
+    """The ids of the features that a change is about, in its order; None for the whole state."""
+    touched: dict[str, None] = {}
+    for operation in changes:
+        keys = keys_of(operation["path"])
+        if keys in ([], ["features"]):
+            return None
+        if keys[0] == "features":
+            touched[keys[1]] = None
+    return touched.keys()

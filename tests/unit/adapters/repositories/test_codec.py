@@ -33,8 +33,8 @@ from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.value import completed
 from cde_orchestrator.storage.format import journal
+from cde_orchestrator.storage.format.feature_texts import touched_features
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply, diff
-from cde_orchestrator.storage.history_entries import touched_features
 from cde_orchestrator.storage.store import StateStore
 from cde_orchestrator.testing import ManualClock
 from tests.fakes import NOON, active_project, older_feature, writing_workflow

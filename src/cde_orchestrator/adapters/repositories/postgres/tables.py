@@ -14,9 +14,9 @@ from psycopg.sql import SQL, Composed, Literal
 
 from cde_orchestrator.adapters.repositories.postgres import schema
 from cde_orchestrator.adapters.repositories.postgres.session import Connection, DisconnectedError
+from cde_orchestrator.storage.format.feature_texts import touched_features
 from cde_orchestrator.storage.format.journal import Change, Record, encode_record
 from cde_orchestrator.storage.format.json_patch import Document, apply, keys_of
-from cde_orchestrator.storage.history_entries import touched_features
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
 _HEAD = SQL(
