@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.stage import ScriptedHealth, Site, Visitor
+from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, WORKFLOW, Bench
 from tests.integration.proving.test_walk_to_a_yes import SPEC, answer
 
+HOSTILE = "\n- AC3: <img src=x onerror=window.hurt=1> \u202eis not in it\n"
+DISCOUNT = "/dashboard/features/discount"
+
 
 @pytest.mark.slow
-def test_the_page_says_what_proofs_see_what_is_waived_and_that_nobody_approved(
+def test_the_page_says_of_each_criterion_what_it_is_whether_it_holds_and_why(
     tmp_path: Path, serve: Callable[..., Site], visit: Callable[..., Visitor]
 ) -> None:
     bench = Bench(tmp_path / "project", tmp_path / "home")
@@ -23,31 +26,58 @@ def test_the_page_says_what_proofs_see_what_is_waived_and_that_nobody_approved(
     bench.write(".cde/workflow.yml", WORKFLOW)
     bench.cde("trust", "--yes")
     bench.cde("start", "Discounts", "-n", "discount")
-    bench.write("specs/discount/spec.md", SPEC)
+    bench.write("specs/discount/spec.md", SPEC + HOSTILE)
+    assert bench.code("submit", "discount", "define") == ""
+
+    site = serve(bench.root, ScriptedHealth())
+    visitor = visit(site.url)
+    page = visitor.open(DISCOUNT)
+    criteria = page.get_by_role("region", name="Criteria")
+    expect(criteria.locator("header")).to_contain_text("3 not proven yet")
+    rows = criteria.locator(".criteria > li")
+    expect(rows.nth(0)).to_have_text(re.compile("not proven yetAC1 10 percent of 100 leave 90$"))
+    expect(rows.nth(2)).to_contain_text("AC3 <img src=x onerror=window.hurt=1> \ufffdis not in it")
+    assert page.evaluate("window.hurt") is None
+    assert serious(page) == []
+
     bench.write("cart.py", CHANGED)
     bench.write("test_cart.py", TESTS + TRUTH)
     bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
     bench.write("specs/discount/review.md", "Good.\n")
-    assert bench.code("submit", "discount", "define") == ""
-    answer(bench, "waive", "discount", "AC2", "--reason", "So", question="without a proof?")
+    for key in ("AC2", "AC3"):
+        asked = ("waive", "discount", key, "--reason", "A <b>feeling</b>")
+        answer(bench, *asked, question="without a proof?")
+    expect(rows.nth(1)).to_contain_text("waivedAC2 it feels cheap")
+    expect(rows.nth(1)).to_contain_text(
+        re.compile(r"Waived by a person: A <b>feeling</b> \(\w+@.+\)")
+    )
     for phase in ("build", "test", "review"):
         assert bench.code("submit", "discount", phase) == ""
 
-    site = serve(bench.root, ScriptedHealth())
-    visitor = visit(site.url)
-    page = visitor.open()
-    done = page.get_by_role("region", name="Done").locator(".feature-card")
-    expect(done).to_contain_text("completed")
-    expect(done.locator(".badge").first).to_have_text("proven, 1 waived")
-    page.goto(f"{site.url}/dashboard/features/discount")
-    criteria = page.get_by_role("region", name="Criteria")
-    expect(criteria).to_contain_text("AC1 proven sees cart.py: total")
-    expect(criteria).to_contain_text("AC2 waived by a person")
+    expect(criteria.locator("header")).to_contain_text("1 proven, 2 waived · 1 test, ")
+    expect(rows.nth(0)).to_have_text(
+        "provenAC1 10 percent of 100 leave 90test_cart.py::test_discount passed now, "
+        "failed before the work, failed without the change; sees cart.py: total"
+    )
+    expect(rows.nth(0).locator("code")).to_have_text("test_cart.py::test_discount")
+    expect(criteria).to_contain_text("AC2 it feels cheapWaived by a person: ")
     expect(criteria).to_contain_text(
         "No approval is asked for: the workflow has no phase of a person"
     )
-    expect(page.locator("#status")).to_contain_text("completed, proven, 1 waived")
+    expect(page.locator("#status")).to_contain_text("completed, proven, 2 waived")
     expect(page.locator("#facts")).to_contain_text(
         re.compile(r"\d files? changed, \+\d+ .\d+ lines")
     )
+    assert serious(page) == []
+
+    bench.write("cart.py", CHANGED + "\n")
+    page = visitor.open()
+    done = page.get_by_role("region", name="Done").locator(".feature-card")
+    expect(done).to_contain_text("completed")
+    expect(done.locator(".badge").first).to_have_text("stale, 2 waived")
+    visitor.open(DISCOUNT)
+    expect(rows.nth(0).locator(".badge")).to_have_text("stale")
+    bench.write("cart.py", CHANGED)
+    page = visitor.open()
+    expect(done.locator(".badge").first).to_have_text("proven, 2 waived")
     assert visitor.violations() == []

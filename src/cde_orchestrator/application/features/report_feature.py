@@ -8,15 +8,17 @@ from typing import TypedDict
 
 from cde_orchestrator.application.checks.baselines import trial_of
 from cde_orchestrator.application.checks.trial_words import ended
-from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.reported_criteria import (
+    ReportedCriterionView,
+    reported_criteria,
+)
 from cde_orchestrator.application.made_views import difference_view, last_difference
 from cde_orchestrator.application.proof_views import DifferenceView, unproven_words
 from cde_orchestrator.application.proofs.verdicts import (
     VerdictView,
-    proof_of,
     verdict_line,
     verdict_of,
 )
@@ -29,41 +31,18 @@ from cde_orchestrator.application.views import (
     feature_view,
     project_view,
 )
-from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import COMPLETED, Feature, artifacts_from
 from cde_orchestrator.domain.gate import said_verdict
 from cde_orchestrator.domain.open_points import open_points
 from cde_orchestrator.domain.phase_record import PhaseStatus
-from cde_orchestrator.domain.proofs import CriterionSeen
 from cde_orchestrator.domain.records import Artifact, Difference, Evidence
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.workflow import Workflow
 
 POINTS_SHOWN = 50
-
-
-class ShownProofView(TypedDict):
-    """A proof: how it ended as the work is, before the work, and with the changes knocked out."""
-
-    id: str
-    now: str
-    base: str | None
-    knocked_out: str | None
-    sees: list[str]
-
-
-class ReportedCriterionView(TypedDict):
-    """A criterion and what showed it; ``waived`` is why it needs no proof, and who said so."""
-
-    id: str
-    text: str
-    met: bool
-    waived: str | None
-    proofs: list[ShownProofView]
 
 
 class ChangedFileView(TypedDict):
@@ -135,7 +114,7 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
         """Raises E004, E102, E103, E310, E311."""
         project, feature, workflow = features.read(self.feature_id)
         verdict = verdict_of(feature, outputs.files, outputs.root)
-        criteria = _criteria(feature, workflow, outputs)
+        criteria = reported_criteria(feature, workflow, outputs, verdict)
         difference = last_difference(feature)
         is_completed = feature.status == COMPLETED
         ends = [each.completed_at for each in feature.phases.values() if each.completed_at]
@@ -173,47 +152,6 @@ def _missing(feature: Feature, workflow: Workflow) -> Iterator[str]:
     ]
     if left and feature.status != COMPLETED:
         yield f"Phases that are not completed: {', '.join(left)}"
-
-
-def _criteria(
-    feature: Feature, workflow: Workflow, outputs: ProjectOutputs
-) -> list[ReportedCriterionView]:
-    """Those that were proven; of an unfinished feature those of its files, with what was seen."""
-    proof = proof_of(feature)
-    seen = proof.criteria if proof else ()
-    if feature.status == COMPLETED and seen:
-        return [_criterion(each) for each in seen]
-    criteria = criteria_of(feature, workflow, outputs)
-    without, known = waived(feature.waivers, criteria), {each.id: each for each in seen}
-    return [
-        _criterion(_as_seen(each, known.get(each.id), without.get(each.id, "")))
-        for each in criteria
-    ]
-
-
-def _as_seen(criterion: Criterion, seen: CriterionSeen | None, waived_by: str) -> CriterionSeen:
-    is_same = seen is not None and criterion.says(seen.text, seen.digest)
-    proofs = seen.proofs if seen is not None and is_same else ()
-    return CriterionSeen(id=criterion.id, text=criterion.text, proofs=proofs, waived=waived_by)
-
-
-def _criterion(seen: CriterionSeen) -> ReportedCriterionView:
-    return {
-        "id": seen.id,
-        "text": seen.text,
-        "met": seen.is_met,
-        "waived": seen.waived or None,
-        "proofs": [
-            {
-                "id": each.id,
-                "now": each.now,
-                "base": each.base,
-                "knocked_out": each.knocked_out,
-                "sees": [*each.sees],
-            }
-            for each in seen.proofs
-        ],
-    }
 
 
 def _proof_words(

@@ -9,11 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from cde_orchestrator.application.features.report_feature import (
+from cde_orchestrator.application.features.report_feature import ReportReply, TestedView
+from cde_orchestrator.application.features.reported_criteria import (
     ReportedCriterionView,
-    ReportReply,
     ShownProofView,
-    TestedView,
 )
 from cde_orchestrator.application.proof_views import difference_words
 from cde_orchestrator.domain.quoting import code, quoted, quoted_lines
@@ -82,19 +81,11 @@ def _shown(criterion: ReportedCriterionView) -> Iterator[str]:
 
 def _seen(proof: ShownProofView) -> str:
     """How a proof ended, and the changed places that it sees."""
-    words = [_outcome(proof["now"], "now")]
-    if proof["base"] is not None:
-        words.append(_outcome(proof["base"], "before the work"))
-    if proof["knocked_out"] is not None:
-        words.append(_outcome(proof["knocked_out"], "without the change"))
+    words = [quoted(proof["words"])]
     if proof["sees"]:
         more = ", ..." if len(proof["sees"]) > SEEN_SHOWN else ""
         words.append(f"sees {', '.join(map(code, proof['sees'][:SEEN_SHOWN]))}{more}")
     return ", ".join(words)
-
-
-def _outcome(outcome: str, when: str) -> str:
-    return f"{quoted(outcome.replace('_', ' '))} {when}"
 
 
 def _files(reply: ReportReply) -> Iterator[str]:

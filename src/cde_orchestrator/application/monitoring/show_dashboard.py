@@ -11,6 +11,11 @@ from cde_orchestrator.application.features.feature_filter import FeatureFilter
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.reported_criteria import (
+    ReportedCriterionView,
+    reported_criteria,
+)
 from cde_orchestrator.application.monitoring.glance import Glance, glance_at, mark_of, problem_of
 from cde_orchestrator.application.monitoring.project_board import Board, BoardQuery, board_of
 from cde_orchestrator.application.ports.breakers import Breakers
@@ -30,6 +35,8 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 
 CHANGES = 100
 """How many changes a feature's timeline shows."""
+CRITERIA = 100
+"""How many criteria a feature's page shows."""
 
 
 class DashboardReply(Glance):
@@ -41,11 +48,14 @@ class DashboardReply(Glance):
 class FeaturePageReply(TypedDict):
     """A feature with everything that is known of it, and its changes, newest first.
 
-    ``changes`` are None where the asker has them already.
+    ``criteria`` are the first of ``criteria_total``. ``changes`` are None where the asker has them
+    already.
     """
 
     at: str
     status: FeatureDetailReply
+    criteria: list[ReportedCriterionView]
+    criteria_total: int
     changes: list[dict[str, Any]] | None
 
 
@@ -133,6 +143,7 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         *,
         features: ProjectFeatures,
         recovery: StateRecovery,
+        outputs: ProjectOutputs,
         rendering: PhasePrompts,
         baselines: Baselines,
         checks: CheckRunner,
@@ -142,12 +153,20 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         ports: dict[str, Any] = {"rendering": rendering, "baselines": baselines, "checks": checks}
         status = asked(features=features, **ports)
         full = cast(FeatureDetailReply, status)
+        _, feature, workflow = features.read(self.feature_id)
+        criteria = reported_criteria(feature, workflow, outputs, full["standing"])
         changes = None
         if full["updated_at"] != self.known:
             past = ListChanges(limit=CHANGES, feature=full["feature"]["id"])
             found = past(root=features.root, recovery=recovery)
             changes = [each for each in found["changes"] if not _is_renewal(each)]
-        return {"at": features.clock().isoformat(), "status": full, "changes": changes}
+        return {
+            "at": features.clock().isoformat(),
+            "status": full,
+            "criteria": criteria[:CRITERIA],
+            "criteria_total": len(criteria),
+            "changes": changes,
+        }
 
 
 class GetPulse(UseCase[PulseReply], operation="get_pulse", tolerant=True, routine=True):

@@ -29,7 +29,7 @@ async function refresh() {
   await showDecision(reply.status);
   part("live", null, liveCard);
   await updateRun(feature);
-  showParts(reply.status);
+  showParts(reply);
   if (reply.changes) showTimeline(reply.changes);
   document.body.classList.add("ready");
 }
@@ -102,7 +102,8 @@ function part(name, content, make) {
 }
 
 /** The parts below those that are always there, in this order; one that is not named is taken away. */
-function showParts(status) {
+function showParts(reply) {
+  const { status } = reply;
   const shown = ["decision", "live"];
   const show = (name, ...made) => {
     shown.push(name);
@@ -114,10 +115,10 @@ function showParts(status) {
   if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, status.closing.reason)));
   const back = status.phase && status.work[status.phase.id].past.at(-1)?.reason;
   if (status.phase) show("prompt", [status.phase, back], () => current(status.phase, back));
+  if (reply.criteria.length || status.proof || status.standing) show("criteria", [reply.criteria, reply.criteria_total, status.proof, status.standing, status.approved_by], () => criteria(reply));
   const outputs = outputsOf(status);
   if (outputs.length) show("outputs", outputs, () => outputsCard(feature.id, outputs));
   show("code", null, () => codeCard(feature.id));
-  if (status.proof || status.standing) show("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
   if (status.baseline.length) show("baseline", status.baseline, () => baseline(status.baseline));
   if (status.tasks.length) show("tasks", status.tasks, () => tasks(status.tasks));
   for (const phase of status.phases) {
@@ -164,7 +165,7 @@ async function showDecision({ phase, feature }) {
 function decision({ approval, form, feature }) {
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file")));
   const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
-  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), sees(each.sees)));
+  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), " ", sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
   const problem = element("p", { class: "problem", role: "alert" });
   const reason = element("textarea", { name: "reason", rows: 3, placeholder: "What has to become better", "aria-label": "What has to become better" });
@@ -233,22 +234,38 @@ function sees(places) {
     files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
   }
   const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
-  return said ? element("span", { class: "muted" }, ` sees ${places.length > 1 ? "at least one of " : ""}${said}`) : null;
+  return said ? element("span", { class: "muted" }, `sees ${places.length > 1 ? "at least one of " : ""}${said}`) : null;
 }
 
-/** What was proven, who approved it, and what changed since. */
-function proof({ proof: seen, standing, approved_by }) {
+const HOLDS = { proven: ["proven", "ok"], waived: ["waived", "info"], stale: ["stale", "warning"], broken: ["broken", "critical"], unproven: ["not proven yet", "muted"] };
+const PROOFS = 10; // of a criterion that are shown
+
+/** The criteria, what proves each and why it holds; who approved it, and what changed since. */
+function criteria({ criteria: all, criteria_total: total, status: { feature, proof: seen, standing, approved_by } }) {
+  const holds = ({ state }) => (state === "unproven" && feature.status === "completed" ? [state, "muted"] : HOLDS[state]);
+  const counts = new Map();
+  for (const each of all) counts.set(holds(each)[0], (counts.get(holds(each)[0]) ?? 0) + 1);
+  const sum = [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
   const red = standing?.verdict === "broken" ? standing.verified.criteria : [];
-  const shown = seen ? seen.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each), ` ${seen.waived.includes(each) ? "waived by a person" : red.includes(each) ? "broken" : "proven"}`, sees(seen.sees[each]))) : [];
   const changed = standing ? standing.changed.map((each) => element("li", {}, element("code", {}, each))) : [];
   return element("section", { class: "card", "aria-label": "Criteria" },
-    element("header", { class: "head" }, element("h2", {}, "Criteria"), seen ? element("span", { class: "muted", title: `tree ${seen.tree}` }, `${seen.tests} ${seen.tests === 1 ? "test" : "tests"}, ${seen.runs} runs, `, time(seen.at)) : null),
-    shown.length ? element("ul", {}, shown) : null,
+    element("header", { class: "head" }, element("h2", {}, "Criteria"), element("span", { class: "muted", title: seen ? `tree ${seen.tree}` : null }, sum, seen ? [`${sum ? " · " : ""}${seen.tests} ${seen.tests === 1 ? "test" : "tests"}, ${seen.runs} runs, `, time(seen.at)] : null)),
+    all.length ? element("ul", { class: "criteria" }, all.map((each) => criterion(each, holds(each)))) : null,
+    total > all.length ? element("p", { class: "muted" }, `And ${total - all.length} more, in the specification.`) : null,
     seen?.notes.length ? element("p", {}, `Note: ${seen.notes.join("; ")}.`) : null,
     red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}, `, time(standing.verified.at), ". cde verify says why.") : null,
     changed.length ? group("Changed since they were proven", changed) : null,
     approved_by.map((each) => element("p", {}, `${each.slice(0, 1).toUpperCase()}${each.slice(1)}`)),
     standing?.record ? element("p", {}, "The record: ", element("code", {}, standing.record)) : null);
+}
+
+function criterion({ id, text, state, waived, proofs }, [word, tone]) {
+  const shown = proofs.slice(0, PROOFS).map((each) => element("li", {}, element("code", {}, each.id), element("span", { class: "muted" }, ` ${each.words}`, each.sees.length ? ["; ", sees(each.sees)] : null)));
+  const more = proofs.length - shown.length;
+  return element("li", { "data-state": state }, element("span", { class: "badge", "data-tone": tone }, word),
+    element("div", {}, element("p", {}, element("span", { class: "strong" }, id), ` ${text}`),
+      waived ? element("p", { class: "muted" }, `Waived by a person: ${waived}`) : null,
+      shown.length ? element("ul", {}, shown, more > 0 ? element("li", { class: "muted" }, `and ${more} more`) : null) : null));
 }
 
 function phaseCard(phase, work) {

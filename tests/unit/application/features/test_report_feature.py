@@ -15,7 +15,9 @@ from cde_orchestrator.application.features.report_feature import ReportFeature, 
 from cde_orchestrator.application.features.report_markdown import report_markdown
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.proofs.verdicts import digest_of_files, proof_of
 from cde_orchestrator.domain.approval import Waiver
+from cde_orchestrator.domain.proofs import Verified
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.workflow import Output, Phase
 from tests.fakes import NOON, World, catalog
@@ -179,6 +181,49 @@ def test_a_criterion_that_says_something_else_by_now_is_not_shown(proven: World)
     assert "  - nothing has shown it" in report_markdown(report(proven))
 
 
+def test_each_criterion_says_how_it_is_met_and_why(proven: World) -> None:
+    first, _ = report(reviewed(proven))["criteria"]
+    words = "passed now, failed before the work, failed without the change"
+    assert (first["state"], first["proofs"][0]["words"]) == ("proven", words)
+    proven.files.contents["src/shop.s"] += b"#"
+
+    assert [each["state"] for each in report(proven)["criteria"]] == ["stale", "stale"]
+
+    again = proof_of(proven.repository.get(proven.root).feature("shop"))
+    assert again is not None
+    now = {path: proven.files.digest(proven.root, path) for path in again.covered}
+    with proven.repository.transaction(proven.root) as project:
+        project.feature("shop").verified = Verified(
+            at=proven.clock(), commit="c0ffee", criteria=("AC2",), covered=digest_of_files(now)
+        )
+    assert [each["state"] for each in report(proven)["criteria"]] == ["proven", "broken"]
+
+
+def test_what_speaks_against_a_proof_is_said(proven: World) -> None:
+    with proven.repository.transaction(proven.root) as project:
+        record = project.feature("shop").phases["test"]
+        assert record.proof is not None
+        first, *others = record.proof.criteria
+        proof = replace(first.proofs[0], base="passed", reason="it passed before the work")
+        record.proof = replace(record.proof, criteria=(replace(first, proofs=(proof,)), *others))
+    first_seen, _ = report(proven)["criteria"]
+
+    assert (first_seen["state"], first_seen["met"]) == ("unproven", False)
+    assert first_seen["proofs"][0]["words"] == (
+        "passed now, passed before the work, failed without the change, it passed before the work"
+    )
+
+
+def test_criteria_whose_file_is_elsewhere_are_those_that_were_accepted(proven: World) -> None:
+    expected = report(proven)["criteria"]
+    del proven.files.contents["specs/shop/spec.md"]
+
+    assert expected
+    assert report(proven)["criteria"] == expected
+    proven.objects.contents.clear()
+    assert report(proven)["criteria"] == []
+
+
 def test_who_waived_a_criterion_is_said_with_the_reason(world: World) -> None:
     world.workflows.own = catalog(proving_workflow(), packaged=False)
     world.run(StartFeature(prompt="Sell", name="shop"))
@@ -192,6 +237,7 @@ def test_who_waived_a_criterion_is_said_with_the_reason(world: World) -> None:
 
     assert (first["met"], first["waived"]) == (True, "Seen it (ann@box)")
     assert (second["met"], second["proofs"]) == (False, [])
+    assert (first["state"], second["state"]) == ("waived", "unproven")
     assert "  - waived by a person: Seen it (ann@&#8203;box)" in report_markdown(report(world))
 
 

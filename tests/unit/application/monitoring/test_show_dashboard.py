@@ -26,6 +26,7 @@ from cde_orchestrator.application.monitoring.project_board import (
     Card,
 )
 from cde_orchestrator.application.monitoring.show_dashboard import (
+    CRITERIA,
     GetPulse,
     ShowDashboard,
     ShowFeature,
@@ -44,6 +45,7 @@ from cde_orchestrator.domain.features import FeatureList
 from cde_orchestrator.domain.history import HistoryEntry
 from tests.fakes import NOON, ROOT, World, catalog, older_feature
 from tests.health_fakes import NoHealth
+from tests.unit.application.features.test_phase_proof import SPEC, proving_workflow
 
 Reply = TypeVar("Reply")
 
@@ -416,6 +418,23 @@ def test_a_features_page_reads_the_past_again_only_when_there_is_more_of_it(worl
     assert [each["operation"] for each in first["changes"]] == ["start_feature"]
     assert later["status"]["work"]["define"]["progress"][0]["note"] == "half"
     assert first["status"]["goal"] == "Add login"
+
+
+def test_a_features_page_has_its_criteria_before_anything_proves_them(world: World) -> None:
+    world.workflows.own = catalog(proving_workflow(), packaged=False)
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    asked = ShowFeature(feature_id="shop")
+    assert show(world, asked, recovery=NoHistory())["criteria"] == []
+
+    many = "".join(f"- AC{number}: It sells {number}\n" for number in range(1, CRITERIA + 21))
+    results = {"spec": f"{SPEC.partition('- AC1')[0]}{many}"}
+    world.run(SubmitWork(feature_id="shop", phase_id="define", results=results))
+    reply = show(world, asked, recovery=NoHistory())
+
+    assert (len(reply["criteria"]), reply["criteria_total"]) == (CRITERIA, CRITERIA + 20)
+    first = reply["criteria"][0]
+    assert (first["id"], first["text"], first["state"]) == ("AC1", "It sells 1", "unproven")
+    assert first["proofs"] == []
 
 
 def test_a_feature_that_is_not_there_is_e102(world: World) -> None:
