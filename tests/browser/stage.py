@@ -63,14 +63,13 @@ addEventListener("securitypolicyviolation", (event) => violations.push(event.vio
 window.shifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
-    if (!window.counting) continue;
     const moved = entry.sources.map((each) => [
       each.node?.nodeName, each.node?.className ?? each.node?.parentElement?.className,
       Math.round(each.previousRect.y), Math.round(each.currentRect.y),
       Math.round(each.previousRect.x), Math.round(each.currentRect.x)]);
     shifts.push([entry.value, moved]);
   }
-}).observe({ type: "layout-shift", buffered: false });
+}).observe({ type: "layout-shift", buffered: true });
 """
 
 

@@ -235,9 +235,6 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
     refuse(site)
     operations = visit(site.url).open(OPERATIONS)
     page = visit(site.url).open()
-    for each in (operations, page):
-        each.wait_for_timeout(300)
-        each.evaluate("window.counting = true")
 
     start(site, "second")
     page.wait_for_selector(card(page, "second"))

@@ -293,7 +293,6 @@ def test_forms_are_used_with_the_keyboard_and_move_nothing(
 ) -> None:
     visitor = visit(login.url, width=360, dark=dark)
     page = visitor.act(login, LOGIN)
-    page.evaluate("window.counting = true")
     for button in ("Save a note", "Roll back", "Close"):
         page.get_by_role("button", name=button, exact=True).focus()
         page.keyboard.press("Enter")

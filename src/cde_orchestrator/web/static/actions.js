@@ -5,6 +5,7 @@ import { actionAddress } from "./acting.js";
 import { announce, attribute, command, element, load, write } from "./base.js";
 
 const ASKED = 4000; // characters of a field that are asked with
+const LATE = 2000; // milliseconds after which a form opens without what it is about
 let made = 0;
 
 /** A labelled input, select or textarea; `more` is a line that helps. */
@@ -44,6 +45,7 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
   let word = null;
   let asked = 0;
   let reading = null;
+  let opening = false;
 
   /** Read what the form is about, and get one that can be answered. */
   async function read() {
@@ -124,14 +126,16 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
   document.body.append(root);
   return {
     async open() {
-      if (root.open) return;
+      if (root.open || opening) return;
+      opening = true;
       form.hidden = false;
       result.hidden = true;
       write(problem, "");
       reading = read();
+      await Promise.race([reading, new Promise((late) => setTimeout(late, LATE))]); // what comes later moves what is there
+      opening = false;
       root.showModal();
       form.querySelector("textarea, input, select")?.focus();
-      await reading;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
 import { acting, actionAddress } from "./acting.js";
 import { actionsOf } from "./actions-feature.js";
+import { gliding } from "./glide.js";
 import { liveCard, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
 import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";
@@ -23,16 +24,25 @@ async function refresh() {
   serverTime(reply.at);
   known = reply.status.updated_at;
   feature = reply.status.feature.id;
-  showHead(reply.status);
-  await showActions(reply.status);
-  showSteps(reply.status);
-  await showDecision(reply.status);
-  part("live", null, liveCard);
-  await updateRun(feature);
-  showParts(reply);
-  if (reply.changes) showTimeline(reply.changes);
+  const asked = await askedOf(reply.status);
+  const { person } = await acting;
+  await glide(() => {
+    showHead(reply.status);
+    if (person) showActions(reply.status);
+    showSteps(reply.status);
+    showDecision(asked);
+    part("live", null, liveCard);
+    showParts(reply);
+    if (reply.changes) showTimeline(reply.changes);
+  });
+  await updateRun(feature, glide);
   document.body.classList.add("ready");
 }
+
+const glide = (draw) => gliding(movable, draw);
+
+/** All that something else can move, from the top. */
+const movable = () => [...document.querySelectorAll("main > *, #acts, #parts > *, .live-run > *, .timeline")].map((each) => [each.dataset.part ?? each, each]);
 
 function showProblem(told) {
   write($("name"), told.title);
@@ -58,9 +68,9 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
 
 let offered = null; // the state whose buttons are there
 
-/** What a person can do with the feature, if one acts in this browser. */
-async function showActions({ feature }) {
-  if (!(await acting).person || offered === feature.status) return;
+/** What a person can do with the feature. */
+function showActions({ feature }) {
+  if (offered === feature.status) return;
   offered = feature.status;
   $("acts").replaceChildren(...actionsOf(feature));
 }
@@ -91,6 +101,7 @@ function part(name, content, make) {
   const before = parts.get(name);
   if (before?.told === told) return;
   const made = make();
+  made.dataset.part = name;
   if (before) {
     for (const each of before.made.querySelectorAll("details[data-name]")) {
       const same = [...made.querySelectorAll("details[data-name]")].find((other) => other.dataset.name === each.dataset.name);
@@ -148,16 +159,18 @@ function done({ id, name }) {
 /** Who did something, without the kind of them. */
 const who = (by) => clean(by).replace(/^(mcp|person):/, "");
 
-/** What waits for a person, with a form that answers for exactly that. */
-async function showDecision({ phase, feature }) {
-  let shown = null;
-  if (phase?.handler === "human_input") {
-    try {
-      shown = await load(actionAddress("decide", feature.id));
-    } catch (error) {
-      if (!error.told) throw error;
-    }
+/** What waits for a person, with a form that answers for exactly that; null where nothing does. */
+async function askedOf({ phase, feature }) {
+  if (phase?.handler !== "human_input") return null;
+  try {
+    return await load(actionAddress("decide", feature.id));
+  } catch (error) {
+    if (!error.told) throw error;
+    return null;
   }
+}
+
+function showDecision(shown) {
   const known = shown && { ...shown.approval, can: shown.form !== null };
   part("decision", known, () => (known ? decision(shown) : element("div", { hidden: true })));
 }
@@ -249,11 +262,12 @@ function criteria({ criteria: all, criteria_total: total, status: { feature, pro
   const red = standing?.verdict === "broken" ? standing.verified.criteria : [];
   const changed = standing ? standing.changed.map((each) => element("li", {}, element("code", {}, each))) : [];
   return element("section", { class: "card", "aria-label": "Criteria" },
-    element("header", { class: "head" }, element("h2", {}, "Criteria"), element("span", { class: "muted", title: seen ? `tree ${seen.tree}` : null }, sum, seen ? [`${sum ? " · " : ""}${seen.tests} ${seen.tests === 1 ? "test" : "tests"}, ${seen.runs} runs, `, time(seen.at)] : null)),
+    element("header", { class: "head" }, element("h2", {}, "Criteria"), element("span", { class: "muted" }, sum)),
     all.length ? element("ul", { class: "criteria" }, all.map((each) => criterion(each, holds(each)))) : null,
     total > all.length ? element("p", { class: "muted" }, `And ${total - all.length} more, in the specification.`) : null,
+    seen ? element("p", { class: "muted", title: `tree ${seen.tree}` }, `Shown by ${seen.tests} ${seen.tests === 1 ? "test" : "tests"} in ${seen.runs} runs, `, time(seen.at)) : null,
     seen?.notes.length ? element("p", {}, `Note: ${seen.notes.join("; ")}.`) : null,
-    red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}, `, time(standing.verified.at), ". cde verify says why.") : null,
+    red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}: cde verify says why. `, time(standing.verified.at)) : null,
     changed.length ? group("Changed since they were proven", changed) : null,
     approved_by.map((each) => element("p", {}, `${each.slice(0, 1).toUpperCase()}${each.slice(1)}`)),
     standing?.record ? element("p", {}, "The record: ", element("code", {}, standing.record)) : null);
@@ -279,7 +293,7 @@ function phaseCard(phase, work) {
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
-  if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.started_at ? [", ", time(each.started_at)] : "", each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));
+  if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", each.started_at ? [" ", element("span", { class: "muted" }, time(each.started_at))] : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));
   const line = [words(phase.status), phase.attempts > 1 ? `attempt ${phase.attempts}` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
   return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
     element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)),
@@ -316,7 +330,7 @@ function showTimeline(changes) {
 
 setUpTheme();
 const connection = new Connection(refresh);
-connection.lines = (marks) => stirs(feature, marks) && updateRun(feature).catch((error) => {
+connection.lines = (marks) => stirs(feature, marks) && updateRun(feature, glide).catch((error) => {
   if (!(error instanceof TypeError || error.told)) throw error; // the connection says that the server is gone
 });
 addEventListener("acted", () => connection.update());

@@ -4,6 +4,7 @@ import { stopAction } from "./actions-feature.js";
 import { absolute, announce, attribute, clean, duration, element, load, showMoment, since, write } from "./base.js";
 
 const SHOWN = 500; // lines on the page; the log has them all
+const KEPT = 400; // of them when there are more
 const SAID_MS = 10_000; // at most so often new lines are said, and then how many
 const NAMES = { phase: "Phase", attempt: "Agent", line: "", used: "Used", failed: "Failed", waits: "Waits", refused: "Refused", accepted: "Accepted", done: "Ended", stopped: "Stopped", broke: "Ended" };
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
@@ -38,8 +39,8 @@ export function stirs(feature, marks) {
   return other;
 }
 
-/** Ask for what is new; one request at a time. Gives the run, or null where there was none. */
-export async function updateRun(feature) {
+/** Ask for what is new, one request at a time, and let `draw` show it. */
+export async function updateRun(feature, draw) {
   if (running) {
     again = true;
     return running;
@@ -47,13 +48,12 @@ export async function updateRun(feature) {
   const asked = new URLSearchParams(shown.id ? { run: shown.id, after: shown.last } : {});
   running = load(`/dashboard/data/features/${encodeURIComponent(feature)}/run?${asked}`).finally(() => (running = null));
   const { run } = await running;
-  if (run) present(run);
   if (run && !stop.firstChild && (await acting).person) stop.append(stopAction(feature));
+  if (run) await draw(() => present(run));
   if (again) {
     again = false;
-    return updateRun(feature);
+    return updateRun(feature, draw);
   }
-  return run;
 }
 
 const STATES = { running: ["at work", "accent"], lost: ["ended without a word", "critical"] };
@@ -93,8 +93,8 @@ function append(run) {
   if (run.missed > 0) list.replaceChildren();
   if (list.childElementCount === 0) missed.hidden = run.missed === 0;
   list.append(...run.lines.map(row));
-  while (list.childElementCount > SHOWN) {
-    list.firstChild.remove();
+  if (list.childElementCount > SHOWN) {
+    list.replaceChildren(...[...list.children].slice(-KEPT).map((each) => each.cloneNode(true))); // others do not move
     missed.hidden = false;
   }
   if (atEnd) scroll.scrollTop = scroll.scrollHeight;

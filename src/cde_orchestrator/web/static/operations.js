@@ -11,6 +11,7 @@ async function refresh() {
   const wanted = span;
   const reply = await load(`/dashboard/data/operations?span=${wanted}`);
   if (wanted !== span) return refresh();
+  await offered;
   showFrame(reply, "Operations");
   showHealth(reply);
   showFigures(reply);
@@ -23,12 +24,12 @@ async function refresh() {
 }
 
 setUpTheme();
-const connection = new Connection(refresh);
-acting.then(({ person }) => {
+const offered = acting.then(({ person }) => {
   if (!person) return;
   $("alert-acts").append(actionButton({ action: "test-alert", label: "Send a test alert", module: () => import("./actions-project.js"), form: ({ alertForm }) => alertForm }));
   $("trust-acts").append(actionButton({ action: "trust", label: "Review and trust", module: () => import("./actions-project.js"), form: ({ trustForm }) => trustForm }));
 });
+const connection = new Connection(refresh);
 addEventListener("acted", () => connection.update());
 for (const input of document.querySelectorAll("input[name=span]")) {
   input.checked = input.value === span;
