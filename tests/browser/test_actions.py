@@ -151,6 +151,13 @@ def test_a_person_closes_and_reopens(login: Site, visit: Visit) -> None:
     dialog.get_by_label("Why it is reopened").fill("They do")
     dialog.get_by_role("button", name="Reopen it").click()
     expect(dialog).to_contain_text("login is in check again.")
+    undo = dialog.locator(".command code").inner_text()
+    assert re.fullmatch(r"cde state restore --at [0-9]+", undo)
+    dialog.get_by_role("button", name="Done", exact=True).click()
+    expect(page.locator("#status")).to_have_text("in progress")
+
+    cde(login.root, *undo.split()[1:])
+    expect(page.locator("#status")).to_have_text("cancelled")
 
 
 def test_a_feature_that_an_agent_has_is_taken_over_on_purpose(login: Site, visit: Visit) -> None:
@@ -184,12 +191,16 @@ def test_a_person_starts_a_feature(login: Site, visit: Visit) -> None:
     dialog.get_by_label("Workflow").select_option("lean")
     dialog.get_by_role("button", name="Start", exact=True).click()
     expect(dialog).to_contain_text("button is started.")
+    expect(dialog).to_contain_text("To undo it, in a terminal:")
+    expect(dialog.locator(".command code").last).to_have_text("cde close button")
     assert serious(page) == []
     dialog.get_by_role("link", name="Open it").click()
     page.wait_for_selector("body.ready")
     expect(page.locator("#name")).to_have_text("button")
     expect(page.locator("#parts")).to_contain_text("<img src=x onerror=alert(1)>")
     assert newest(login)["actor"] == person_name("page")
+    cde(login.root, "close", "button", "--reason", "Not wanted")
+    expect(page.locator("#status")).to_have_text("cancelled")
     assert visitor.violations() == []
 
 

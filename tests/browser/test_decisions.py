@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cde_orchestrator.application.features.start_feature import StartFeature
-from tests.browser.stage import ScriptedHealth, Site, Visitor
+from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, serious
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
@@ -66,6 +66,16 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     card.get_by_role("button", name="Send back to write").click()
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")
     expect(page.locator("#parts")).to_contain_text("Without a password")
+    done = page.get_by_role("region", name="What was done")
+    expect(done).to_contain_text("Sent back to write")
+    undo = done.locator("code").inner_text()
+    assert re.fullmatch(r"cde state restore --at [0-9]+", undo)
+    assert serious(page) == []
+    cde(waiting.root, *undo.split()[1:])
+    expect(card).to_contain_text("With a password.")
+    card.get_by_label("What has to become better").fill("Without a password")
+    card.get_by_role("button", name="Send back to write").click()
+    expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")
 
     from cde_orchestrator.application.features.submit_work import SubmitWork
 
@@ -75,6 +85,12 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("build")
     expect(page.locator("#parts")).to_contain_text(re.compile("Approved by .+, page"))
     expect(card).to_have_count(0)
+    expect(done).to_contain_text("Approved: approve")
+    expect(done.locator("code")).to_have_text("cde rollback login approve")
+    cde(waiting.root, "rollback", "login", "approve", "--reason", "Too early")
+    expect(card.get_by_role("button", name="Approve")).to_be_visible()
+    done.get_by_role("button", name="Close this notice").click()
+    expect(done).to_have_count(0)
     assert visitor.violations() == []
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from cde_orchestrator.adapters.runners.run_notes import FILE_BYTES, TEXT_LIMIT, notes_folder
 from cde_orchestrator.application.features.start_feature import StartFeature
@@ -67,10 +67,14 @@ def shop(project: Path, serve: Serve, tmp_path: Path) -> Iterator[Shop]:
     for name in ("worker", "hostile", "flood", "stranger"):
         command = [sys.executable, str(AGENT), str(folder), name]
         lines += [f"[agents.{name}]", f"command = {json.dumps(command)}"]
+    program = folder / "gone-agent"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o700)
+    lines += ["[agents.gone]", f"command = {json.dumps([str(program)])}"]
     (project / ".cde" / "config.toml").write_text("\n".join(lines) + "\n")
     site = serve(project, ScriptedHealth())
     site.application.handle(StartFeature(prompt="Add a login page", name="login"))
-    site.application.handle(TrustAgents(names=["worker", "hostile", "flood"]))
+    site.application.handle(TrustAgents(names=["worker", "hostile", "flood", "gone"]))
     shop = Shop(site, folder)
     yield shop
     end_runs(project)
@@ -92,6 +96,19 @@ def begin(page: Page, agents: str, **budget: str) -> None:
     dialog.get_by_role("button", name="Run", exact=True).click()
 
 
+def started(page: Page, name: str, *, agent: str, gone: Path | None = None) -> Locator:
+    """The dialog that started a feature with an agent; a program was gone by then."""
+    page.get_by_role("button", name="Start a feature").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What it should do").fill("Add a cart")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_label("Agent", exact=True).select_option(agent)
+    if gone is not None:
+        gone.unlink()
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    return dialog
+
+
 def test_a_run_is_started_watched_and_stopped_on_the_page(shop: Shop, visit: Visit) -> None:
     visitor = visit(shop.site.url)
     page = visitor.act(shop.site, LOGIN)
@@ -104,6 +121,9 @@ def test_a_run_is_started_watched_and_stopped_on_the_page(shop: Shop, visit: Vis
     assert serious(page) == []
     dialog.get_by_role("button", name="Run", exact=True).click()
     expect(dialog).to_be_hidden()
+    done = page.get_by_role("region", name="What was done")
+    expect(done).to_contain_text("“Stop the run” ends it")
+    expect(done.locator("code")).to_have_text("cde rollback login define")
 
     card = page.get_by_role("region", name="Agent", exact=True)
     expect(card).to_contain_text("at work")
@@ -123,8 +143,54 @@ def test_a_run_is_started_watched_and_stopped_on_the_page(shop: Shop, visit: Vis
     expect(card.get_by_role("button", name="Stop the run")).to_be_hidden()
     until(lambda: shop.processes() == [])  # the run says so before it ends, and then it ends
     expect(page.locator("#changes")).to_contain_text("Run of agents stopped")
+    expect(done).to_contain_text("The run was stopped; nothing is lost")
+    expect(done.locator("code")).to_have_text("cde run login --agent worker")
     assert shop.operations()[0] == ("stop_run", person_name("page"))
     assert wrong(visitor) == []
+
+
+def test_a_feature_is_started_with_an_agent_that_works_on_it(shop: Shop, visit: Visit) -> None:
+    visitor = visit(shop.site.url)
+    page = visitor.act(shop.site)
+    dialog = started(page, "cart", agent="worker")
+    expect(dialog).to_contain_text("worker works on it now")
+    expect(dialog).to_contain_text("To undo it, stop the run on its page")
+    expect(dialog.locator(".command code").last).to_have_text("cde close cart")
+    assert serious(page) == []
+    assert shop.operations()[:2] == [
+        ("start_run", person_name("page")),
+        ("start_feature", person_name("page")),
+    ]
+    dialog.get_by_role("link", name="Open it").click()
+    card = page.get_by_role("region", name="Agent", exact=True)
+    expect(card).to_contain_text("worker, attempt 1 of")
+    expect(card.get_by_role("region", name="Lines of the run")).to_contain_text("I work on it now")
+    assert len(shop.processes()) == 3
+    assert wrong(visitor) == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "why", "commands"),
+    [
+        (
+            "stranger",
+            "'stranger' is not trusted",
+            ["cde agents trust stranger", "cde run cart --agent stranger"],
+        ),
+        ("gone", "the command", ["cde run cart --agent gone"]),
+    ],
+)
+def test_an_agent_that_cannot_work_leaves_a_feature_and_says_how_to_go_on(
+    shop: Shop, visit: Visit, agent: str, why: str, commands: list[str]
+) -> None:
+    page = visit(shop.site.url).act(shop.site)
+    dialog = started(page, "cart", agent=agent, gone=shop.folder / "gone-agent")
+    expect(dialog).to_contain_text("cart is started.")
+    expect(dialog.locator(".problem", has_text=why)).to_contain_text(f"{agent} does not work on it")
+    expect(dialog.locator(".command code")).to_have_text([*commands, "cde close cart"])
+    assert serious(page) == []
+    assert shop.operations()[0] == ("start_feature", person_name("page"))
+    assert not (notes_folder(shop.site.root)).exists()
 
 
 def test_hostile_lines_are_text_and_bounded(shop: Shop, visit: Visit) -> None:

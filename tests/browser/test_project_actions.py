@@ -74,6 +74,11 @@ def test_a_person_trusts_what_is_shown(shop: Site, visit: Visit) -> None:
     dialog.get_by_role("button", name="Trust all of this").click()
     expect(dialog).to_be_hidden()
     assert trusted(shop) == [True]
+    done = page.get_by_role("region", name="What was done")
+    expect(done).to_contain_text("Trusted")
+    expect(done.locator("code")).to_have_text("cde trust --revoke")
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(reviewed(page)).to_contain_text("All that acts here is trusted already")
     expect(dialog.get_by_role("button", name="Trust all of this")).to_be_hidden()
     assert page.evaluate("window.hurt") is None

@@ -192,7 +192,8 @@ class KeptView(TypedDict):
 class SentBackView(TypedDict):
     """Why a phase was not accepted but sent the feature back.
 
-    ``to`` is None where no further attempt is allowed; ``kept`` are copies of what went back.
+    ``to`` is None where no further attempt is allowed; ``kept`` are copies of what went back. Of a
+    person's no, ``undo_at`` is the change to which a restore undoes it, where one does.
     """
 
     phase: str
@@ -200,6 +201,7 @@ class SentBackView(TypedDict):
     verdict: str
     reason: str
     kept: list[KeptView]
+    undo_at: NotRequired[int]
 
 
 class SubmitReply(FeatureReply):

@@ -20,7 +20,7 @@ from cde_orchestrator.application.ports.checks import (
 )
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.domain.approval import Approval, Channel, Person
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
@@ -184,18 +184,21 @@ class SendBack(UseCase[SubmitReply], operation="send_back", in_worktree=True):
             taken = rollback.take_back(project, dry_run=False)
         following = rendering.committed_view(project, taken.feature, taken.workflow)
         head = features.reply(project, taken.feature, following)
+        sent = SentBackView(
+            phase=phase.id,
+            to=rollback.to_phase,
+            verdict=NO,
+            reason=reason,
+            kept=copies_of(taken.rows),
+        )
+        if taken.undo_at is not None:
+            sent["undo_at"] = taken.undo_at
         return SubmitReply(
             project=head["project"],
             feature=head["feature"],
             phase=head["phase"],
             kept=[],
-            sent_back={
-                "phase": phase.id,
-                "to": rollback.to_phase,
-                "verdict": NO,
-                "reason": reason,
-                "kept": copies_of(taken.rows),
-            },
+            sent_back=sent,
         )
 
 

@@ -14,6 +14,7 @@ from cde_orchestrator.application.runs.budget import MINUTES_BOUNDS, USD_BOUNDS
 from cde_orchestrator.application.runs.show_agents import chosen_agents, require_trusted
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureView, feature_view
+from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, FAILED, Feature
 from cde_orchestrator.domain.text import command_words
@@ -52,6 +53,12 @@ class BackgroundReply(TypedDict):
     pid: int
     since: str
     by: str
+
+
+class StoppedReply(BackgroundReply):
+    """A run that was stopped; ``agents`` are whom a page began it with, by name, if one did."""
+
+    agents: list[str]
 
 
 class RunningReply(BackgroundReply):
@@ -158,7 +165,7 @@ class ShowRunning(UseCase[RunningReply], operation="show_running"):
         return {**_reply(feature, running), "also": [each.name for each in others]}
 
 
-class StopRun(UseCase[BackgroundReply], operation="stop_run"):
+class StopRun(UseCase[StoppedReply], operation="stop_run"):
     """End the run of a feature as Ctrl-C does, and all that it started; nothing is lost.
 
     Attributes:
@@ -170,7 +177,7 @@ class StopRun(UseCase[BackgroundReply], operation="stop_run"):
 
     def __call__(
         self, *, root: Path, features: ProjectFeatures, callers: Callers, runs: Runs
-    ) -> BackgroundReply:
+    ) -> StoppedReply:
         """Raises E004, E102, E103, E206, E337: there is none, or it does not end."""
         _, feature, _ = features.read(self.feature_id)
         running = _require_running(feature, runs)
@@ -181,7 +188,7 @@ class StopRun(UseCase[BackgroundReply], operation="stop_run"):
             raise ValidationError.of("E337", feature=feature.name, reason=reason)
         with features.change(feature.id) as (_, changed, _workflow):
             _note(changed, RUN_STOPPED, features, callers, root)
-        return _reply(changed, running)
+        return {**_reply(changed, running), "agents": _begun_with(feature, running)}
 
 
 def _require_work(feature: Feature) -> None:
@@ -205,6 +212,15 @@ def _require_running(feature: Feature, runs: Runs) -> KeptRun:
         reason = "no run of it is known on this machine"
         raise ValidationError.of("E337", feature=feature.name, reason=reason)
     return running
+
+
+def _begun_with(feature: Feature, run: KeptRun) -> list[str]:
+    """The agents of a run that a page began; none where it began in a terminal."""
+    for event in reversed(feature.events):
+        if event["event"] == RUN_STARTED:
+            is_same = parse_utc(event["at"]) >= parse_utc(run.since)
+            return [*event["agents"]] if is_same else []
+    return []
 
 
 def _budget(name: str, value: float | None, bounds: tuple[float, float]) -> list[str]:

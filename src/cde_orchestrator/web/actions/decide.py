@@ -8,7 +8,9 @@ from typing import Any
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ShowApproval
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.web.actions.action import Action, Asked
+from cde_orchestrator.web.actions.features import shell
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -31,8 +33,16 @@ def _do(asked: Asked) -> Mapping[str, Any]:
             channel="page",
             place=asked.place,
         )
-    reply: Mapping[str, Any] = asked.handle(answer)
-    return reply
+    reply: SubmitReply = asked.handle(answer)
+    return {**reply, "undo": _undo(reply)}
+
+
+def _undo(reply: SubmitReply) -> str | None:
+    """The command that takes the answer back."""
+    if "accepted" in reply:
+        return shell("rollback", reply["feature"]["name"], reply["accepted"]["id"])
+    at = reply["sent_back"].get("undo_at") if "sent_back" in reply else None
+    return None if at is None else shell("state", "restore", "--at", at)
 
 
 DECIDE = Action("decide", "cde approve {about}", _show, _do)

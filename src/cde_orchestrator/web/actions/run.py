@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cde_orchestrator.application.runs.background_run import ShowRunChoices, StartRun
+from cde_orchestrator.application.runs.background_run import (
+    BackgroundReply,
+    ShowRunChoices,
+    StartRun,
+)
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.web.actions.action import Action, Asked, digest_of
+from cde_orchestrator.web.actions.features import shell
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -25,8 +30,13 @@ def _do(asked: Asked) -> Mapping[str, Any]:
     if _show(asked)["digest"] != asked.digest:
         news = "the feature, its agents or its runs are others by now"
         raise FeatureError.of("E155", feature=asked.about, news=news)
-    reply: Mapping[str, Any] = asked.handle(start)
-    return reply
+    reply: BackgroundReply = asked.handle(start)
+    return {**reply, "undo": undo_of_run(reply)}
+
+
+def undo_of_run(reply: BackgroundReply) -> str:
+    """The command that takes back what a run did, once it is stopped."""
+    return shell("rollback", reply["feature"]["name"], reply["feature"]["current_phase"])
 
 
 def _number(asked: Asked, name: str) -> float | None:

@@ -9,7 +9,9 @@ from cde_orchestrator.application.features.show_start import ShowStart
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.remarks import start_remarks
-from cde_orchestrator.application.views import StartReply
+from cde_orchestrator.application.runs.background_run import StartRun
+from cde_orchestrator.application.views import FeatureView, StartReply
+from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.web.actions.action import Action, Asked
 from cde_orchestrator.web.actions.features import shell
 
@@ -20,7 +22,7 @@ def _show(asked: Asked) -> Mapping[str, Any]:
 
 
 def _do(asked: Asked) -> Mapping[str, Any]:
-    """Start it. An agent that is named takes no lease: it is offered to be run with."""
+    """Start it, and let the agent that is named work on it, if it may: the feature is there."""
     start = StartFeature(
         prompt=asked.fields.get("goal", ""),
         name=asked.given("name"),
@@ -35,9 +37,20 @@ def _do(asked: Asked) -> Mapping[str, Any]:
         "grow": shell("grow", name, better) if better else None,
         "remarks": start_remarks(reply),
         "agent": agent,
-        "run": shell("run", name, "--agent", agent) if agent else None,
+        "not_run": _run(asked, reply["feature"], agent) if agent else None,
         "undo": shell("close", name),
     }
+
+
+def _run(asked: Asked, feature: FeatureView, agent: str) -> dict[str, Any] | None:
+    """Why the agent does not work on the feature, with the commands that let it; None: it does."""
+    try:
+        asked.handle(StartRun(feature_id=feature["id"], agents=[agent]))
+    except CDEError as error:
+        trust = [shell("agents", "trust", agent)] if error.code == "E912" else []
+        run = shell("run", feature["name"], "--agent", agent)
+        return {"code": error.code, "message": error.message, "commands": [*trust, run]}
+    return None
 
 
 START = Action("start", "cde start GOAL", _show, _do)

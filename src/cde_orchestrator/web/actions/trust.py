@@ -16,6 +16,7 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
 from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.web.actions.action import Action, Asked, digest_of
+from cde_orchestrator.web.actions.features import shell
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -44,7 +45,11 @@ def _do(asked: Asked) -> Mapping[str, Any]:
         asked.handle(TrustFolder.shown(shown["folder"]))
     digests = frozenset(row["digest"] for row in shown["checks"])
     reply: Mapping[str, Any] = asked.handle(TrustChecks(digests=digests))
-    return {"trusted": len(digests), "folder": reply["folder"]}
+    return {
+        "trusted": len(digests),
+        "folder": reply["folder"],
+        "undo": shell("trust", "--revoke"),
+    }
 
 
 def _words(row: CheckRow) -> str:

@@ -17,6 +17,7 @@ export const trustForm = {
   title: "Trust what acts in this project",
   send: "Trust all of this",
   said: "Trusted",
+  how: "To revoke all trust in this project, in a terminal:",
   show: (shown) => {
     read.checked = false;
     return showTrust(shown);

@@ -5,6 +5,7 @@ import { clean, element, time } from "./base.js";
 export const runForm = {
   send: "Run",
   said: "The run has begun",
+  how: "“Stop the run” ends it. What it did is then taken back, in a terminal, by:",
   show: showChoices,
   fields: () => [
     field("Agents", element("input", { name: "agents", required: true, "aria-required": "true", spellcheck: "false", placeholder: "claude,codex" }), "In order: the next one continues where one fails."),
@@ -38,6 +39,7 @@ export const stopForm = {
   send: "Stop it",
   tone: "danger",
   said: "The run was stopped; nothing is lost",
+  how: "To let it work again, “Run with an agent”, or in a terminal:",
   show: ({ by, pid, since, also }) => [
     element("p", {}, by ? `${by}, process ${pid}, since ` : `Process ${pid}, since `, time(since), "."),
     element("p", {}, "The agent and all that it started end, as with Ctrl-C. What was accepted stays; a new run continues from there."),

@@ -64,9 +64,10 @@ export function startForm() {
       element("p", { class: "strong" }, `${reply.feature.name} is started.`),
       reply.fits ? element("p", {}, reply.fits) : null,
       ...reply.remarks.map((each) => element("p", { class: "muted" }, each)),
-      reply.run ? element("div", {}, element("p", { class: "muted" }, `To have ${reply.agent} do it:`), command(reply.run)) : null,
+      reply.not_run ? element("div", {}, element("p", { class: "problem" }, `${reply.agent} does not work on it. ${reply.not_run.message} `, element("a", { class: "code", href: `/errors/${encodeURIComponent(reply.not_run.code)}`, target: "_blank", rel: "noopener" }, reply.not_run.code)),
+        element("p", { class: "muted" }, "To have it done, in a terminal:"), reply.not_run.commands.map((each) => element("p", {}, command(each)))) : reply.agent ? element("p", {}, `${reply.agent} works on it now: its page shows what it does, and stops it.`) : null,
       reply.grow ? element("div", {}, element("p", { class: "muted" }, "To follow the other workflow, before anything is submitted:"), command(reply.grow)) : null,
-      element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(reply.undo)),
+      element("div", {}, element("p", { class: "muted" }, reply.agent && !reply.not_run ? "To undo it, stop the run on its page, and then, in a terminal:" : "To undo it, in a terminal:"), command(reply.undo)),
     ],
     next: (reply) => [`/dashboard/features/${encodeURIComponent(reply.feature.id)}`, "Open it"],
   };

@@ -1,6 +1,6 @@
 // The form of an action, in a dialog; each form is answered once. `actionButton` loads it when it is first used.
 // `fields(ask, shown)` are made once, so that nothing typed is lost; `show(reply)` draws each answer to GET, and `ask()` reads again, with the fields that have `data-asks`.
-// `done(reply)` draws what came of it, else `said` is announced.
+// `done(reply)` draws what came of it, else `said` is; `how` says in which way the command in `reply.undo` undoes it.
 import { actionAddress } from "./acting.js";
 import { announce, attribute, command, element, load, write } from "./base.js";
 
@@ -28,8 +28,19 @@ export const takeover = ({ claim }) => claim && field(`Take it over from ${claim
 export const undone = (title, undo, more) => [element("p", { class: "strong" }, title), more ? element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What changed" }, more) : null,
   undo ? element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(undo)) : null];
 
+/** Say what was done, and by which command it is undone. */
+export function notice(text, undo, how = "To undo it, in a terminal:") {
+  announce(text);
+  document.querySelector(".notice")?.remove();
+  if (!undo) return;
+  const shown = element("section", { class: "notice", "aria-label": "What was done" },
+    element("div", {}, element("p", { class: "strong" }, text), element("p", { class: "muted" }, how), command(undo)),
+    element("button", { class: "plain", type: "button", "aria-label": "Close this notice", onclick: () => shown.remove() }, "✕"));
+  document.body.append(shown);
+}
+
 /** A dialog that asks for an action. */
-export function actionDialog({ action, about, title, intro, send, busy, tone, show, fields, done, next, said }) {
+export function actionDialog({ action, about, title, intro, send, busy, tone, show, fields, done, next, said, how }) {
   const id = `action-${(made += 1)}`;
   const shown = element("div", { class: "shown" });
   const problem = element("p", { class: "problem", role: "alert", id: `${id}-problem` });
@@ -108,7 +119,7 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
     const nodes = [done?.(reply)].flat().filter(Boolean);
     if (!nodes.length) {
       root.close();
-      return announce(said ?? "Done");
+      return notice(said ?? "Done", reply.undo, how);
     }
     const [address, label] = next?.(reply) ?? [];
     const on = address && element("a", { class: "button primary", href: address }, label);

@@ -1,4 +1,4 @@
-import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { $, Connection, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
 import { acting, actionAddress } from "./acting.js";
 import { actionsOf } from "./actions-feature.js";
 import { gliding } from "./glide.js";
@@ -188,8 +188,9 @@ function decision({ approval, form, feature }) {
       return reason.focus();
     }
     try {
-      await load(actionAddress("decide", feature.id), { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
-      announce(decided === "approve" ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`);
+      const { undo } = await load(actionAddress("decide", feature.id), { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
+      const { notice } = await import("./actions.js");
+      notice(decided === "approve" ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`, undo);
     } catch (error) {
       if (!error.told) throw error;
       write(problem, error.told.message);
