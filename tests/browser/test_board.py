@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +14,10 @@ from playwright.sync_api import Page, expect
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.browser.test_dashboard import card, start
@@ -42,6 +47,21 @@ def busy(project: Path, serve: Serve) -> Site:
     gone = CloseFeature(feature_id="old", outcome="cancelled", reason="not needed")
     site.application.handle(gone)
     return site
+
+
+@contextmanager
+def working(site: Site, name: str, phase: str = "") -> Iterator[PhaseRecord]:
+    """What is kept of a feature's phase, the current one where none is named, to be changed."""
+    with site.application._assembled(tolerant=False).repository.transaction(site.root) as project:
+        feature = project.feature(name)
+        yield feature.phases[phase or feature.current_phase or ""]
+        feature.updated_at = utc_now()
+
+
+def used(cost: float, sent: int = 0, got: int = 0) -> AgentRun:
+    """What a run of an agent reported."""
+    report = AgentReport(turns=3, input_tokens=sent, output_tokens=got, cost_usd=cost)
+    return AgentRun(at=utc_now(), agent="ada", attempt=1, seconds=60, report=report)
 
 
 def shown(page: Page) -> list[str]:
@@ -77,6 +97,58 @@ def test_each_lane_says_who_is_waited_for_and_its_cards_what_there_is_to_know(
     expect(lanes.nth(2)).to_contain_text("write · 1 of 3")
     expect(lanes.nth(3)).to_contain_text("cancelled")
     assert page.title().startswith("(1) ")
+
+
+def test_a_card_says_since_when_which_attempt_how_it_was_checked_and_what_it_cost(
+    busy: Site, visit: Visit
+) -> None:
+    began = utc_now() - timedelta(hours=2, minutes=5)
+    for name, exit_code in (("search", 1), ("cart", 0)):
+        with working(busy, name) as record:
+            record.started_at, record.attempts = began, 2
+            record.evidence = Evidence(
+                at=utc_now(),
+                command=("make", "test"),
+                directory=".",
+                exit_code=exit_code,
+                duration_ms=9,
+                tail="",
+                sha256="",
+                size=0,
+            )
+            record.runs = [used(1.25), used(0.5)]
+    page = visit(busy.url).open()
+
+    search = page.locator(card(page, "search"))
+    expect(search.locator(".age")).to_have_text("for 2 h")
+    expect(search.locator(".badge")).to_have_text(["attempt 2 of 3", "✕ check", "$1.75"])
+    failed, passed = (
+        page.locator(card(page, each)).locator(".badge") for each in ("search", "cart")
+    )
+    expect(failed.nth(1)).to_have_attribute("title", re.compile("check of write did not pass, "))
+    expect(passed).to_have_text(["attempt 2 of 3", "✓ check", "$1.75"])
+    for name, age in (("login", r"^for \d+ (s|min)$"), ("old", r"(just now|ago)$")):
+        other = page.locator(card(page, name))
+        expect(other.locator(".age")).to_have_text(re.compile(age))
+        expect(other.locator(".badge")).to_have_count(0)
+
+
+def test_a_feature_s_page_says_what_each_phase_took_and_used(busy: Site, visit: Visit) -> None:
+    now = utc_now()
+    with working(busy, "login", "write") as record:
+        record.started_at, record.completed_at = now - timedelta(minutes=7), now
+        record.runs = [used(1.25, 12_000, 345), used(0.5)]
+    with working(busy, "login") as record:
+        record.started_at = now - timedelta(hours=3)
+    page = visit(busy.url).open("/dashboard/features/login")
+
+    steps = page.get_by_role("list", name="Phases").get_by_role("listitem")
+    expect(steps).to_have_text(
+        [re.compile("writetook 7 min"), re.compile("approvefor 3 h"), "buildpending"]
+    )
+    write = page.get_by_role("region", name="Phase write")
+    expect(write).to_contain_text("Agents used 6 turns, 12,345 tokens, $1.75.")
+    expect(page.get_by_role("region", name="Phase approve")).not_to_contain_text("Agents used")
 
 
 def test_search_and_filters_are_in_the_address_and_the_back_button_undoes_them(

@@ -40,12 +40,19 @@ from cde_orchestrator.application.ports.health import (
 )
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, StateError, ValidationError
 from cde_orchestrator.domain.features import FeatureList
 from cde_orchestrator.domain.history import HistoryEntry
 from tests.fakes import NOON, ROOT, World, catalog, older_feature
 from tests.health_fakes import NoHealth
-from tests.unit.application.features.test_phase_proof import SPEC, proving_workflow
+from tests.unit.application.features.test_phase_proof import (
+    SPEC,
+    price,
+    prove,
+    proving_workflow,
+)
+from tests.unit.application.features.test_phase_proof import name as named
 
 Reply = TypeVar("Reply")
 
@@ -190,6 +197,50 @@ def test_features_are_searched_and_filtered(world: World) -> None:
     assert names(world, workflow="other") == names(world, proof="proven") == {}
     assert board(world, word="nothing")["found"] == 0
     assert board(world, word="nothing")["total"] == 2
+
+
+def test_features_are_filtered_by_their_proof(world: World) -> None:
+    world.workflows.own = catalog(proving_workflow(), packaged=False)
+    world.git.commit = "c0ffee"
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    world.run(SubmitWork(feature_id="shop", phase_id="define", results={"spec": SPEC}))
+    world.proofs.source["src/shop.s"] = "price = 5\nname = shop\n"
+    world.proofs.source["tests/shop.t"] = "price, name\n"
+    world.proofs.tests |= {"tests/shop.t::price": price, "tests/shop.t::name": named}
+    world.run(SubmitWork(feature_id="shop", phase_id="build"))
+    prove(world)
+    code = {path: text.encode() for path, text in world.proofs.source.items()}
+    world.files.contents.update(code)
+    world.run(StartFeature(prompt="Sell more", name="open"))
+
+    def found() -> dict[str, dict[str, list[str]]]:
+        return {proof: names(world, proof=proof) for proof in ("proven", "stale", "unproven")}
+
+    only = {"done": ["shop"]}
+    assert found() == {"proven": only, "stale": {}, "unproven": {}}
+    world.files.contents["src/shop.s"] += b"#"
+    assert found() == {"proven": {}, "stale": only, "unproven": {}}
+    with world.repository.transaction(world.root) as project:
+        for record in project.feature("shop").phases.values():
+            record.proof = None
+    assert found() == {"proven": {}, "stale": {}, "unproven": only}
+
+
+def test_the_cost_on_a_card_is_what_agents_reported_in_all_phases(world: World) -> None:
+    world.callers.become_person()
+    for each in ("dear", "silent"):
+        world.run(StartFeature(prompt="Add it", name=each))
+    reports = {"define": (AgentReport(cost_usd=0.25), AgentReport(cost_usd=1.0)), "build": ()}
+    reports["build"] = (AgentReport(turns=3), AgentReport(cost_usd=0.5))
+    with world.repository.transaction(world.root) as project:
+        for phase, all_of_it in reports.items():
+            project.feature("dear").phases[phase].runs = [
+                AgentRun(at=NOON, agent="ada", attempt=1, seconds=9, report=report)
+                for report in all_of_it
+            ]
+
+    shown = {each["name"]: each["cost_usd"] for each in cards(world, "ready")}
+    assert shown == {"dear": 1.75, "silent": None}
 
 
 def test_cards_are_sorted(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -183,6 +184,18 @@ def test_a_run_is_stopped_and_noted(stage: Stage) -> None:
     assert (reply["run"], reply["pid"]) == ("one", 7)
     assert stage.world.runs.asked == [["one"]]
     assert stage.events() == ["run_stopped"]
+
+
+def test_who_stops_a_run_is_told_whom_a_page_began_it_with(stage: Stage) -> None:
+    stage.trust("dear", "silent")
+    now = stage.world.clock().isoformat()
+    stage.world.runs.begins = replace(kept(), since=now)
+    stage.run(StartRun(feature_id="login", agents=["dear", "silent"]))
+    assert stage.run(StopRun(feature_id="login"))["agents"] == ["dear", "silent"]
+
+    later = (stage.world.clock() + timedelta(days=1)).isoformat()  # begun in a terminal
+    stage.world.runs.known[stage.id] = replace(kept("two"), since=later)
+    assert stage.run(StopRun(feature_id="login"))["agents"] == []
 
 
 @pytest.mark.parametrize("run", [None, kept("one", line(1, "stopped")), kept("one", pid=8)])
