@@ -9,12 +9,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from cde_orchestrator.adapters.repositories import codec, documents
+from cde_orchestrator.adapters.repositories import codec, conflicts, documents
 from cde_orchestrator.adapters.workflows import prompts
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
@@ -42,6 +44,16 @@ class Counts:
             return real(*arguments, **named)
 
         self._patch.setattr(place, function, counted)
+
+    def watch_encodings(self, *texts: str) -> None:
+        """Count what makes JSON of a value with a text; where JSON of it is taken, it is none."""
+        real = orjson.dumps
+
+        def counted(value: Any, *arguments: Any, **named: Any) -> bytes:
+            self.counted.update(text for text in texts if text in repr(value))
+            return real(value, *arguments, **named)
+
+        self._patch.setattr(orjson, "dumps", counted)
 
     def of(self, work: Callable[[], object]) -> Counter[str]:
         """What was called meanwhile."""
@@ -71,6 +83,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     monkeypatch.setattr(acting_files, "_own_writes", {})
     found.watch("programs", programs, "_run")
     found.watch("decoded", codec, "decode_feature")
+    found.watch("features as stored", conflicts, "encode_feature")
     found.watch("compared", documents, "touched_of")
     found.watch("templates", prompts._Templates, "packaged")
     found.watch("real paths", os.path, "realpath")
@@ -91,6 +104,20 @@ def test_a_start_costs_the_same_whatever_was_started_before(
         assert found["templates"] == 0  # they are in memory, and their files are the same
         # Seven outputs and the root of each, the folder for trust and state, and what is shown.
         assert found["real paths"] <= 23
+
+
+def test_a_change_makes_json_of_a_feature_once_which_is_searched_for_secrets_and_written(
+    run: Callable[[UseCase[Any]], Any], counts: Counts
+) -> None:
+    for number in range(3):  # by their goal they may be what is started
+        run(StartFeature(prompt="Add a line", name=f"line-{number}"))
+    counts.watch_encodings("Add a line", "Half is done")
+    started = counts.of(lambda: run(StartFeature(prompt="Add a line", name="one-more")))
+    saved = counts.of(lambda: run(SaveProgress(feature_id="one-more", note="Half is done")))
+
+    assert (started["features as stored"], started["decoded"], started["Add a line"]) == (1, 0, 1)
+    # It is decoded once for what is looked at before the project is held, and once to be changed.
+    assert (saved["features as stored"], saved["decoded"], saved["Half is done"]) == (1, 2, 1)
 
 
 def test_a_start_in_a_repository_asks_git_what_files_do_not_say(

@@ -11,24 +11,26 @@ from cde_orchestrator.domain.secrets import data_without_secrets, may_hold_secre
 from cde_orchestrator.storage.format.json_patch import Patch
 
 
-def patch_without_secrets(changes: Patch) -> Patch:
-    """The changes with each secret of a known make replaced, before they are kept for ever.
+def encoded_without_secrets(changes: Patch) -> tuple[Patch, bytes]:
+    """The changes with each secret of a known make replaced, and the JSON that is kept for ever.
 
-    Workflows stay as they are: they are code, which would no longer do what it says.
+    Secrets are searched for in those very bytes. Workflows stay as they are: they are code, which
+    would no longer do what it says.
 
     Raises:
         ValidationError: E305, they are not JSON.
     """
     with refusing_unstorable():
-        text = orjson.dumps(changes).decode()
-    if not may_hold_secret(text):
-        return changes
-    return [
+        encoded = orjson.dumps(changes)
+    if not may_hold_secret(encoded.decode()):
+        return changes, encoded
+    clean = [
         operation
         if operation["path"].startswith("/workflows") or "value" not in operation
         else {**operation, "value": _kept(operation)}
         for operation in changes
     ]
+    return clean, orjson.dumps(clean)
 
 
 def _kept(operation: dict[str, Any]) -> Any:

@@ -57,7 +57,7 @@ _OWN_FIELDS = {
     kind: [each.name for each in fields(kind) if each.name not in {*work, "extra"}]
     for kind, work in _WORK_FIELDS.items()
 }
-_SCALARS = frozenset({str, int, float, bool})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _PROJECT_FIELDS = ("id", "name", "path", "status", "created_at", "updated_at", "metadata")
 
 
@@ -244,7 +244,7 @@ def decode_feature(document: Document) -> Feature:
 
 def _plain(value: Any) -> Any:
     """A copy as JSON has it: moments as text, tuples as lists, objects by their fields."""
-    if value is None or type(value) in _SCALARS:  # most of them: first, for it is a hot path
+    if type(value) in _SCALARS:  # most of them: first, for it is a hot path
         return value
     if isinstance(value, datetime):
         return value.isoformat()
@@ -256,7 +256,10 @@ def _plain(value: Any) -> Any:
         return value.value
     if not is_dataclass(value):
         return value
-    members = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    members = {}
+    for name in _names_of(type(value)):
+        item = getattr(value, name)
+        members[name] = item if type(item) in _SCALARS else _plain(item)
     if isinstance(value, Failure) and value.key is None:
         del members["key"]
     if not isinstance(value, Feature | PhaseRecord):
@@ -265,6 +268,11 @@ def _plain(value: Any) -> Any:
     work = {name: members.pop(name) for name in _WORK_FIELDS[type(value)]}
     kept = {name: item for name, item in work.items() if item}
     return {**members, **({WORK: kept} if kept else {}), **extra}
+
+
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 @cache

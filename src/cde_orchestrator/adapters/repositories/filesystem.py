@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
+from cde_orchestrator.adapters.repositories.changes import encoded_without_secrets
 from cde_orchestrator.adapters.repositories.feature_index import FeatureIndex
 from cde_orchestrator.adapters.repositories.gitignore import (
     keep_from_git,
@@ -217,7 +217,7 @@ class FilesystemProjectRepository(MovableProjects[FolderStore]):
     def _restore_unreadable(self, path: Path | str, wanted: Document) -> int:
         """Begin a new history where the present state cannot be read."""
         store = self._store(folder_at(path))
-        first = patch_without_secrets(whole(own_of(wanted)))
+        first, _ = encoded_without_secrets(whole(own_of(wanted)))
         with store.started_over(first[0]["value"]):
             self._commit(store, first, "restore_state", lambda: None)
             return store.sequence

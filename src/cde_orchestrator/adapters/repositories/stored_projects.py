@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
+from cde_orchestrator.adapters.repositories.changes import encoded_without_secrets
 from cde_orchestrator.adapters.repositories.codec import (
     StoredFeatures,
     decode_project,
@@ -364,12 +364,14 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         ``operation`` is what was done, where no operation runs that has a name.
         """
         context = call_context()
+        clean, encoded = encoded_without_secrets(changes)
         change = Change(
             at=self._clock().isoformat(),
             operation=context.operation or operation,
             actor=without_secrets(context.actor),
             correlation_id=context.correlation_id,
-            changes=patch_without_secrets(changes),
+            changes=clean,
+            encoded=encoded,
         )
         record = store.append(change, still_fits)
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))

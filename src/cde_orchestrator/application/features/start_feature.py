@@ -26,6 +26,7 @@ from cde_orchestrator.application.views import StartReply
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.fitting import fitting
 from cde_orchestrator.domain.growth import change_problem
 from cde_orchestrator.domain.lease import Caller
@@ -141,25 +142,26 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         for summary in reversed(project.features.newest(_REPEATS_EXAMINED)):
             if not is_repeated(summary.created_at, leases.now):
                 break
-            if project.features.goal_of(summary.id) != prompt:
+            if not self._may_repeat(summary) or project.features.goal_of(summary.id) != prompt:
                 continue
             feature = project.features.by_id(summary.id)
             if feature is not None and self._repeats(feature, workflow, leases.caller):
                 return feature
         return None
 
+    def _may_repeat(self, summary: FeatureSummary) -> bool:
+        """Whether nobody touched it since it was started, and this call would have named it so."""
+        if self.name is None:
+            is_named_so = summary.name.startswith(slug_from(without_secrets(self.prompt.strip())))
+        else:
+            is_named_so = summary.name == self.name
+        return is_named_so and summary.updated_at == summary.created_at
+
     def _repeats(self, feature: Feature, workflow: Workflow | None, caller: Caller) -> bool:
-        """Whether the caller started exactly this, and nobody has touched it since."""
-        prompt = without_secrets(self.prompt.strip())
+        """Whether the caller started what has this goal and name, by a call like this one."""
         return (
-            (feature.prompt, feature.idempotency_key) == (prompt, None)
+            feature.idempotency_key is None
             and (workflow is not None and feature.workflow_type == workflow.id)
-            and (
-                feature.name.startswith(slug_from(prompt))
-                if self.name is None
-                else feature.name == self.name
-            )
-            and feature.updated_at == feature.created_at
             and (feature.claim is not None and feature.claim.belongs_to(caller))
         )
 

@@ -38,6 +38,7 @@ class Change:
         operation: what was done, as ``start_feature``.
         actor: who did it.
         changes: after-images of what changed.
+        encoded: them as JSON, where that was made already.
     """
 
     at: str
@@ -45,6 +46,11 @@ class Change:
     actor: str
     correlation_id: str
     changes: Patch
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+
+    def json(self) -> bytes:
+        """The changes as JSON."""
+        return self.encoded or orjson.dumps(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +88,13 @@ class Scan:
 
 
 _CRLF = b"\r\n"
-_MEMBERS = [member.name for member in fields(Change)]
+_MEMBERS = [member.name for member in fields(Change) if member.name != "encoded"]
 
 
 def encode_record(sequence: int, previous: str, change: Change) -> Record:
     """A change as the record that follows ``previous``."""
     members = {name: getattr(change, name) for name in _MEMBERS}
+    members["changes"] = orjson.Fragment(change.json())
     line, checksum = _seal({"sequence": sequence, **members, "previous": previous})
     return Record(sequence, previous, checksum, change, line)
 

@@ -289,7 +289,7 @@ def _inserting_record(key: str, record: Record, touched: KeysView[str] | None) -
     return _sql(
         "INSERT INTO cde_journal VALUES ({}, {}, {}, {}, {}, {}, {}::text[], {}, {}, {}, {})",
         *(key, record.sequence, change.at, change.operation, change.actor, change.correlation_id),
-        *(None if touched is None else sorted(touched), _json(change.changes)),
+        *(None if touched is None else sorted(touched), change.json().decode()),
         *(record.previous, record.checksum, len(record.line)),
     )
 
