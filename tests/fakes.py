@@ -280,6 +280,12 @@ class InMemoryFiles:
         self._require_place(relative, output_id)
         return self.contents.get(relative)
 
+    def lacks(self, root: Path, folder: str) -> bool:
+        """Whether no content and no link is below the folder."""
+        if {"", "..", ".cde", ".git"}.intersection(folder.split("/")):
+            return False
+        return not any(path.startswith(f"{folder}/") for path in {*self.contents, *self.links})
+
     def stamp(self, root: Path, relative: str, output_id: str) -> tuple[int, ...] | None:
         """Another one for another content."""
         self._require_place(relative, output_id)

@@ -145,8 +145,11 @@ def known_part(part: str) -> str:
     Capitals, composed letters, characters without width, dots and blanks at the end and streams
     of NTFS make no difference there.
     """
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part).casefold())
-    text = "".join(each for each in text if unicodedata.category(each) != "Cf")
+    if part.isascii():  # as nearly all are, and none of what follows changes them otherwise
+        text = part.lower()
+    else:
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part).casefold())
+        text = "".join(each for each in text if unicodedata.category(each) != "Cf")
     return text.partition(":")[0].rstrip(". ")
 
 

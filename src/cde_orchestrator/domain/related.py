@@ -45,7 +45,8 @@ class Touched(Value, kw_only=True):
     Attributes:
         paths: files of the source.
         outputs: paths of recorded outputs, by the output's id.
-        text: the words that it is compared by.
+        text: what it is compared by.
+        words: those of the text, once they were asked for.
     """
 
     id: str
@@ -56,12 +57,24 @@ class Touched(Value, kw_only=True):
     paths: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     text: str = field(init=False, repr=False, compare=False)
+    words: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Once, since each start of a feature compares it with all the others."""
         stems = (path.rpartition("/")[2].partition(".")[0] for path in self.paths[:FILES_SHOWN])
         text = " ".join([self.goal[:GOAL_LIMIT], self.name, *stems])
         object.__setattr__(self, "text", text.replace("_", " ").casefold())
+
+    def shared(self, own: frozenset[str], enough: int) -> frozenset[str]:
+        """The words that it has too; none where already its letters rule out that they are enough.
+
+        Its own are found once: goals that are much alike are started one after another.
+        """
+        if sum(map(self.text.__contains__, own)) < enough:
+            return frozenset()
+        words = _words(self.text) if self.words is None else self.words
+        object.__setattr__(self, "words", words)
+        return own & words
 
 
 class Related(Value):
@@ -151,7 +164,7 @@ def _by_words(goal: str, others: Sequence[Touched]) -> list[Related]:
     enough = max(_WORDS_TOGETHER, min(len(own), _LONG_GOAL) // 4)
     if len(own) < enough:
         return []
-    shared = [_shared(own, other.text, enough) for other in others]
+    shared = [other.shared(own, enough) for other in others]
     counts = Counter(word for words in shared for word in words)
     few = _few(len(others))
     scored = []
@@ -163,14 +176,6 @@ def _by_words(goal: str, others: Sequence[Touched]) -> list[Related]:
     return [related for _, _, related in sorted(scored, key=lambda each: each[:2], reverse=True)]
 
 
-def _shared(own: set[str], text: str, enough: int) -> set[str]:
-    """The words that a text has too; none where already its letters rule that out."""
-    if sum(word in text for word in own) < enough:
-        return set()
-    return own & _words(text)
-
-
-def _words(text: str) -> set[str]:
+def _words(text: str) -> frozenset[str]:
     """The words that say what a text is about, without their plural."""
-    words = (word.removesuffix("s") for word in _WORD.findall(text))
-    return {word for word in words if word not in _STOP_WORDS}
+    return frozenset(word.removesuffix("s") for word in _WORD.findall(text)) - _STOP_WORDS

@@ -25,6 +25,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     read_link,
     replace_file,
 )
+from cde_orchestrator.infrastructure.system.git_folder import git_places
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.programs import Completed
 from cde_orchestrator.infrastructure.system.tree import (
@@ -245,7 +246,7 @@ class GitVersionControl:
 
     def _output(self, root: Path, *words: str) -> str:
         """What git prints; GitError where it fails, or no repository is in sight."""
-        if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        if not any(map(os.path.exists, git_places(root))):
             raise GitError(f"{_NO_REPOSITORY} folder above)")  # found without a process
         done = self._git(root, *words)
         if done.returncode != 0:

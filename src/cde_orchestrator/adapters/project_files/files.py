@@ -6,6 +6,7 @@ that never end, the folders of git and of the product itself.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -94,6 +95,22 @@ class FilesystemProjectFiles:
             if (data := self._read(place, relative, output_id)) is not None:
                 return data
         return None
+
+    def lacks(self, root: Path, folder: str) -> bool:
+        """Whether nothing is in a folder's place, in none of the places; a link is something."""
+        if path_problem(folder):
+            return False
+        for place in self._places(root):
+            try:
+                real_root = Path(os.path.realpath(place))
+                guard(real_root)
+                status_of(real_root / folder)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+            return False
+        return True
 
     def stamp(self, root: Path, relative: str, output_id: str) -> tuple[int, ...] | None:
         """The file's identity, size and times in nanoseconds; None when there is no such file.
@@ -342,6 +359,21 @@ def _located(root: Path, relative: str) -> tuple[Path, str | None]:
         return root, reason
     real_root = Path(os.path.realpath(root))
     guard(real_root)  # a link that comes after this look is not followed
+    path = real_root / relative
+    try:
+        mode = status_of(path).st_mode
+    except FileNotFoundError:
+        return path, None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    else:
+        if not stat.S_ISLNK(mode):
+            return path, file_ops.kind_problem(mode)
+    return _located_by_link(real_root, relative)
+
+
+def _located_by_link(real_root: Path, relative: str) -> tuple[Path, str | None]:
     path = Path(os.path.realpath(real_root / relative))
     if not path.is_relative_to(real_root):
         return path, "a symbolic link leads out of the project"

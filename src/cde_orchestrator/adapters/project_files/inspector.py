@@ -30,6 +30,7 @@ from cde_orchestrator.adapters.project_files.manifests import ProjectFolder, Str
 from cde_orchestrator.adapters.project_files.packaging import packaging_problem
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.infrastructure.system import programs
+from cde_orchestrator.infrastructure.system.git_folder import git_places
 from cde_orchestrator.infrastructure.system.spans import INSPECT, span
 
 # A manifest weighs as much as this many source files when languages are put in order.
@@ -101,8 +102,8 @@ class FilesystemProjectInspector:
 
 def _git(root: Path) -> Strings:
     """Return the relative name of the nearest `.git`, a folder or the file of a worktree."""
-    for height, folder in enumerate((root, *root.parents)):
-        if os.path.exists(folder / ".git"):  # noqa: PTH110 - False too where nobody may look
+    for height, place in enumerate(git_places(root)):
+        if os.path.exists(place):  # noqa: PTH110 - False too where nobody may look
             return ("../" * height + ".git",)
     return ()
 

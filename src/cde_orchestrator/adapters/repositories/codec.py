@@ -256,8 +256,9 @@ def _plain(value: Any) -> Any:
         return value.value
     if not is_dataclass(value):
         return value
-    members = {}
-    for name in _names_of(type(value)):
+    members: Document = {}
+    kind: type = type(value)
+    for name in _names_of(kind):
         item = getattr(value, name)
         members[name] = item if type(item) in _SCALARS else _plain(item)
     if isinstance(value, Failure) and value.key is None:
@@ -265,13 +266,13 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, Feature | PhaseRecord):
         return members
     extra = members.pop("extra")
-    work = {name: members.pop(name) for name in _WORK_FIELDS[type(value)]}
+    work = {name: members.pop(name) for name in _WORK_FIELDS[kind]}
     kept = {name: item for name, item in work.items() if item}
     return {**members, **({WORK: kept} if kept else {}), **extra}
 
 
 @cache
-def _names_of(kind: Any) -> tuple[str, ...]:
+def _names_of(kind: type) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind))
 
 

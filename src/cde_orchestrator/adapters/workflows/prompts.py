@@ -172,7 +172,7 @@ class _Templates:
     def are(self, stamps: _Stamps) -> bool:
         """Whether the templates are still those of a rendering before."""
         try:
-            return all(self._stamp(name) == stamp for name, stamp in stamps.items())
+            return {name: self._stamp(name) for name in stamps} == stamps
         except OSError:
             return False
 
@@ -248,7 +248,7 @@ class _Templates:
             if self._has_own:
                 return stamp_of(self._own / name)
         with suppress(FileNotFoundError, NotADirectoryError):
-            return _packaged(PACKAGED_PROMPTS / name)
+            return _packaged(os.path.join(PACKAGED_PROMPTS, name))
         return None
 
 
@@ -263,9 +263,9 @@ def _is_there(folder: Path) -> bool:
     return True
 
 
-def _packaged(path: Path) -> _Stamp:
+def _packaged(path: Path | str) -> _Stamp:
     """The stamp of a packaged template; the product may be in the project, below a link."""
-    found = path.stat()
+    found = os.stat(path)
     return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -45,6 +45,10 @@ class ProjectOutputs(Value):
         data = self.files.read(self.root, path, output_id)
         return None if data is None else Content.of(data)
 
+    def lacks(self, folder: str) -> bool:
+        """Whether there is no such folder, so that ``read`` finds nothing below it."""
+        return self.files.lacks(self.root, folder)
+
     def excerpt(self, path: str, limit: int) -> str:
         """The file's first lines, at most ``limit`` characters; never fails."""
         return self.files.excerpt(self.root, path, limit)

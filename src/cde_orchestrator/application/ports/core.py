@@ -277,7 +277,7 @@ class OutputText(Value):
 class ProjectFiles(Protocol):
     """Reads and writes the files of a project, and nothing outside it.
 
-    Every method but ``excerpt`` raises ``OutputError`` E112 for a path that is not a place
+    Every method but ``excerpt`` and ``lacks`` raises ``OutputError`` E112 for a path that is not a place
     for an output, and ``ValidationError`` E315 for too much data. Those that write raise
     ``StateError`` E203 or E204 where it is not written.
     """
@@ -287,6 +287,9 @@ class ProjectFiles(Protocol):
 
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The file's content, None when it is missing."""
+
+    def lacks(self, root: Path, folder: str) -> bool:
+        """Whether nothing is in the place of a folder, so that ``read`` finds no file below it."""
 
     def stamp(self, root: Path, relative: str, output_id: str) -> tuple[int, ...] | None:
         """What changes whenever the file does, None when it is missing."""

@@ -37,6 +37,14 @@ class Repository(NamedTuple):
     inner: str
 
 
+def git_places(folder: Path) -> Iterator[str]:
+    """Where ``.git`` of the repository of a folder may be: in it, and in each folder above."""
+    text, inner = os.fspath(folder), ""
+    while text != inner:
+        yield os.path.join(text, ".git")
+        text, inner = os.path.dirname(text), text
+
+
 def repository_of(root: Path) -> Repository | None:
     """The repository of the folder; None where there is none.
 
@@ -44,10 +52,11 @@ def repository_of(root: Path) -> Repository | None:
         OSError: EXDEV or ELOOP, ``.git`` leads where git did not lead it, or ENOENT, nowhere; or
             what the system says.
     """
-    for top in (root, *root.parents):
-        git = top / ".git"
-        if not os.path.lexists(git):  # most folders: there, nothing is followed
+    for place in git_places(root):
+        if not os.path.lexists(place):  # most folders: there, nothing is followed
             continue
+        git = Path(place)
+        top = git.parent
         try:
             folder = _git_folder(git)
         except OSError as error:

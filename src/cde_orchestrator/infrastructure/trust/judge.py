@@ -87,7 +87,8 @@ class FolderTrust:
         """
         began = time.time_ns()
         home = home_of(root)
-        files = self._files(root, home, self.file.read())
+        places = _places(root, home)
+        files = self._files(root, home, places, self.file.read())
         found = {name: acting.digest_of(path) for name, path in files.items()}
         unknown = [name for name, digest in found.items() if digest == acting.UNKNOWN]
         if unknown or found != dict(shown):
@@ -98,14 +99,13 @@ class FolderTrust:
             name: (found[name], acting.settled_stamp(path, at or began))
             for name, path in files.items()
         }
-        where = os.path.realpath(root)
         record = FolderRecord(_inode(root), _owner(root, home), at or began, stamped)
 
         def add(records: Records) -> None:
-            earlier = records.folders.get(where)
+            earlier = records.folders.get(places[0])
             if earlier is not None and (earlier.inode, earlier.uid) == (record.inode, record.uid):
                 record.follow(earlier)
-            records.put(where, record)
+            records.put(places[0], record)
 
         self.file.change(add, _contents(files.values()))
 
@@ -115,8 +115,9 @@ class FolderTrust:
 
     def note_own(self, root: Path, standing: Standing) -> None:
         """Record what the product itself wrote to files that act, so that it is no change."""
-        records, where, home = self.file.read(), os.path.realpath(root), home_of(root)
-        files = self._files(root, home, records)
+        records, home = self.file.read(), home_of(root)
+        places = _places(root, home)
+        where, files = places[0], self._files(root, home, places, records)
         own = acting.own_writes(root, files)
         is_new = standing.kind == "unset" and os.path.lexists(root / FOLDER)
         record: FolderRecord | None = None
@@ -161,7 +162,7 @@ class FolderTrust:
         known, home = self.file.read(), home_of(root)
         places, own = _places(root, home), None
         if _is_below_trusted(places[0]) and _said_of(places, known) is None:
-            files = self._files(root, home, known)
+            files = self._files(root, home, places, known)
             now: dict[str, tuple[str, Stamp]] = {
                 name: (acting.digest_of(path), ()) for name, path in files.items()
             }
@@ -186,8 +187,9 @@ class FolderTrust:
         digest than when the folder was ``judged`` nothing is shown: a yes is for the digest.
         """
         records, home = self.file.read(), home_of(root)
-        record = self._record(root, home, records)
-        files = self._files(root, home, records)
+        places = _places(root, home)
+        record = self._record(root, home, places, records)
+        files = self._files(root, home, places, records)
         before = record.files if record else {}
         digests = self.standing(root, home).files if judged is None else judged
         found = {}
@@ -220,8 +222,8 @@ class FolderTrust:
         is_listed, said = _is_below_trusted(places[0]), _said_of(places, records)
         if is_listed and said is None:
             return Standing(kind="trusted", path=path)
-        record = self._record(root, home, records)
-        files, uid = self._files(root, home, records), _stranger(root, home)
+        record = self._record(root, home, places, records)
+        files, uid = self._files(root, home, places, records), _stranger(root, home)
         if record is None:
             digests = {name: acting.known_digest(each) for name, each in files.items()}
         else:
@@ -266,19 +268,22 @@ class FolderTrust:
             return True
         return False
 
-    def _record(self, root: Path, home: Path, records: Records) -> FolderRecord | None:
+    def _record(
+        self, root: Path, home: Path, places: list[str], records: Records
+    ) -> FolderRecord | None:
         """What was said to the folder itself, else to the home of the project it belongs to."""
-        own = records.folders.get(os.path.realpath(root))
+        own = records.folders.get(places[0])
         if own is not None:
             return own if own.inode == _inode(root) else None
-        kept = records.folders.get(os.path.realpath(home)) if home != root else None
+        kept = records.folders.get(places[-1]) if home != root else None
         if kept is not None and kept.inode == _inode(home):
             return kept
         return None
 
-    def _files(self, root: Path, home: Path, records: Records) -> dict[str, Path]:
-        where = os.path.realpath(home)
-        record, granted = records.folders.get(where), records.grants.get(where, [])
+    def _files(
+        self, root: Path, home: Path, places: list[str], records: Records
+    ) -> dict[str, Path]:
+        record, granted = records.folders.get(places[-1]), records.grants.get(places[-1], [])
         if record is not None and record.inode != _inode(home):
             granted = []  # they were for another folder at this path
         commands = [

@@ -208,6 +208,22 @@ def test_a_link_within_the_project_is_followed_and_stays(root: Path) -> None:
     assert FILES.read(root, "docs/a.md", "spec") == b"text\n"
 
 
+@pytest.mark.parametrize("worktree", [False, True])
+def test_a_folder_is_lacking_where_nothing_is_in_its_place(root: Path, worktree: bool) -> None:
+    other = root.with_name("worktree")
+    other.mkdir()
+    files = FilesystemProjectFiles(worktree=other if worktree else None)
+    (root / "specs").mkdir()
+    (root / "link").symlink_to("nowhere")
+    (root / "file").touch()
+
+    assert files.lacks(root, "specs/new") and files.lacks(root, "other/new")
+    for there in ("specs", "link", "link/new", "file", "file/new", "", "../x", ".cde", "specs/"):
+        assert not files.lacks(root, there), there
+    (other / "other" / "new").mkdir(parents=True)
+    assert files.lacks(root, "other/new") is not worktree
+
+
 def test_a_missing_file_is_none(root: Path) -> None:
     assert FILES.read(root, "docs/a.md", "spec") is None
     assert FILES.read(root / "missing", "docs/a.md", "spec") is None

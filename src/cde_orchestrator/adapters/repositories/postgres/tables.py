@@ -314,7 +314,7 @@ def _writing_features(
 
 
 def _record(
-    sequence: int, previous: str, checksum: str, changes: str, **others: str
+    sequence: int, previous: str, checksum: str, changes: str, **others: Any
 ) -> StoredRecord:
     change = Change(**others, changes=orjson.loads(changes))
     return StoredRecord(encode_record(sequence, previous, change), checksum)
