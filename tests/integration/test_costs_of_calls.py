@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from cde_orchestrator.adapters.repositories import codec, conflicts, documents
-from cde_orchestrator.adapters.workflows import prompts
+from cde_orchestrator.adapters.workflows import prompts, yaml_repository
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -86,6 +86,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     found.watch("features as stored", conflicts, "encode_feature")
     found.watch("compared", documents, "touched_of")
     found.watch("templates", prompts._Templates, "packaged")
+    found.watch("workflow file", yaml_repository, "_read")
     found.watch("real paths", os.path, "realpath")
     return found
 
@@ -102,8 +103,11 @@ def test_a_start_costs_the_same_whatever_was_started_before(
         assert found["decoded"] == 0  # goals are compared as they are stored
         assert found["compared"] == 1  # the feature before, which is new; the others are known
         assert found["templates"] == 0  # they are in memory, and their files are the same
-        # Seven outputs and the root of each, the folder for trust and state, and what is shown.
-        assert found["real paths"] <= 23
+        assert found["workflow file"] == 2  # what is started, and what fits the goal
+        # The folder that is judged (what is at its path, and whether it is still the same), what
+        # the environment trusts, the folder for the state (read, and then changed), for what it
+        # is made of, and for its outputs.
+        assert found["real paths"] <= 7
 
 
 def test_a_change_makes_json_of_a_feature_once_which_is_searched_for_secrets_and_written(
@@ -143,6 +147,8 @@ def test_a_list_decodes_nothing_and_a_status_the_feature_that_is_meant(
     shown = counts.of(lambda: run(GetFeatureStatus(feature_id="change-3")))
 
     assert (listed["decoded"], listed["programs"]) == (0, 0)
-    assert listed["real paths"] <= 7  # the folder that is judged, and where the state is
+    # The folder that is judged, what the environment trusts, and where the state is.
+    assert listed["real paths"] <= 4
     assert (shown["decoded"], shown["programs"], shown["templates"]) == (1, 0, 0)
-    assert shown["real paths"] <= 7
+    assert shown["workflow file"] == 1  # for the workflow, and for what waits of a newer one
+    assert shown["real paths"] <= 4

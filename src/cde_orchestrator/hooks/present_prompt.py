@@ -16,7 +16,7 @@ from cde_orchestrator.adapters.workflows.yaml_repository import (
     YamlWorkflowRepository,
 )
 from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
-from cde_orchestrator.application.features.present_workflow import as_followed, workflow_of
+from cde_orchestrator.application.features.present_workflow import as_followed, followed_by
 from cde_orchestrator.hooks.open_work import Stored
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def present_prompt(root: Path, document: Stored, feature_id: str) -> str:
     feature = project.feature(feature_id)
     trust = UserTrustStore(packaged=PACKAGED_FILE.parent)
     world = (YamlWorkflowRepository(), trust, lambda: _ports(root).commands.proofs.runners)
-    workflow = workflow_of(root, project, feature, *world)
+    workflow = followed_by(root, project, feature, *world).workflow
     ports = (lambda: _ports(root).callers, lambda: _ports(root).git, lambda: _ports(root).proving)
     prompts = PhasePrompts(root, JinjaPromptRenderer(), FilesystemProjectFiles(), *ports)
     phase = prompts.committed_view(project, as_followed(feature, workflow), workflow, ONLOOKER)

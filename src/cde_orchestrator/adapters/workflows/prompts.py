@@ -248,7 +248,7 @@ class _Templates:
             if self._has_own:
                 return stamp_of(self._own / name)
         with suppress(FileNotFoundError, NotADirectoryError):
-            return _packaged(os.path.join(PACKAGED_PROMPTS, name))
+            return _packaged(f"{PACKAGED_PROMPTS}{os.sep}{name}")
         return None
 
 

@@ -12,9 +12,10 @@ from cde_orchestrator.application.checks.baselines import Subject
 from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.present_workflow import (
+    Followed,
     as_followed,
+    followed_by,
     newer_than,
-    workflow_of,
 )
 from cde_orchestrator.application.made_views import made_view
 from cde_orchestrator.application.ports.checks import Callers, TrustStore
@@ -61,6 +62,13 @@ class ProjectFeatures:
         project = self.repository.get(self.root)
         return project, *self.followed(project, reference)
 
+    def read_followed(self, reference: str) -> tuple[Project, Feature, Followed]:
+        """The same, with what ``waiting`` says, for which the workflow file is read once."""
+        project = self.repository.get(self.root)
+        feature = meant_feature(project, reference)
+        followed = self._followed_by(project, feature)
+        return project, as_followed(feature, followed.workflow), followed
+
     @contextmanager
     def change(self, reference: str) -> Iterator[tuple[Project, Feature, Workflow]]:
         """The same alone and up to date, to be changed; committed when the block ends well.
@@ -94,8 +102,8 @@ class ProjectFeatures:
         return feature, workflow
 
     def workflow_of(self, project: Project, feature: Feature) -> Workflow:
-        """The workflow that the feature follows; raises as ``workflow_of``."""
-        return workflow_of(self.root, project, feature, self.workflows, self.trust, self.runners)
+        """The workflow that the feature follows; raises as ``followed_by``."""
+        return self._followed_by(project, feature).workflow
 
     def waiting(self, project: Project, feature: Feature) -> Sequence[Subject]:
         """What nobody trusts of a newer workflow, which the feature does not follow until then."""
@@ -125,8 +133,21 @@ class ProjectFeatures:
                 if (is_same if each.kind == "runner" else each.subject[1:] in run)
             ]
 
-    def reply(self, project: Project, feature: Feature, phase: PhaseView | None) -> FeatureReply:
-        """The feature and the phase to work on next, as the contract has them."""
+    def _followed_by(self, project: Project, feature: Feature) -> Followed:
+        return followed_by(self.root, project, feature, self.workflows, self.trust, self.runners)
+
+    def reply(
+        self,
+        project: Project,
+        feature: Feature,
+        phase: PhaseView | None,
+        *,
+        is_new: bool = False,
+    ) -> FeatureReply:
+        """The feature and the phase to work on next, as the contract has them.
+
+        One that is new follows the workflow that was read for it, so nothing waits.
+        """
         reply: FeatureReply = {
             "project": project_view(project, self.root, self.repository.backend),
             "feature": feature_view(feature),
@@ -136,7 +157,7 @@ class ProjectFeatures:
             reply["open_features"] = project.open_features(besides=feature.id)
         if (made := made_view(feature)) is not None:
             reply["made"] = made
-        if words := waiting_words(self.waiting(project, feature)):
+        if not is_new and (words := waiting_words(self.waiting(project, feature))):
             reply["waiting"] = words
         return reply
 

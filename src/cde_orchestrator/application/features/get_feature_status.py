@@ -74,7 +74,8 @@ class GetFeatureStatus(
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
         leases = features.leases()
-        project, feature, workflow = features.read(self.feature_id)
+        project, feature, followed = features.read_followed(self.feature_id)
+        workflow = followed.workflow
         if self.to_run and not workflow.waits_for_person(feature.current_phase):
             leases.require_free(feature, takeover=False)
         reader = None if self.to_work else ONLOOKER
@@ -91,9 +92,7 @@ class GetFeatureStatus(
             "standing": verdict_of(feature, rendering.files, features.root),
             "approved_by": _approved_by(feature, workflow),
             "baseline": (
-                trial_views(
-                    baselines, workflow, feature, project, features.waiting(project, feature)
-                )
+                trial_views(baselines, workflow, feature, project, followed.waiting)
                 if feature.is_open
                 else []
             ),

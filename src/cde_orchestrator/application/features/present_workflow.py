@@ -31,14 +31,21 @@ class Newer(Value):
     waiting: Sequence[Subject]
 
 
-def workflow_of(
+class Followed(Value):
+    """The workflow that a feature follows, and what nobody trusts of a newer one."""
+
+    workflow: Workflow
+    waiting: Sequence[Subject] = ()
+
+
+def followed_by(
     root: Path,
     project: Project,
     feature: Feature,
     workflows: WorkflowRepository,
     trust: TrustStore,
     runners: Callable[[], TestRunners],
-) -> Workflow:
+) -> Followed:
     """The workflow that the feature of the project at ``root`` follows.
 
     It is the one kept with the feature; of an open one the project's present one of that
@@ -50,9 +57,11 @@ def workflow_of(
     """
     kept = project.workflow_of(feature)
     if kept is None:
-        return workflows.load(root).get_or_default(feature.workflow_type)
+        return Followed(workflows.load(root).get_or_default(feature.workflow_type))
     newer = newer_than(root, project, feature, workflows, trust, runners)
-    return kept if newer is None or newer.waiting else newer.workflow
+    if newer is None:
+        return Followed(kept)
+    return Followed(kept if newer.waiting else newer.workflow, newer.waiting)
 
 
 def newer_than(

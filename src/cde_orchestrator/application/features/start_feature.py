@@ -112,7 +112,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             project, feature = _Trying(*world)(feature, workflow, plan)
         phase = rendering.committed_view(project, feature, workflow, reader)
         return {
-            **features.reply(project, feature, phase),
+            **features.reply(project, feature, phase, is_new=started is None),
             "branch": feature.branch,
             "git_problem": None if present.moment is not None else git.problem(root),
             "proof_problem": _proof_problem(feature, workflow, refusal),
@@ -266,12 +266,14 @@ def _fits(
     """
     has_tests = bool(project.metadata.get("test_command"))
     advice = fitting(feature.prompt, has_tests=has_tests)
+    if advice is None:
+        return None
     try:
         known = features.workflows.load(features.root).workflows
     except ValidationError:  # a file that broke since; the feature keeps its workflow
         return None
-    wanted = known.get(advice.workflow) if advice else None
-    if advice is None or wanted is None:
+    wanted = known.get(advice.workflow)
+    if wanted is None:
         return None
     if wanted.id != workflow.id and (chosen or change_problem(feature, workflow, wanted)):
         return None

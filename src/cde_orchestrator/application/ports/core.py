@@ -277,8 +277,8 @@ class OutputText(Value):
 class ProjectFiles(Protocol):
     """Reads and writes the files of a project, and nothing outside it.
 
-    Every method but ``excerpt`` and ``lacks`` raises ``OutputError`` E112 for a path that is not a place
-    for an output, and ``ValidationError`` E315 for too much data. Those that write raise
+    Every method but ``excerpt`` and ``lacks`` raises ``OutputError`` E112 for a path that is not
+    a place for an output, and ``ValidationError`` E315 for too much data. Those that write raise
     ``StateError`` E203 or E204 where it is not written.
     """
 

@@ -39,10 +39,11 @@ class Repository(NamedTuple):
 
 def git_places(folder: Path) -> Iterator[str]:
     """Where ``.git`` of the repository of a folder may be: in it, and in each folder above."""
-    text, inner = os.fspath(folder), ""
-    while text != inner:
-        yield os.path.join(text, ".git")
-        text, inner = os.path.dirname(text), text
+    text, anchor = str(folder), folder.anchor
+    while text != anchor:  # an object for each would take longer than the look at it
+        yield f"{text}{os.sep}.git"
+        text = text[: max(text.rfind(os.sep), len(anchor))]
+    yield f"{anchor}.git"
 
 
 def repository_of(root: Path) -> Repository | None:
