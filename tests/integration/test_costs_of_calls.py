@@ -14,6 +14,7 @@ import pytest
 
 from cde_orchestrator.adapters.repositories import codec, conflicts, documents
 from cde_orchestrator.adapters.workflows import prompts, yaml_repository
+from cde_orchestrator.application.features import related_features
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -86,6 +87,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     found.watch("features as stored", conflicts, "encode_feature")
     found.watch("compared", documents, "touched_of")
     found.watch("templates", prompts._Templates, "packaged")
+    found.watch("related", related_features, "related_to")
     found.watch("workflow file", yaml_repository, "_read")
     found.watch("real paths", os.path, "realpath")
     return found
@@ -102,6 +104,7 @@ def test_a_start_costs_the_same_whatever_was_started_before(
         assert found["programs"] == 0  # outside of a repository git would only say so
         assert found["decoded"] == 0  # goals are compared as they are stored
         assert found["compared"] == 1  # the feature before, which is new; the others are known
+        assert found["related"] == 1  # for the prompt, and for the answer
         assert found["templates"] == 0  # they are in memory, and their files are the same
         assert found["workflow file"] == 2  # what is started, and what fits the goal
         # The folder that is judged (what is at its path, and whether it is still the same), what

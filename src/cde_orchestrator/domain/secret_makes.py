@@ -111,7 +111,10 @@ def holds_known_make(text: str) -> bool:
         if len(word) >= SHORTEST and known.search(word):
             return True
     lower = text.lower()
-    return any(mark in lower for mark in _MARKED)
+    for mark in _MARKED:  # noqa: SIM110 - half the time of any()
+        if mark in lower:
+            return True
+    return False
 
 
 def without_known_makes(text: str, replacement: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,13 +64,16 @@ class PhasePrompts:
     callers: Callable[[], Callers]
     git: Callable[[], VersionControl]
     proving: Callable[[], Proving]
+    _related: list[RelatedFeatures] = field(default_factory=list, init=False, compare=False)
 
     @property
     def related(self) -> RelatedFeatures:
-        """What finds features on the same files."""
+        """What finds features on the same files; it is the same for all of a call."""
         from cde_orchestrator.application.features.related_features import RelatedFeatures
 
-        return RelatedFeatures(self.root, self.files)
+        if not self._related:
+            self._related.append(RelatedFeatures(self.root, self.files))
+        return self._related[0]
 
     def reader(self, agent: str | None = None, *, unattended: bool = False) -> PromptReader:
         """Whoever calls, as somebody who knows nothing; a run's agent is ``unattended``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import field
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import ProjectFiles
@@ -32,10 +33,17 @@ REVIEW_LIMIT = 16 * 1024
 
 
 class RelatedFeatures(Value):
-    """Finds them in the project at ``root``; at most ``SHOWN`` reviews are read."""
+    """Finds them in the project at ``root``; at most ``SHOWN`` reviews are read.
+
+    A start says them in its prompt and beside it: what was found last is kept for the same question
+    about the same object.
+    """
 
     root: Path
     files: ProjectFiles
+    _last: list[tuple[Project, object, list[RelatedView]]] = field(
+        default_factory=list, init=False, compare=False
+    )
 
     def __call__(
         self,
@@ -58,15 +66,18 @@ class RelatedFeatures(Value):
             records: whether features are compared too of which only the record is here, as in a
                 clone; the newest are read.
         """
-        others = _others(project, feature)
-        if records:
-            others = [*self._recorded(project), *others]
-        found = related_to(feature.prompt, texts, paths, others)
-        if known is not None:
-            before = related_to(feature.prompt, known, (), others)
-            said = {each.feature.id for each in before}
-            found = [each for each in found if each.feature.id not in said]
-        return [self._view(each, project) for each in found]
+        recorded = self._recorded(project) if records else []
+        before = None if known is None else (*known,)
+        asked = feature.id, feature.prompt, (*texts,), frozenset(paths), before, (*recorded,)
+        if not self._last or self._last[0][0] is not project or self._last[0][1] != asked:
+            others = [*recorded, *_others(project, feature)]
+            found = related_to(feature.prompt, asked[2], paths, others)
+            if before is not None:
+                said = {each.feature.id for each in related_to(feature.prompt, before, (), others)}
+                found = [each for each in found if each.feature.id not in said]
+            views = [self._view(each, project) for each in found]
+            self._last[:] = [(project, asked, views)]
+        return [*self._last[0][2]]
 
     def _recorded(self, project: Project) -> list[Touched]:
         """The features of which the project has a record, and the state nothing."""
