@@ -30,7 +30,8 @@ CLIENTS = 16
 SECONDS = 20
 REACH_MS = {"/health": 10.0, "/health/ready": 50.0, "/health/metrics": 50.0, "/metrics": 50.0}
 _SERVE = ("serve", "--transport", "http", "--port", "0", "--json")
-_TOKEN = secrets.token_urlsafe(32)
+_TOKEN = os.environ.get("CDE_HTTP_TOKEN") or secrets.token_urlsafe(32)
+"""The server's; the clients, a process of their own, are given it."""
 _BEARER = {"Authorization": f"Bearer {_TOKEN}"}
 _BARE = "a server that does nothing"
 _BARE_SERVER = """
@@ -90,7 +91,10 @@ class ToolCaller:
         self._connection.request("POST", "/mcp", json.dumps(message), headers)
         response = self._connection.getresponse()
         self._session = self._session or response.getheader("Mcp-Session-Id", "")
-        return response.read()
+        answer = response.read()
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            raise RuntimeError(f"{method} answered {response.status}: {answer.decode()}")
+        return answer
 
 
 @contextmanager
@@ -136,6 +140,7 @@ def _called(address: str) -> Iterator[None]:
     clients = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.health_latency", address],
         stdout=subprocess.PIPE,
+        env={**os.environ, "CDE_HTTP_TOKEN": _TOKEN},
         text=True,
     )
     try:
