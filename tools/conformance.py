@@ -106,7 +106,7 @@ def inspected(address: str, exceptions: Mapping[str, str]) -> list[str]:
 def main() -> int:
     """Run everything; the exit code."""
     exceptions: dict[str, dict[str, str]] = tomllib.loads(EXCEPTIONS.read_text(encoding="utf-8"))
-    problems: list[str] = []
+    problems, seen = list[str](), set[str]()
     for name, (version, words) in RUNS.items():
         with serving() as address:
             found = verdicts(address, version, words)
@@ -116,8 +116,10 @@ def main() -> int:
         with serving("--plain") as address:
             found = verdicts(address, version, words)
         general = {each: passed for each, passed in found.items() if each in GENERAL}
+        seen |= general.keys()
         print(f"{name}: {sum(general.values())} of {len(general)} general ones without")
         problems += [f"{name}, the product's own server: {it}" for it in problems_with(general, {})]
+    problems += [f"{each} is in no suite any more" for each in sorted(GENERAL - seen)]
     with serving("--plain") as address:
         problems += inspected(address, exceptions.get("inspector", {}))
     for each in problems:

@@ -17,6 +17,7 @@ from cde_orchestrator.infrastructure.observability.correlation import call_conte
 from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
 from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
+from cde_orchestrator.infrastructure.system.installation import home_page
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.mcp_tools import alerts, completions, errors, resources
 from cde_orchestrator.mcp_tools._calls import LoggedRequests
@@ -54,6 +55,7 @@ def build_server(served: ServedProject, *, core: bool = False) -> OrchestratorSe
         title="CDE Orchestrator",
         description=DESCRIPTION,
         icons=ICONS,
+        website_url=home_page(),
         instructions=CORE_INSTRUCTIONS if core else INSTRUCTIONS,
         cache_hints=CACHE_HINTS,
         version=__version__,

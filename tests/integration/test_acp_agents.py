@@ -108,6 +108,7 @@ def test_a_session_that_is_gone_begins_once_more_with_the_whole_prompt(world: Wo
     )
     assert json.loads(world.kept("prompts")[0]) == "All of it"
     assert (report.session != "s-7", report.cost_usd) == (True, 0.75)
+    assert world.lines == ["a new session begins: Internal error: no such session"]
 
 
 def test_a_program_that_keeps_no_sessions_reports_none(world: World) -> None:

@@ -119,6 +119,21 @@ def test_what_does_not_end_when_asked_is_killed() -> None:
     assert ending == Ending(128 + signal.SIGKILL, "stop")
 
 
+def test_a_run_that_ends_waits_a_second_for_what_is_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a run ends at the same time, so that it has ended within two, whatever it is given."""
+    given: list[float] = []
+    end = SupervisedProcess._end
+
+    def asked(process: SupervisedProcess, seconds: float) -> int:
+        given.append(seconds)
+        return end(process, seconds)
+
+    monkeypatch.setattr(SupervisedProcess, "_end", asked)
+    process = started(DEAF, grace_seconds=60.0)
+    process.watch(lambda _: process.stop(), 300.0)
+    assert max(given) <= 1.0
+
+
 def test_it_is_ended_from_another_thread() -> None:
     process = started(STAY)
     seen: list[bytes] = []

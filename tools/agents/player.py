@@ -21,6 +21,8 @@ OPENING = f"Take the feature {FEATURE} through its phases with the tools of cde.
 FIRST_OUTPUT = f"specs/{FEATURE}/reproduction.md"
 POOR = "TODO\n"
 UNWILLING = "I cannot help with that."
+TESTS = "make test"
+TESTED = "all three tests passed"
 
 _FORM = re.compile(r"^````markdown\n(.*?)^````$", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(r"^- `([^`]+)` \(output `[^`]+`", re.MULTILINE)
@@ -29,9 +31,12 @@ _TOOL = re.compile(r'^cde_submitWork\(feature_id="([^"]+)", phase_id="([^"]+)"',
 _COMMAND = re.compile(r"^cde submit \S+ \S+$", re.MULTILINE)
 _SUBMIT = "\n## Submit\n"
 _SLOT = re.compile(r"(?:<|&lt;)fill: (.*?)(?:>|&gt;)", re.DOTALL)  # Gemini CLI escapes
+_HANDED_BACK = re.compile(
+    r"^## (?:Your last attempt was refused|About the refusal E1[1-4]\d)$", re.MULTILINE
+)
 _HELD = re.compile(r"is not submitted \(reminder \d")
 _REFUSED = re.compile(
-    r'^## Your last attempt was refused|❌[^\n]*\(E1[1-4]\d\)|"code": ?"E1[1-4]\d"', re.MULTILINE
+    rf'{_HANDED_BACK.pattern}|❌[^\n]*\(E1[1-4]\d\)|"code": ?"E1[1-4]\d"', re.MULTILINE
 )
 
 
@@ -90,6 +95,20 @@ def careless(conversation: Conversation) -> Sequence[Move]:
     # Some programs let a model replace only what it has read in the session.
     read = reading(conversation, _folder(conversation), FIRST_OUTPUT)
     return _next(conversation, [*read, *prompt.steps(conversation)], since=refused)
+
+
+def testing(conversation: Conversation) -> Sequence[Move]:
+    """Runs the project's tests before it writes anything, as prompts of phases demand."""
+    prompt = _last_prompt(conversation)
+    if prompt is None:
+        return honest(conversation)
+    steps = [shell(conversation, TESTS), *prompt.steps(conversation)]
+    return _next(conversation, steps, since=prompt.at)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether it says that work was refused, in the words of a run."""
+    return _HANDED_BACK.search(text) is not None
 
 
 def lazy(conversation: Conversation) -> Sequence[Move]:

@@ -20,11 +20,14 @@ from tools.agents.player import (
     FIRST_OUTPUT,
     OPENING,
     POOR,
+    TESTED,
     UNWILLING,
     careless,
     honest,
+    is_refusal,
     lazy,
     prompts,
+    testing,
     unwilling,
 )
 from tools.agents.programs import Program
@@ -50,7 +53,8 @@ class Stage:
     def start(self, *words: str) -> Ended:
         """Let the program work at the feature, and be its model."""
         command = [self.program.command, *self.program.words, *words]
-        return self.world.run(*command, stdin=OPENING, variables=self.variables)
+        variables = {**self.variables, **self.program.asked}
+        return self.world.run(*command, stdin=OPENING, variables=variables)
 
     def run(self, *words: str) -> Ended:
         """Let the product run the program as its agent."""
@@ -182,14 +186,23 @@ def _run(stage: Stage) -> Problems:
     yield from _attempts(stage, 1, 1, 1)
 
 
+def _run_tested(stage: Stage) -> Problems:
+    yield from _run(stage)
+    phases = {path for each in stage.conversations() for path in _tested_in(each)}
+    if phases != stage.gates():
+        yield f"its own test command was not run where {sorted(stage.gates() - phases)} is written"
+
+
+def _tested_in(conversation: Conversation) -> set[str]:
+    """The outputs of phases in which the tests were seen to run."""
+    is_seen = any(TESTED in part.text for part in conversation.parts if isinstance(part, Result))
+    return {path for each in prompts(conversation) for path in each.outputs} if is_seen else set()
+
+
 def _run_refused(stage: Stage) -> Problems:
     yield from _is_completed(stage, stage.run())
     yield from _attempts(stage, 2, 1, 1)
-    refused = [
-        each
-        for each in stage.conversations()
-        if any("Your last attempt was refused" in text for text in each.read())
-    ]
+    refused = [each for each in stage.conversations() if any(map(is_refusal, each.read()))]
     if not refused or (_reports_events(stage.program) and not all(map(_has_poor_work, refused))):
         yield "a refusal did not go back into the same session"
 
@@ -282,6 +295,7 @@ PLAYS = (
     Play(name="careless", channel="mcp", script=careless, act=_refused_over_mcp),
     Play(name="lazy", channel="hooks", script=lazy, act=_by_hooks),
     Play(name="honest", channel="run", script=honest, act=_run),
+    Play(name="tests", channel="run", script=testing, act=_run_tested),
     Play(name="careless", channel="run", script=careless, act=_run_refused),
     Play(name="unwilling", channel="run", script=unwilling, act=_run_unwilling),
     Play(name="rate limit", channel="run", script=honest, act=_run, fault="rate limit", faults=1),

@@ -6,7 +6,7 @@ No program has a key, and each has its telemetry and its updates switched off.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,6 +29,7 @@ class Program:
         setup: the script of its package that has to run once, if any.
         prepare: writes settings that point it at a model's address; returns variables that do.
         words: a command without a person, which takes the prompt on standard input.
+        asked: variables for a command by itself; a run has to do without them.
         hooks: words for hooks that nobody was asked about; None where it has no hooks.
     """
 
@@ -42,6 +43,7 @@ class Program:
     setup: str = ""
     prepare: Prepare
     words: tuple[str, ...]
+    asked: Mapping[str, str] = field(default_factory=dict)
     hooks: tuple[str, ...] | None = None
 
     def folders(self) -> list[Path]:
@@ -93,7 +95,6 @@ def _gemini(world: World, model: str) -> Mapping[str, str]:
         "GEMINI_API_KEY": KEY,
         "GOOGLE_GEMINI_BASE_URL": model,
         "GEMINI_MODEL": "gemini-2.5-pro",
-        "GEMINI_CLI_TRUST_WORKSPACE": "true",
     }
 
 
@@ -166,6 +167,7 @@ PROGRAMS = (
         command="gemini",
         prepare=_gemini,
         words=("--approval-mode", "auto_edit"),
+        asked={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
         hooks=(),
     ),
     Program(

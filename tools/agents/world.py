@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from tools.agents.player import FEATURE
+from tools.agents.player import FEATURE, TESTED
 
 CDE = Path(sys.executable).with_name("cde")
 SECONDS = 300
@@ -139,12 +139,14 @@ def world(programs: Sequence[Path], settings: str = "") -> Iterator[World]:
         for folder in (made.home, made.project, made.folder / "tmp"):
             folder.mkdir()
         made.write(made.project / "README.md", "# Shop\n")
+        made.write(made.project / "Makefile", f"test:\n\t@echo {TESTED}\n")
         git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
         made.run("git", "init", "--quiet")
         if settings:
             made.write(made.project / ".cde" / "config.toml", settings)
             made.cde("trust", "--yes")
         made.cde("init", "--yes")
+        made.cde("trust", "--yes")
         made.cde("start", "Greet people by name", "--workflow", "quick-fix", "--name", FEATURE)
         made.run("git", "add", "--all")
         made.run(*git, "commit", "--quiet", "--message", "Begin")

@@ -35,6 +35,8 @@ class AgentRunView(UsageView):
 
 def usage_view(report: AgentReport) -> UsageView:
     """What agents used, as the contract has it."""
+    session = f"session {report.session}" if report.session else ""
+    more = (denied_words(report), session)
     return {
         "session": report.session,
         "turns": report.turns,
@@ -42,7 +44,7 @@ def usage_view(report: AgentReport) -> UsageView:
         "output_tokens": report.output_tokens,
         "cost_usd": report.cost_usd,
         "denied": list(report.denied),
-        "words": "; ".join(filter(None, (used_words(report), denied_words(report)))),
+        "words": "; ".join(filter(None, (used_words(report), *more))),
     }
 
 

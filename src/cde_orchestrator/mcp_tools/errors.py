@@ -26,7 +26,7 @@ def cde_explainError(  # noqa: N802 - the tools' names are the plan's
     service: Service,
     code: Annotated[str | None, Field(description="As E101")] = None,
 ) -> CallToolResult:
-    """What an error code means and how to fix it; without code, all codes."""
+    """After an error: what its code means and how to fix it; without code, all codes."""
     return service.run(EXPLAIN_ERROR, lambda: _explained(service, code))
 
 

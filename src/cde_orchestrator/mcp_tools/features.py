@@ -74,7 +74,7 @@ def cde_submitWork(  # noqa: N802
     phase_id: Annotated[str, Field(description="The current phase's id")],
     results: Annotated[
         dict[str, str] | None,
-        Field(description="Text by output id, written to the output's path"),
+        Field(description="Text by output id, written to its path"),
     ] = None,
     failed: Annotated[bool, Field(description="Give up this attempt instead")] = False,
     reason: Annotated[str | None, Field(description="Why it failed")] = None,
@@ -87,7 +87,7 @@ def cde_submitWork(  # noqa: N802
 ) -> CallToolResult | InputRequiredResult:
     """Submit the current phase: its required outputs are files in the project or in results.
 
-    Returns the next phase. May take minutes where a check runs. Refused: fix what is named and
+    Returns the next phase. A check may take minutes. Refused: fix what is named and
     submit again.
     """
     from cde_orchestrator.application.features.fail_phase import FailPhase
@@ -128,7 +128,7 @@ def cde_getFeatureStatus(  # noqa: N802
     feature_id: FeatureId,
     detail: Annotated[Literal["brief", "full"], Field(description="full: goal, times")] = "brief",
 ) -> CallToolResult:
-    """A feature's phases, current prompt and running check, without taking it up."""
+    """Look at a feature: phases, prompt, running check. To work on it, cde_resumeFeature."""
     answer = _unquoted(service.handle(GetFeatureStatus(feature_id=feature_id, detail=detail)))
     text = _texts.feature_status(answer)
     if excess_of(answer, text) > 1:
@@ -139,9 +139,7 @@ def cde_getFeatureStatus(  # noqa: N802
 @tool(Effect.READS, "List features")
 def cde_listFeatures(  # noqa: N802
     service: Service,
-    status: Annotated[
-        str | None, Field(description="One status, or 'open' for all unfinished")
-    ] = None,
+    status: Annotated[str | None, Field(description="A status, or 'open': all unfinished")] = None,
     limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Field(description="next_cursor, or a feature")] = None,
 ) -> CallToolResult:
@@ -190,14 +188,12 @@ def cde_resumeFeature(  # noqa: N802
     feature_id: FeatureId,
     agent: AgentName = None,
     takeover: Takeover = False,
-    grow: Annotated[
-        str | None, Field(description="Workflow to continue in, such as standard")
-    ] = None,
+    grow: Annotated[str | None, Field(description="Workflow to continue in")] = None,
 ) -> CallToolResult:
     """Take up a feature, in a new session or after a loss of context.
 
-    Returns prompt, what is done, saved notes and last failure; it is yours for 15 minutes. A
-    failed one goes back to the phase that failed.
+    Returns prompt, what is done, notes and last failure; it is yours for 15 minutes. A failed one
+    goes back to where it failed.
     """
     from cde_orchestrator.application.features.grow_feature import GrowFeature, grown_words
     from cde_orchestrator.application.features.resume_feature import ResumeFeature

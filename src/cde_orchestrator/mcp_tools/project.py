@@ -32,7 +32,7 @@ def cde_onboardProject(  # noqa: N802 - the tools' names are the plan's
 
 @tool(Effect.READS, "Show the project")
 def cde_getProjectInfo(service: Service) -> CallToolResult:  # noqa: N802
-    """The project: status, facts, and the workflows to choose from."""
+    """The project's status, facts and workflows, to choose one for cde_startFeature."""
     answer = service.handle(GetProjectInfo())
     following = _next.in_project(answer["project"], answer["open_features"])
     return reply(answer, _texts.project_info(answer), _INFO, following)

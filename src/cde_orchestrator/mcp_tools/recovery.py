@@ -33,7 +33,7 @@ def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
     backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
     token: Annotated[str | None, Field(description="restore: of the preview")] = None,
 ) -> CallToolResult | InputRequiredResult:
-    """verify: check the files. history: changes, newest first. backups: kept states.
+    """When state is damaged or lost. verify: checks files. history: changes. backups: kept states.
     restore: preview and token; with it, asks a person and restores; can be undone.
     """  # noqa: D205 - one sentence
     from cde_orchestrator.application.state.recover_state import (

@@ -43,6 +43,7 @@ def test_what_an_agent_reports_is_shown_live_and_kept(stage: Stage) -> None:
     assert "attempt 1, agent: 2 turns" in stage.cde("status", "column", "--full").out
     status: Any = stage.cde("status", "column", "--json").reply
     assert "2 turns, 10 tokens, $0.50; not allowed" in feature_status(status)
+    assert "session s-1" in stage.cde("status", "column", "--full").out
     (phase,) = status["phases"]
     assert (phase["usage"]["session"], phase["usage"]["cost_usd"]) == ("s-1", 0.5)
     changes = stage.cde("state", "history", "--json").reply["changes"]

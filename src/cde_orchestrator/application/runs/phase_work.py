@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from cde_orchestrator.application.runs.crew import Crew
@@ -9,7 +10,7 @@ from cde_orchestrator.application.views import PhaseView
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.errors.entry import Reader
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, detail_lines
 from cde_orchestrator.domain.exceptions import CDEError
 
 _UNATTENDED = """
@@ -39,6 +40,7 @@ Fix these problems; leave the rest unchanged.
 """
 _AGAIN = """What you left for the phase `{phase}` was submitted. All of its prompt still holds.
 """
+_SUBMITTING = re.compile(r"cde_submitWork|cde submit")
 _GO_ON = """The model was busy, and you were stopped. Continue with the phase `{phase}` where you \
 were: all of its prompt still holds.
 """
@@ -106,8 +108,11 @@ def _handed_back(refusal: CDEError | None, attempt: str, said: str) -> str:
     """The refusal as the agent is given it, without what is said already."""
     if refusal is None:
         return ""
+    payload = ErrorFormatter.payload(refusal, Reader.AGENT)
+    # The run submits, so that no call is named.
+    listed = [each for each in payload["suggestions"] if not _SUBMITTING.search(each)]
+    words = "\n".join([*detail_lines(payload), *(f"- {each}" for each in listed)])
     if all(line in said for line in (attempt, *refusal.message.splitlines())):
-        words = ErrorFormatter.advice(refusal, Reader.AGENT)
         return _ADVICE.format(code=refusal.code, words=words)
-    words = ErrorFormatter.format(refusal, Reader.AGENT)
+    words = f"{payload['message']} ({refusal.code})\n\n{words}"
     return _REFUSED.format(attempt=attempt, words=words)

@@ -106,11 +106,6 @@ class ErrorFormatter:
         return head + _advice(payload, reader, tools)
 
     @staticmethod
-    def advice(error: CDEError, reader: Reader) -> str:
-        """What ``format`` says after the description."""
-        return _advice(ErrorFormatter.payload(error, reader), reader)
-
-    @staticmethod
     def payload(
         error: CDEError,
         reader: Reader = Reader.TERMINAL,
@@ -210,12 +205,14 @@ def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
 
 
 def _fix_lines(fixes: Sequence[FixPayload], reader: Reader) -> list[str]:
-    """The fixes as this reader calls them: an agent by tools, where there is one that helps."""
-    commands = [f"$ {fix['command']}" for fix in fixes]
-    if reader is not Reader.AGENT:
-        return commands
-    calls = [tool_call(fix["tool"], fix["arguments"]) for fix in fixes if fix["tool"] is not None]
-    return calls or commands
+    """The fixes as this reader uses them.
+
+    An agent is given calls first, then the commands that equal them; what only a person may do is
+    not among them, unless nothing else helps.
+    """
+    own = [fix for fix in fixes if fix["tool"] is not None] if reader is Reader.AGENT else []
+    calls = [tool_call(fix["tool"], fix["arguments"]) for fix in own if fix["tool"] is not None]
+    return [*calls, *(f"$ {fix['command']}" for fix in own or fixes)]
 
 
 def _facts(error: CDEError) -> dict[str, Any]:

@@ -20,6 +20,18 @@ def unexpected(raised: BaseException) -> CDESystemError:
     return CDESystemError.of("E931", loaded=cde_orchestrator.__version__, found=found)
 
 
+def home_page() -> str | None:
+    """The package's home page, by its metadata; None where it names none, as before a release."""
+    from importlib import metadata
+
+    try:
+        links = metadata.metadata(DISTRIBUTION).get_all("Project-URL") or ()
+    except metadata.PackageNotFoundError:
+        return None
+    named = (each.partition(", ") for each in links)
+    return next((address for name, _, address in named if name.lower() == "homepage"), None)
+
+
 def _lost_module(raised: BaseException) -> str | None:
     """Which module of the package cannot be imported, in words."""
     error: BaseException | None = raised

@@ -193,7 +193,7 @@ def test_what_an_agent_used_is_kept_with_the_phase_and_in_the_reply() -> None:
         "output_tokens": 0,
         "cost_usd": 0.5,
         "denied": ["Bash curl"],
-        "words": "4 turns, 20 tokens, $0.50; not allowed to the agent: Bash curl",
+        "words": "4 turns, 20 tokens, $0.50; not allowed to the agent: Bash curl; session s1",
     }
     assert done["usage"] == expected
     status = on.handle(GetFeatureStatus(feature_id="wish", detail="full"))

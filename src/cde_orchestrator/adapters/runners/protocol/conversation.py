@@ -67,6 +67,7 @@ class Conversation(UpdateReader):
         self._session = ""
         self._is_prompted = self._is_done = False
         self._fault = ""
+        self._noted: list[str] = []
         self._late: threading.Timer | None = None
 
     @contextmanager
@@ -113,7 +114,8 @@ class Conversation(UpdateReader):
             return self._asked(message["method"], message)
         if message.get("id") == self._sent:
             self._answered(message)
-        return []
+        noted, self._noted = self._noted, []
+        return noted
 
     def errors(self, line: str) -> None:
         """Keep what it prints on standard error, which may say why it ended."""
@@ -187,7 +189,8 @@ class Conversation(UpdateReader):
         if given.session is not None:
             try:
                 yield from self._continued(given.session.session, folder, resumes=resumes)
-            except RequestError:  # it is gone, or the program was replaced by another one
+            except RequestError as error:  # it is gone, or the program was replaced by another one
+                self._noted.append(self.short(f"a new session begins: {error}"))
                 self._session, prompt = "", given.whole_prompt or prompt
         if not self._session:
             self._before = AgentReport()
