@@ -359,10 +359,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         self._commit(store, changes, operation, still_fits)
 
     def _commit(self, store: Store, changes: Patch, operation: str, still_fits: StillFits) -> None:
-        """Record changes: by whom and when, and without secrets.
-
-        ``operation`` is what was done, where no operation runs that has a name.
-        """
+        """Record changes without secrets, as ``operation`` where none runs that has a name."""
         context = call_context()
         clean, encoded = encoded_without_secrets(changes)
         change = Change(

@@ -310,10 +310,7 @@ class ProjectFiles(Protocol):
         """Keep a copy of the file next to it; the copy's path, relative to the project."""
 
     def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
-        """Keep a copy of what an attempt left; the copy's path, relative to the project.
-
-        The number is the next one where that attempt left something else already.
-        """
+        """Keep what an attempt left, under the next free number; the copy's path in the project."""
 
     def keep_changed(
         self,
