@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
@@ -89,8 +90,8 @@ def serve() -> Iterator[Callable[..., Site]]:
     """Makes sites, which end when the test has."""
     sites: list[Site] = []
 
-    def make(root: Path, health: ScriptedHealth | None = None) -> Site:
-        sites.append(Site(root, health))
+    def make(root: Path, health: ScriptedHealth | None = None, **more: Any) -> Site:
+        sites.append(Site(root, health, **more))
         return sites[-1]
 
     yield make

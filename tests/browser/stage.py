@@ -158,6 +158,7 @@ class Site:
         root: the project's folder.
         health: in place of the real one.
         read_only: whether nothing can be changed over its pages.
+        beat_seconds: after so long without a change its pages are read again.
 
     Attributes:
         live: knows how many pages listen.
@@ -165,7 +166,12 @@ class Site:
     """
 
     def __init__(
-        self, root: Path, health: Health | None = None, *, read_only: bool = False
+        self,
+        root: Path,
+        health: Health | None = None,
+        *,
+        read_only: bool = False,
+        beat_seconds: float = 0.6,
     ) -> None:
         self.root = root
         self.application = _application(root, health)
@@ -173,7 +179,7 @@ class Site:
         served.application = self.application
         listener = listening("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
+        self.live = LiveChanges(look_seconds=0.3, beat_seconds=beat_seconds)
         self.key = ServerKey()
         host = "127.0.0.1"
         app = build_app(

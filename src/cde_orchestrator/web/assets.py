@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -33,9 +34,10 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file; ``tag`` is another one when its content is."""
+    """A file, also packed as gzip; ``tag`` is another one when its content is."""
 
     content: bytes
+    packed: bytes
     media_type: str
     tag: str
 
@@ -51,9 +53,13 @@ def served(name: str, request: Request) -> Response:
     if found is None:
         return Response(status_code=404)
     headers = {**HEADERS, "ETag": found.tag, "Cache-Control": "no-cache"}
+    headers["Vary"] = "Accept-Encoding"
     if request.headers.get("if-none-match") == found.tag:
         return Response(status_code=304, headers=headers)
-    return Response(found.content, headers=headers, media_type=found.media_type)
+    content = found.content
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = found.packed, "gzip"
+    return Response(content, headers=headers, media_type=found.media_type)
 
 
 @cache
@@ -65,5 +71,5 @@ def _assets() -> dict[str, Asset]:
         if media_type is not None:
             content = entry.read_bytes()
             tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-            found[entry.name] = Asset(content, media_type, tag)
+            found[entry.name] = Asset(content, gzip.compress(content, mtime=0), media_type, tag)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,6 +124,23 @@ def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> No
 
     assert first.headers["cache-control"] == "no-cache"
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(("accepted", "packed"), [("gzip, br", "gzip"), ("identity", None)])
+def test_files_are_packed_for_whoever_unpacks_them(
+    client: TestClient, accepted: str, packed: str | None
+) -> None:
+    headers = {"accept-encoding": accepted}
+    with client.stream("GET", "/dashboard/static/style.css", headers=headers) as answer:
+        sent = b"".join(answer.iter_raw())
+
+    wanted = _assets()["style.css"].content
+    assert (answer.headers.get("content-encoding"), answer.headers["vary"]) == (
+        packed,
+        "Accept-Encoding",
+    )
+    assert (gzip.decompress(sent) if packed else sent) == wanted
+    assert (len(sent) < len(wanted) / 3) is bool(packed)
 
 
 @pytest.mark.parametrize("name", ["", "nothing.js", "..%2fdashboard.py", "../dashboard.py"])

@@ -126,4 +126,8 @@ def workflow_id_of(summary: FeatureSummary, project: Project) -> str | None:
 def opening_of(goal: str, limit: int) -> str:
     """The beginning of a goal, in a line."""
     line = " ".join(goal[: 2 * limit].split())
-    return line if len(line) <= limit else f"{opening_words(line, limit - 1)}…"
+    if len(line) <= limit:
+        return line
+    opening = opening_words(line, limit - 1)
+    # Many a language has no spaces between words, and a word can be long.
+    return f"{opening if 2 * len(opening) > limit else line[: limit - 1]}…"

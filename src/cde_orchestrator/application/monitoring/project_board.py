@@ -39,7 +39,7 @@ WAITING, WORKING, READY, DONE = LANES = ("waiting", "working", "ready", "done")
 """Lanes that fit every workflow: for a person, with an agent, for an agent, closed."""
 GOAL_LIMIT = 140
 WORDS = 160
-"""Characters of what is shown of an event."""
+"""Characters of what is shown of an event, and of what a phase is."""
 _ORDERS: dict[str, tuple[Callable[[FeatureSummary], Any], bool]] = {
     "started": (lambda each: each.created_at, True),
     "changed": (lambda each: each.updated_at, True),
@@ -190,7 +190,7 @@ def board_of(
         "lanes": [
             Lane(
                 id=lane,
-                description=titles.get(lane, ""),
+                description=_in_a_line(titles.get(lane, "")),
                 count=len(members),
                 cards=[
                     _card(*each, project, leases, files, features.root)
@@ -273,9 +273,13 @@ def last_event(feature: Feature) -> FeatureEvent:
 
 
 def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:
+    return {"at": at.isoformat(), "kind": kind, "text": _in_a_line(text), "by": by}
+
+
+def _in_a_line(text: str) -> str:
+    """The beginning of a text, as a card has room for."""
     line = " ".join(text.split())
-    short = line if len(line) <= WORDS else f"{line[: WORDS - 1]}…"
-    return {"at": at.isoformat(), "kind": kind, "text": short, "by": by}
+    return line if len(line) <= WORDS else f"{line[: WORDS - 1]}…"
 
 
 def _followed(
@@ -322,7 +326,7 @@ def _card(
         "status": summary.status,
         "lane": lane,
         "phase": summary.current_phase,
-        "asks": phase.description if lane == WAITING and phase is not None else "",
+        "asks": _in_a_line(phase.description) if lane == WAITING and phase is not None else "",
         "workflow": feature.workflow_type,
         "step": place or len(order),
         "steps": len(order),

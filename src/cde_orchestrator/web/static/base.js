@@ -240,7 +240,7 @@ export class Connection {
     this.pause("connecting");
     const source = new EventSource("/dashboard/events");
     this.source = source;
-    source.addEventListener("open", () => this.update());
+    // The first of these comes at once: what the page shows is read once, and misses no change.
     for (const name of ["hello", "change", "beat"]) source.addEventListener(name, () => this.update());
     source.addEventListener("lines", ({ data }) => this.lines?.(JSON.parse(data).lines));
     source.addEventListener("error", () => this.lose());

@@ -306,3 +306,15 @@ def test_a_long_goal_is_cut_between_words(world: World) -> None:
     assert goal.startswith("First line word word")
     assert goal.endswith("word…")
     assert len(goal) <= 72
+
+
+def test_a_long_goal_without_spaces_is_cut_between_characters(world: World) -> None:
+    with_features(world, NOON)
+    project = world.project
+    project.features[0].prompt = "請求書を月ごとに出力する" * 40
+    world.repository.put(project)
+
+    goal = world.run(ListFeatures())["features"][0]["goal"]
+    assert goal.startswith("請求書を月ごとに出力する請求書")
+    assert goal.endswith("…")
+    assert len(goal) == 72

@@ -22,6 +22,7 @@ from cde_orchestrator.application.monitoring.project_board import (
     LANES,
     LARGEST_LANE,
     SORTS,
+    WORDS,
     Board,
     Card,
 )
@@ -303,6 +304,22 @@ def test_the_board_stays_small_and_counts_everything(world: World) -> None:
     assert len(cards(world, "done", cards=9_999)) == LARGEST_LANE
     full = 2 * len(json.dumps([lanes["ready"]["cards"], lanes["done"]["cards"]]))
     assert full < 90_000  # of the four lanes of the first page
+
+
+def test_a_card_has_the_beginning_of_what_a_person_is_asked_for(world: World) -> None:
+    world.callers.become_person()
+    known = world.workflows.packaged.workflows["standard"]
+    first, second = known.phases
+    long = replace(second, description="Build it. " * 10_000)
+    world.workflows.own = catalog(replace(known, phases=(first, long)), packaged=False)
+    world.run(StartFeature(prompt="Add search", name="search"))
+    submit_spec(world, "search")
+
+    (card,) = cards(world, "waiting")
+    assert len(card["asks"]) == WORDS
+    assert card["asks"].startswith("Build it. Build it. ")
+    lanes = board(world, by="standard")["lanes"]
+    assert [len(each["description"]) for each in lanes][1:] == [WORDS, 0]
 
 
 def test_a_broken_workflow_file_leaves_the_board_standing(world: World) -> None:
