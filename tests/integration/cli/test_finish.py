@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.commands import answer, cde, environment, refused
+from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, Bench
+from tests.programs import program
 from tests.repository import git
 from tests.terminal import of_a_person, terminal
 
@@ -285,17 +287,26 @@ def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
     assert refused("finish", "login", "--yes", cwd=root)["code"] == "E922"
 
 
-@pytest.fixture
-def offered(completed: Shop) -> dict[str, str]:
-    """A remote for the repository, and a ``gh``; the environment with it."""
-    tools = completed.root.parent / "tools"
-    tools.mkdir()
+def set_up_gh(tools: Path) -> None:
+    """A ``gh`` that writes down what it is given."""
     (tools / "gh").write_text(GH)
     (tools / "gh").chmod(0o755)
-    git(completed.root.parent, "init", "--quiet", "--bare", "there.git")
-    git(completed.root, "remote", "add", "origin", "../there.git")
-    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    return environment(PATH=path, GH_LOG=str(completed.root.parent / "gh.log"))
+
+
+def offer(root: Path, path: str) -> dict[str, str]:
+    """A remote for the repository, and a ``gh`` before what is on ``PATH``; both as variables."""
+    tools = root.parent / "tools"
+    tools.mkdir()
+    set_up_gh(tools)
+    git(root.parent, "init", "--quiet", "--bare", "there.git")
+    git(root, "remote", "add", "origin", "../there.git")
+    return {"PATH": f"{tools}{os.pathsep}{path}", "GH_LOG": str(root.parent / "gh.log")}
+
+
+@pytest.fixture
+def offered(completed: Shop) -> dict[str, str]:
+    """The environment with a remote for the repository, and a ``gh``."""
+    return environment(**offer(completed.root, os.environ["PATH"]))
 
 
 def asked(shop: Shop, answers: dict[str, str], offered: dict[str, str]) -> str:
@@ -340,6 +351,30 @@ def test_a_pull_request_has_the_report(completed: Shop, offered: dict[str, str])
     assert "@team" not in log
 
 
+@pytest.mark.slow
+def test_a_pull_request_has_the_criteria_and_what_proves_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "project", tmp_path / "home")
+    bench.start()
+    bench.write("cart.py", CHANGED)
+    bench.write("test_cart.py", TESTS + TRUTH)
+    bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
+    bench.write("specs/discount/review.md", "Good.\n")
+    for phase in ("build", "test", "review"):
+        assert bench.code("submit", "discount", phase) == ""
+    bench.environment |= offer(bench.root, bench.environment["PATH"])
+    git(bench.root, "checkout", "-qb", "work")
+
+    assert bench.cde("finish", "discount", "--yes", "--pr")["pull_request"]
+
+    words, _, body = (tmp_path / "gh.log").read_text().partition("--body-file\n-\n")
+    assert "--title\nDiscounts\n" in words
+    (row,) = [line for line in body.splitlines() if "**AC1**" in line]
+    assert "10 percent of 100 leave 90" in row
+    assert "`test_cart.py::test_discount`" in body
+    assert "cart.py" in body
+    assert body == bench.said("report", "discount")
+
+
 def run(shop: Shop, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     return cde("finish", "login", "--yes", "--json", *words, cwd=shop.root, **env)
 
@@ -374,6 +409,51 @@ def test_what_cannot_be_offered_says_why(
     error = json.loads(run(completed, "--pr", **keys).stdout)["error"]
     assert error["code"] == "E158"
     assert reason in error["message"]
+
+
+@pytest.fixture
+def without_gh(completed: Shop, offered: dict[str, str]) -> dict[str, str]:
+    """The environment with the remote, and with git as the only program."""
+    tools = completed.root.parent / "tools"
+    (tools / "gh").unlink()
+    (tools / "git").symlink_to(program("git"))
+    return offered | {"PATH": str(tools)}
+
+
+def test_without_gh_a_person_is_told_how_to_open_it_by_hand(
+    completed: Shop, without_gh: dict[str, str]
+) -> None:
+    said = asked(completed, {"Commit this?": "y"}, without_gh)
+
+    assert "Push work to" not in said
+    assert completed.committed() == FILES
+    assert git(completed.root.parent / "there.git", "branch", "--list") == ""
+    assert "$ git push --set-upstream origin work\n" in said
+    assert "$ cde report login\n" in said
+    assert "gh pr create" not in said
+    assert "gh is not on PATH" in said
+
+
+def test_without_gh_the_commit_stays_nothing_is_pushed_and_it_can_be_tried_again(
+    completed: Shop, without_gh: dict[str, str]
+) -> None:
+    error = json.loads(run(completed, "--pr", PATH=without_gh["PATH"]).stdout)["error"]
+
+    assert error["code"] == "E158"
+    assert "gh is not on PATH" in error["message"]
+    assert "install it" in error["message"]
+    assert completed.committed() == FILES
+    before = completed.state()
+    assert git(completed.root.parent / "there.git", "branch", "--list") == ""
+
+    set_up_gh(Path(without_gh["PATH"]))
+    path = f"{without_gh['PATH']}{os.pathsep}{os.environ['PATH']}"
+    given = {"PATH": path, "GH_LOG": without_gh["GH_LOG"]}
+    reply = json.loads(run(completed, "--pr", **given).stdout)
+    assert reply["repeated"]
+    assert reply["pull_request"]["address"] == "https://example.com/pull/1"
+    assert completed.state() == before
+    assert git(completed.root.parent / "there.git", "rev-parse", "work") == before[0]
 
 
 def test_variables_of_git_lead_to_no_other_repository(completed: Shop, tmp_path: Path) -> None:

@@ -311,7 +311,8 @@ def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
         return f"{plain(tree.branch)} is the branch that others are merged into: make another one"
     if not tree.remote:
         return f"git knows no remote to push {plain(tree.branch)} to"
-    return "" if commits.can_ask_for_review() else "the program gh is not on PATH"
+    known = commits.can_ask_for_review()
+    return "" if known else "the program gh is not on PATH: install it, or open it in a browser"
 
 
 def _refusal(feature: Feature, reason: str, tail: list[str] | None = None) -> CDEError:

@@ -64,10 +64,13 @@ def _by_hand(reply: FinishReply, look: RenderTarget) -> RenderableType:
     """The commands that push the branch and open a pull request."""
     name, branch = reply["feature"]["name"], reply["branch"]
     push = ["git", "push", "--set-upstream", reply["remote"] or "REMOTE", branch]
-    steps = [to_type(clean(shlex.join(push)))]
-    if not reply["is_default"]:
+    steps: list[RenderableType] = [to_type(clean(shlex.join(push)))]
+    report = command(look, "report", name)
+    if not reply["is_default"] and reply["remote"] and not reply["can_open"]:
+        words = "gh is not on PATH: install it and run this again with --pr, or give this text to"
+        steps += [note(f"{words} the page that opens pull requests"), to_type(report)]
+    elif not reply["is_default"]:
         subject = clean(reply["message"].partition("\n")[0])[:SUBJECT_LIMIT]
         ask = ["gh", "pr", "create", "--head", branch, "--title", subject, "--body-file", "-"]
-        report = command(look, "report", name)
         steps.append(to_type(f"{report} | {clean(shlex.join(ask))}"))
     return Group(Text("To push it and ask for its review", "dim"), *steps)
