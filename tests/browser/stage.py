@@ -159,6 +159,8 @@ class Site:
         health: in place of the real one.
         read_only: whether nothing can be changed over its pages.
         beat_seconds: after so long without a change its pages are read again.
+        port: where it listens; 0 for a free one.
+        token: what requests must bear.
 
     Attributes:
         live: knows how many pages listen.
@@ -172,12 +174,14 @@ class Site:
         *,
         read_only: bool = False,
         beat_seconds: float = 0.6,
+        port: int = 0,
+        token: str = TOKEN,
     ) -> None:
         self.root = root
         self.application = _application(root, health)
         served = ServedProject(root, pinned=True)
         served.application = self.application
-        listener = listening("127.0.0.1", 0)
+        listener = listening("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.live = LiveChanges(look_seconds=0.3, beat_seconds=beat_seconds)
         self.key = ServerKey()
@@ -186,7 +190,7 @@ class Site:
             served,
             host=host,
             address=host,
-            token=TOKEN,
+            token=token,
             key=self.key,
             live=self.live,
             read_only=read_only,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import cast
@@ -19,11 +20,14 @@ from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.views import FeatureDetailReply
+from cde_orchestrator.web.actions import action
+from cde_orchestrator.web.actions.forms import Forms
 from tests.browser.stage import ScriptedHealth, Site, Visitor
 from tests.browser.test_actions import LOGIN, login, newest, opened
 from tests.waiting import until
 
 Visit = Callable[..., Visitor]
+Serve = Callable[..., Site]
 TYPED = "Nobody wants it any more"
 HOSTILE = "<img src=x onerror=alert(1)>\"'`</textarea><script>alert(2)</script> \u202egnp"
 HIDDEN = "\u202e\u00ad\u3164\u180e\U000e0041"
@@ -37,6 +41,15 @@ FAULT = """() => {
 """No dialog can be made."""
 
 __all__ = ["login"]
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What is added to it has passed for the forms of servers that start later."""
+    passed: list[float] = []
+    aged = partial(Forms, clock=lambda: 3_600 * sum(passed))
+    monkeypatch.setattr(action, "Forms", aged)
+    return passed
 
 
 def notes(site: Site) -> list[str]:
@@ -167,6 +180,61 @@ def test_a_session_that_is_over_loses_nothing(
     expect(note).to_have_value(TYPED)  # the page is not read again over it
     visitor.context.new_page().goto(f"{login.url}/dashboard#once={login.key.ticket(person=True)}")
     until(lambda: any(each["name"].endswith("_person") for each in visitor.context.cookies()))
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    assert notes(login) == [TYPED]
+
+
+def test_a_token_that_changed_loses_nothing_and_the_way_on_is_said(
+    login: Site, serve: Serve, visit: Visit
+) -> None:
+    visitor = visit(login.url)
+    page = visitor.act(login, LOGIN)
+    idle = visitor.context.new_page()
+    idle.goto(f"{login.url}/dashboard")
+    expect(idle.locator("#connection")).to_have_attribute("data-state", "live")
+    dialog = opened(page, "Save a note")
+    note = dialog.get_by_label("Note")
+    note.fill(TYPED)
+    login.close()
+    port = int(login.url.rpartition(":")[2])
+    other = serve(login.root, ScriptedHealth(), port=port, token="another-" * 6)
+
+    expect(idle.get_by_role("heading", name="Sign in to the dashboard")).to_be_visible()
+    expect(idle.locator("pre")).to_have_text("cde dashboard")
+    connection = page.locator("#connection")
+    expect(connection).to_have_text("Signed out: run cde dashboard in a terminal")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("E902")
+    expect(dialog.get_by_role("alert")).to_contain_text("cde dashboard")
+    expect(note).to_have_value(TYPED)
+    assert notes(other) == []
+
+    idle.goto(f"{other.url}/dashboard#once={other.key.ticket(person=True)}")
+    expect(idle.get_by_role("button", name="Start a feature")).to_be_visible()
+    expect(connection).to_have_attribute("data-state", "live")
+    expect(note).to_have_value(TYPED)
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    assert notes(other) == [TYPED]
+
+
+def test_a_form_that_is_older_than_an_hour_loses_nothing_and_is_sent_again(
+    hours: list[float], login: Site, visit: Visit
+) -> None:
+    page = visit(login.url).act(login, LOGIN)
+    dialog = opened(page, "Save a note")
+    note = dialog.get_by_label("Note")
+    note.fill(TYPED)
+    hours.append(1.001)
+    dialog.get_by_role("button", name="Save").click()
+    problem = dialog.get_by_role("alert")
+    expect(problem).to_contain_text("more than an hour old")
+    expect(problem).to_contain_text("E156")
+    expect(problem).to_contain_text("send it again")
+    expect(note).to_have_value(TYPED)
+    assert notes(login) == []
+
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
     assert notes(login) == [TYPED]

@@ -18,8 +18,7 @@ PAGE_MESSAGES = {
         "Form Not Good Any More",
         "This form was answered before, is more than an hour old, or is not of this browser and "
         "this server. Nothing was done by it now.",
-        "See what there is: it may be done already",
-        "Then open the form again; what you wrote is kept in it",
+        "See whether it is done already; if it is not, send it again: what you wrote is kept",
         "After a restart of the server, open the page again: cde dashboard",
         fixes=(OPEN_PAGE,),
     ),

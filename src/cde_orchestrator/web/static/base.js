@@ -225,7 +225,9 @@ export function reload() {
   if (!document.querySelector("form[data-typed]")) location.reload();
 }
 
-const STATES = { live: "Live", lost: "Connection lost, reconnecting", paused: "Paused", connecting: "Connecting" };
+const STATES = { live: "Live", lost: "Connection lost, reconnecting", out: "Signed out: run cde dashboard in a terminal", paused: "Paused", connecting: "Connecting" };
+
+const isLost = (state) => state === "lost" || state === "out";
 
 /** Calls `refresh` now, and whenever the server says that there is something new. */
 export class Connection {
@@ -249,13 +251,16 @@ export class Connection {
   pause(state = "paused") {
     this.source?.close();
     clearTimeout(this.waiting);
-    if ($("connection").dataset.state !== "lost") this.show(state);
+    if (!isLost($("connection").dataset.state)) this.show(state);
   }
 
+  /** The server is gone, or has another token by now and does not know this browser. */
   lose() {
-    this.source?.close();
+    const { source } = this;
+    source?.close();
     clearTimeout(this.waiting);
-    this.show("lost");
+    if ($("connection").dataset.state !== "out") this.show("lost");
+    load("/dashboard/actions").catch(({ told }) => this.source === source && this.show(told?.code === "E902" ? "out" : "lost"));
     this.failures += 1;
     this.waiting = setTimeout(() => this.connect(), Math.min(1000 * this.failures, 5000));
   }
@@ -288,8 +293,8 @@ export class Connection {
     if (place.dataset.state === state) return;
     const before = place.dataset.state;
     place.dataset.state = state;
-    document.body.classList.toggle("stale", state === "lost");
+    document.body.classList.toggle("stale", isLost(state));
     write($("connection-text"), STATES[state]);
-    if (state === "lost" || before === "lost") announce(state === "lost" ? STATES.lost : "Connected again");
+    if (isLost(state) || isLost(before)) announce(isLost(state) ? STATES[state] : "Connected again");
   }
 }

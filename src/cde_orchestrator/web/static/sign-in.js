@@ -11,3 +11,4 @@ if (word !== null) {
     form.submit();
   });
 }
+addEventListener("hashchange", () => location.reload()); // it was pasted where this page is shown
