@@ -20,7 +20,7 @@ from cde_orchestrator.domain.exceptions import CDEError
 
 FAMILIES = (
     *("changes", "calls", "cold_start", "peers", "commands", "opening", "writers", "memory"),
-    *("health_latency", "writing", "walk"),
+    *("health_latency", "first_view", "writing", "walk"),
 )
 """Those that ``make bench`` runs; their figures are the ones of the page."""
 OTHERS = ("hook", "logging", "breaker", "recovery", "source_trees", "proofs")

@@ -30,9 +30,9 @@ CLIENTS = 16
 SECONDS = 20
 REACH_MS = {"/health": 10.0, "/health/ready": 50.0, "/health/metrics": 50.0, "/metrics": 50.0}
 _SERVE = ("serve", "--transport", "http", "--port", "0", "--json")
-_TOKEN = os.environ.get("CDE_HTTP_TOKEN") or secrets.token_urlsafe(32)
+TOKEN = os.environ.get("CDE_HTTP_TOKEN") or secrets.token_urlsafe(32)
 """The server's; the clients, a process of their own, are given it."""
-_BEARER = {"Authorization": f"Bearer {_TOKEN}"}
+_BEARER = {"Authorization": f"Bearer {TOKEN}"}
 _BARE = "a server that does nothing"
 _BARE_SERVER = """
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -98,13 +98,13 @@ class ToolCaller:
 
 
 @contextmanager
-def _served(root: Path) -> Iterator[str]:
+def served(root: Path) -> Iterator[str]:
     """The address of a server for the project."""
     server = subprocess.Popen(
         [sys.executable, "-m", "cde_orchestrator", *_SERVE, "--project", str(root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "CDE_ALERTS_OFF": "memory_high", "CDE_HTTP_TOKEN": _TOKEN},
+        env={**os.environ, "CDE_ALERTS_OFF": "memory_high", "CDE_HTTP_TOKEN": TOKEN},
         text=True,
     )
     assert server.stdout is not None
@@ -140,7 +140,7 @@ def _called(address: str) -> Iterator[None]:
     clients = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.health_latency", address],
         stdout=subprocess.PIPE,
-        env={**os.environ, "CDE_HTTP_TOKEN": _TOKEN},
+        env={**os.environ, "CDE_HTTP_TOKEN": TOKEN},
         text=True,
     )
     try:
@@ -196,7 +196,7 @@ def measure() -> list[Figure]:
     """Probe a server that has its hands full."""
     with own_folder() as folder:
         root = build(folder / "project", FEATURES)
-        with _served(root) as address, _bare_server() as bare:
+        with served(root) as address, _bare_server() as bare:
             _probed(address, bare, _WARM_SECONDS)
             with _called(address):
                 time.sleep(_WARM_SECONDS)
