@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
 from cde_orchestrator.domain.clock import utc_now
@@ -27,6 +28,11 @@ from tests.fakes import older_feature
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
 
+SHORT = """\
+  short:
+    phases:
+      - {id: do, prompt: standard/implement.md}
+"""
 LOADED_BYTES = """
 ["resource", "navigation"].flatMap((each) => performance.getEntriesByType(each))
   .filter((each) => !each.name.endsWith("/events"))
@@ -183,6 +189,39 @@ def test_search_and_filters_are_in_the_address_and_the_back_button_undoes_them(
     page.wait_for_url("**/dashboard?agent=ada")
     expect(page.locator(".feature-card")).to_have_count(1)
     expect(page.locator("[name=agent]")).to_have_value("ada")
+
+
+def test_workflow_and_proof_are_chosen_and_are_in_the_address(
+    project: Path, serve: Serve, visit: Visit
+) -> None:
+    (project / ".cde" / "workflow.yml").write_text(WORKFLOW + SHORT)
+    site = serve(project, ScriptedHealth())
+    start(site, "login")
+    for name in ("typo", "colour"):
+        site.application.handle(StartFeature(prompt=f"The {name}", name=name, workflow="short"))
+    site.application.handle(SubmitWork(feature_id="colour", phase_id="do"))
+    page = visit(site.url).open()
+
+    page.locator("[name=workflow]").select_option("short")
+    page.wait_for_url("**/dashboard?workflow=short")
+    expect(page.locator(".feature-name")).to_have_text(["typo", "colour"])
+    page.locator("[name=proof]").select_option(label="Unproven")
+    page.wait_for_url("**/dashboard?workflow=short&proof=unproven")
+    expect(page.locator(".feature-name")).to_have_text(["colour"])
+    page.locator("[name=workflow]").select_option(label="All")
+    page.wait_for_url("**/dashboard?proof=unproven")
+    page.go_back()
+    page.go_back()
+    expect(page.locator("[name=proof]")).to_have_value("")
+    expect(page.locator("[name=workflow]")).to_have_value("short")
+    expect(page.locator(".feature-name")).to_have_text(["typo", "colour"])
+
+    page.goto(f"{site.url}/dashboard?workflow=asked")
+    expect(page.locator(".feature-name")).to_have_text(["login"])
+    expect(page.locator("[name=workflow]")).to_have_value("asked")
+    page.goto(f"{site.url}/dashboard?proof=stale")
+    expect(page.locator("#board")).to_contain_text("No feature matches")
+    expect(page.locator("[name=proof]")).to_have_value("stale")
 
 
 def test_an_address_can_be_shared(busy: Site, visit: Visit) -> None:

@@ -373,6 +373,9 @@ def test_a_pull_request_has_the_criteria_and_what_proves_them(tmp_path: Path) ->
     assert "`test_cart.py::test_discount`" in body
     assert "cart.py" in body
     assert body == bench.said("report", "discount")
+    assert git(bench.root, "log", "-1", "--format=%b").startswith(
+        "Acceptance criteria:\n- AC1 (shown): 10 percent of 100 leave 90\n\nProof: proven\n"
+    )
 
 
 def run(shop: Shop, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
