@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +106,7 @@ class Stage:
         self.prefix: list[str] = []
         self.person: ElicitationFnT | None = None
         self.proved = False
+        self._asked: tuple[Any, ...] = ()
         self._closing = AsyncExitStack()
         self._agent: Agent | None = None
 
@@ -115,6 +116,7 @@ class Stage:
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         """The same with the arguments as a mapping."""
+        self._asked = (name, dict(arguments))
         if self._agent is None:
             served = ServedProject(self.root, pinned=True)
             self._closing.callback(served.close)
@@ -149,6 +151,7 @@ class Stage:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The finished process of a command."""
+        self._asked = self._words(words)
         if not self.prefix:
             environment = {**os.environ, **self.environment}
             return in_words(cde(*words, cwd=self.folder, environment=environment))
@@ -192,6 +195,8 @@ class Stage:
     ) -> None:
         """The operation is refused; its first fix is followed; then it succeeds.
 
+        No fix is the operation itself.
+
         Args:
             operation: what is refused with the drill's code.
             names: what the fix must say, where no program can mend the cause.
@@ -204,6 +209,8 @@ class Stage:
         refused = await operation()
         assert refused.error is not None, f"not refused: {refused.text}"
         assert refused.error["code"] == self.code, refused.text
+        if by_hand is None:  # else to ask again is the way on, once a person did their part
+            self._require_no_way_back(refused.error["fixes"])
         fix = refused.error["fixes"][0]
         outcomes = [await (follow or self._follow)(fix["command"])]
         if fix["tool"] is not None:
@@ -219,6 +226,16 @@ class Stage:
         assert again.error is None, f"refused after the fix: {again.text}"
         self.require_nothing_lost(before)
         self.proved = True
+
+    def _require_no_way_back(self, fixes: list[dict[str, Any]]) -> None:
+        """None of the fixes is what was just refused."""
+        for fix in fixes:
+            words = self._words(shlex.split(fix["command"])[1:])
+            assert self._asked not in (words, (fix["tool"], fix["arguments"])), fix["command"]
+
+    def _words(self, words: Sequence[str]) -> tuple[str, ...]:
+        """The words of a command without where it is done, and how it answers."""
+        return tuple(each for each in words if each not in {"--json", "--project", str(self.root)})
 
     async def _follow(self, command: str) -> Outcome:
         words = shlex.split(command)
