@@ -30,8 +30,9 @@ CLIENTS = 16
 SECONDS = 20
 REACH_MS = {"/health": 10.0, "/health/ready": 50.0, "/health/metrics": 50.0, "/metrics": 50.0}
 _SERVE = ("serve", "--transport", "http", "--port", "0", "--json")
-TOKEN = os.environ.get("CDE_HTTP_TOKEN") or secrets.token_urlsafe(32)
-"""The server's; the clients, a process of their own, are given it."""
+_VARIABLE = "CDE_HTTP_TOKEN"
+TOKEN = os.environ.get(_VARIABLE) or secrets.token_urlsafe(32)
+"""The server's and all clients': the process of the clients is given it in its environment."""
 _BEARER = {"Authorization": f"Bearer {TOKEN}"}
 _BARE = "a server that does nothing"
 _BARE_SERVER = """
@@ -90,10 +91,11 @@ class ToolCaller:
             headers["Mcp-Session-Id"] = self._session
         self._connection.request("POST", "/mcp", json.dumps(message), headers)
         response = self._connection.getresponse()
-        self._session = self._session or response.getheader("Mcp-Session-Id", "")
         answer = response.read()
         if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise RuntimeError(f"{method} answered {response.status}: {answer.decode()}")
+            self._connection.close()
+            raise RuntimeError(f"{method} was answered with {response.status}: {answer!r}")
+        self._session = self._session or response.getheader("Mcp-Session-Id", "")
         return answer
 
 
@@ -104,7 +106,7 @@ def served(root: Path) -> Iterator[str]:
         [sys.executable, "-m", "cde_orchestrator", *_SERVE, "--project", str(root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "CDE_ALERTS_OFF": "memory_high", "CDE_HTTP_TOKEN": TOKEN},
+        env={**os.environ, "CDE_ALERTS_OFF": "memory_high", _VARIABLE: TOKEN},
         text=True,
     )
     assert server.stdout is not None
@@ -118,13 +120,13 @@ def served(root: Path) -> Iterator[str]:
         server.communicate(timeout=30)
 
 
-def _call_tools(address: str, calls: list[int]) -> None:
+def _call_tools(address: str, place: int, calls: list[int]) -> None:
     """Call tools until the process is ended: three questions for each change."""
     client = ToolCaller(address)
     for number in itertools.count():
-        name = f"change-{(threading.get_ident() + 37 * number) % FEATURES}"
-        if number % 4 == 0:
-            client.call("cde_startFeature", prompt="One more")
+        name = f"change-{(place * FEATURES // CLIENTS + 37 * number) % FEATURES}"
+        if number % 4 == 0:  # with a prompt of its own, or it would be a call that came twice
+            client.call("cde_startFeature", prompt=f"One more, {number} of client {place}")
         elif number % 4 == 1:
             client.call("cde_getFeatureStatus", feature_id=name)
         elif number % 4 == 2:
@@ -135,23 +137,28 @@ def _call_tools(address: str, calls: list[int]) -> None:
 
 
 @contextmanager
-def _called(address: str) -> Iterator[None]:
-    """Clients that call tools meanwhile."""
+def called(address: str) -> Iterator[subprocess.Popen[str]]:
+    """Clients that call tools meanwhile, in a process of their own.
+
+    Raises:
+        RuntimeError: one of them ended, as when the server refuses it.
+    """
     clients = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.health_latency", address],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, _VARIABLE: TOKEN},
         stdout=subprocess.PIPE,
-        env={**os.environ, "CDE_HTTP_TOKEN": TOKEN},
         text=True,
     )
     try:
-        yield
+        yield clients
     finally:
         ended = clients.poll()
         clients.terminate()
         told, _ = clients.communicate(timeout=30)
         if ended is not None:
             raise RuntimeError("the clients ended by themselves")
-        print(f"{CLIENTS} clients: {told.splitlines()[-1]} calls a second")
+        print(f"{CLIENTS} clients: {(told.splitlines() or ['few'])[-1]} calls a second")
 
 
 def _probe(address: str, path: str) -> float:
@@ -198,7 +205,7 @@ def measure() -> list[Figure]:
         root = build(folder / "project", FEATURES)
         with served(root) as address, _bare_server() as bare:
             _probed(address, bare, _WARM_SECONDS)
-            with _called(address):
+            with called(address):
                 time.sleep(_WARM_SECONDS)
                 busy = _probed(address, bare, runs_of(SECONDS, 3))
     return [
@@ -217,11 +224,16 @@ def measure() -> list[Figure]:
 
 
 def _call_until_told(address: str) -> None:
+    """Say how many calls a second there are, until the process or one of its clients ends."""
     calls: list[int] = []
-    for _ in range(CLIENTS):
-        threading.Thread(target=_call_tools, args=(address, calls), daemon=True).start()
+    clients = [
+        threading.Thread(target=_call_tools, args=(address, place, calls), daemon=True)
+        for place in range(CLIENTS)
+    ]
+    for client in clients:
+        client.start()
     began = time.monotonic()
-    while True:
+    while all(client.is_alive() for client in clients):
         time.sleep(1)
         print(f"{len(calls) / (time.monotonic() - began):.0f}", flush=True)
 
