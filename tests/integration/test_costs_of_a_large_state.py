@@ -6,7 +6,6 @@ No time is judged, so that the bounds hold on any machine, however busy.
 from __future__ import annotations
 
 import gc
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,100 +14,27 @@ import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import (
     FilesystemProjectRepository,
-    FolderStore,
 )
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.diagnose import Diagnose
-from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.state.recover_state import CompactState, ExportState
 from cde_orchestrator.domain.related import COMPARED
 from cde_orchestrator.hooks.open_work import open_work
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.served_project import ServedProject
-from cde_orchestrator.storage.format import checkpoint, feature_texts, journal
+from cde_orchestrator.storage.format import checkpoint
 from cde_orchestrator.storage.format.feature_texts import FeatureTexts
 from cde_orchestrator.storage.format.files import StateFiles
-from tests.state_stores import change
+from tests.counted_state import Counted, counted_from_now_on, project
 
 MANY = 3 * COMPARED
 FEW = 10
 CHANGES = 400
-LONG_AGO = "2025-01-01T00:00:00+00:00"
-"""No start is taken for one of these that was sent twice, and none is decoded to find out."""
-
-
-class Counted:
-    """What was done since it was asked last."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-
-    def add(self, what: str, number: int = 1) -> None:
-        self.counts[what] = self.counts.get(what, 0) + number
-
-    def taken(self) -> dict[str, int]:
-        counts, self.counts = self.counts, {}
-        return counts
 
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    found = Counted()
-
-    def noting(module: Any, name: str, what: str) -> None:
-        work = getattr(module, name)
-
-        def noted(*arguments: Any) -> Any:
-            found.add(what)
-            return work(*arguments)
-
-        monkeypatch.setattr(module, name, noted)
-
-    noting(feature_texts, "decode_text", "features")
-    noting(checkpoint, "decode", "checkpoints")
-    noting(journal, "_decode", "lines")
-    read, write = OsFileOps.read, OsFileOps.write
-
-    def noted_read(self: OsFileOps, path: Path, offset: int = 0) -> bytes:
-        data = read(self, path, offset)
-        found.add("read", len(data))
-        return data
-
-    def noted_write(self: OsFileOps, descriptor: int, data: bytes) -> int:
-        written = write(self, descriptor, data)
-        found.add("written", written)
-        return written
-
-    monkeypatch.setattr(OsFileOps, "read", noted_read)
-    monkeypatch.setattr(OsFileOps, "write", noted_write)
-    return found
-
-
-def project(root: Path, count: int) -> Path:
-    """A project of so many features, all but the newest completed."""
-    root.mkdir()
-    served = ServedProject(root, pinned=True)
-    served.handle(OnboardProject())
-    served.handle(StartFeature(prompt="Make the report faster", name="first"))
-    served.close()
-    store = FolderStore(root)
-    store.refresh()
-    (one,) = store.document["features"].values()
-    copies = []
-    for number in range(count - 1):
-        key = str(uuid.UUID(int=number))
-        closed = {"status": "completed", "current_phase": None, "created_at": LONG_AGO}
-        value = {**one, "id": key, "name": f"feature-{number}", **closed}
-        copies.append({"op": "add", "path": f"/features/{key}", "value": value})
-    change(store, copies)
-    with store.exclusive():
-        store.compact()
-    store.close()
-    FilesystemProjectRepository().get(root)
-    with FolderStore(root).exclusive():  # so that the backups are judged
-        pass
-    return root
+    return counted_from_now_on(monkeypatch)
 
 
 @pytest.fixture(scope="module")

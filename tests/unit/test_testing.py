@@ -38,7 +38,8 @@ def test_the_past_is_known(clock: ManualClock, tmp_path: Path) -> None:
     repository.get_or_create(tmp_path)
     with repository.transaction(tmp_path) as project:
         project.activate()
-    (name,) = repository.compact(tmp_path)
+    repository.compact(tmp_path)
+    name = repository.backups(tmp_path)[0].file
     with repository.transaction(tmp_path) as project:
         feature = project.start_feature("Add auth")
 

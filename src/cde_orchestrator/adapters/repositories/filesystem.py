@@ -234,13 +234,12 @@ class FilesystemProjectRepository(MovableProjects[FolderStore]):
             raise StateError.of("E224", path=str(store.root))
         return salvaged(found, store.files, self._clock)
 
-    def compact(self, path: Path | str) -> list[str]:
+    def compact(self, path: Path | str) -> None:
         """Seal the journal's active part and drop what retention does not keep."""
         store = self._existing(path)
         with store.exclusive(full=True):
             self._require(store)
             store.compact()
-        return [backup.file for backup in store.archive().backups()]
 
     def place(self, root: Path) -> str:
         """The machine, and the folder whose ``.cde`` has the state."""

@@ -255,13 +255,12 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
             require_sequence(store, expected_sequence)
             return self._replace(store, wanted)
 
-    def compact(self, path: Path | str) -> list[str]:
+    def compact(self, path: Path | str) -> None:
         """Keep the present state whole and drop what retention does not keep."""
         store = self._existing(path)
         if store.read_only is not None:
             raise store.read_only.error()
         store.keep_backup()
-        return [backup.file for backup in self.backups(path)]
 
     def _replace(self, store: Store, wanted: Document, *, always: bool = False) -> int:
         """Make ``wanted`` the present state, and keep a backup of what was; its sequence.

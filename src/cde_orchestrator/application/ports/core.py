@@ -146,8 +146,8 @@ class StateRecovery(Protocol):
                 than the expected one by now.
         """
 
-    def compact(self, path: Path | str) -> list[str]:
-        """Seal the journal's active part, drop what retention does not keep; the backups' files."""
+    def compact(self, path: Path | str) -> None:
+        """Seal the journal's active part, and drop what retention does not keep."""
 
 
 class KeptState(ProjectRepository, StateRecovery, Protocol):
