@@ -18,6 +18,8 @@ FIRST = {SMALL: "2.7", 10_000: "1.06", 100_000: "not measured"}
 REACH_START = 5.0
 FIRST_START = {SMALL: "14", 10_000: "17"}
 """Of the sizes for which it is to be reached."""
+REACH_FLAT = {10_000: 1.2, 100_000: 1.3}
+"""Of StartFeature beside itself with the smallest: flat, as a change is."""
 _APPEND = "append of the same bytes, fdatasync"
 _WARM_UP = 10
 
@@ -51,6 +53,10 @@ def measure() -> list[Figure]:
         for features in SIZES:
             with Worker(build(folder / f"with-{features}", features)) as large:
                 figures += _of_size(small, large, features, append)
+                if features in REACH_FLAT:
+                    again = build(folder / f"beside-{features}", SMALL)
+                    with Worker(again) as beside:
+                        figures.append(_flat(beside, large, features))
     return figures
 
 
@@ -79,6 +85,24 @@ def _of_size(
         _change(features, large_ms, f"the same with {SMALL}", small_ms),
         _start(features, called, appended),
     ]
+
+
+def _flat(small: Worker, large: Worker, features: int) -> Figure:
+    """Of a few calls only: each leaves a feature, in the small project as in the large one."""
+    small_ms, large_ms = interleaved(
+        runs_of(50, 5), small.doing("call"), large.doing("call"), warm_up=_WARM_UP
+    )
+    return Figure(
+        key=f"start-flat-{features}",
+        name=f"all of StartFeature, {features:,} features beside {SMALL}",
+        samples=large_ms,
+        yardstick=f"the same with {SMALL}",
+        yardstick_samples=small_ms,
+        paired=True,
+        reach=REACH_FLAT[features],
+        first="not measured",
+        features=features,
+    )
 
 
 def _change(features: int, taken: list[float], yardstick: str, beside: list[float]) -> Figure:

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.measure import Figure, interleaved, own_folder, runs_of, timed
 from benchmarks.stdio_server import StdioServer
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 
 REACH = {"initialize": 1.0, "tools/list": 1.1}
 FIRST = {"initialize": "1.23", "tools/list": "1.13"}
@@ -30,7 +31,8 @@ class Starter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        kept = {key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ}
+        known = ("PATH", "SYSTEMROOT", "XDG_STATE_HOME", VARIABLE)
+        kept = {key: os.environ[key] for key in known if key in os.environ}
         self._environment = {
             **kept,
             "HOME": str(folder),
@@ -58,6 +60,17 @@ class Starter:
     def _begin(self, *words: str) -> None:
         with self.server(*words) as server:
             server.shake_hands()
+
+
+def onboard(starter: Starter, own: Sequence[str]) -> None:
+    """Set up the project of the server that these words start.
+
+    Raises:
+        RuntimeError: the server refused, as where it does not trust the folder.
+    """
+    with starter.server(*own) as server:
+        server.shake_hands()
+        server.call("cde_onboardProject", {"path": "."})
 
 
 def bare_server(tools: Tools) -> str:
@@ -99,15 +112,13 @@ def measure() -> list[Figure]:
         project.mkdir()
         starter = Starter(folder)
         own = ("-m", "cde_orchestrator", "serve", "--project", str(project))
-        with starter.server(*own) as server:
-            server.shake_hands()
-            server.call("cde_onboardProject", {"path": "."})
+        onboard(starter, own)
         tools = starter.tools(*own)
         script = folder / "bare.py"
         script.write_text(bare_server(tools), encoding="utf-8")
         assert len(starter.tools(str(script))) == len(tools)
         samples = {
-            answer: interleaved(runs, partial(start, str(script)), partial(start, *own))
+            answer: interleaved(runs, partial(start, str(script)), partial(start, *own), warm_up=1)
             for answer, start in (
                 ("initialize", starter.begin_ms),
                 ("tools/list", starter.start_ms),

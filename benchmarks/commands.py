@@ -76,17 +76,19 @@ def _seldom(
     launcher: Launcher, worker: Worker, name: str, words: tuple[str, ...], root: Path
 ) -> list[Figure]:
     key, label = f"command-{name.replace(' ', '-')}-{LARGE}", f"cde {name}, {LARGE:,} features"
-    ours, beside = list[Ran](), list[float]()
-    for _ in range(runs_of(3, 1)):
-        beside.append(worker.ask("loads"))
-        ours.append(launcher.run([*CDE, *words], root))
+    beside, ours = interleaved(
+        runs_of(3, 1),
+        lambda: Ran(ms=worker.ask("loads"), memory_mb=0.0),
+        lambda: launcher.run([*CDE, *words], root),
+        warm_up=1,
+    )
     return [
         Figure(
             key=key,
             name=label,
             samples=[ran.ms for ran in ours],
             yardstick="orjson.loads of state.json",
-            yardstick_samples=beside,
+            yardstick_samples=[ran.ms for ran in beside],
             paired=True,
             reach=5.0,
             first=FIRST[name],

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
@@ -167,7 +168,8 @@ def show(figures: Sequence[Figure]) -> None:
         table.add_column(name, justify="right")
     for figure in figures:
         if figure.missing:
-            table.add_row(figure.name, "", "", "", "", f"not measured: {figure.missing}", "", "")
+            why = escape(f"not measured: {figure.missing}")
+            table.add_row(figure.name, "", "", "", "", why, "", "")
             continue
         beside = figure.yardstick_samples
         table.add_row(

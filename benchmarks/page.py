@@ -20,15 +20,17 @@ ABOUT = (
 HOW = """\
 Each figure has a yardstick that is measured in the same run: the least that the same work can
 cost, the product itself with little to do, or another program for the same. Both are run in
-turns, every other round the other way round, after a warm-up that is dropped; but `doctor`,
-`state compact` and `state export` of 50,000 features, and the eight processes, each time after
-their yardstick and without a warm-up. A ratio is the median of the pairs' ratios; what slows the
-machine slows both. p99 is the 99th of 100 runs by size, of fewer runs the longest. Projects
+turns, every other round the other way round, after a warm-up that is dropped; bytes are counted
+once. A ratio is the median of the pairs' ratios; what slows the machine slows both. p99 is the
+99th of 100 runs by size, of fewer runs the longest. Projects
 are made through the storage's own functions; one feature in ten is open. What
 grows is measured in a process of its own for each size, so that none pays for the memory of
 another. Memory of a command is the most that its process had; of a server, what it has after
 calls. A figure that could not be measured says why, and has no number."""
 FIRST = "The column *at first* is what was measured when the figures were chosen."
+QUIET_LOAD = 0.25
+"""Of each core, before the run: with more, the two or more processes that a figure is measured
+with wait for others. The run's own load is not in it."""
 Series = Mapping[str, tuple[str, str]]
 """Of a picture: the name of each line, its figures' key, and which of their numbers."""
 PLOTS: Mapping[str, tuple[str, Series]] = {
@@ -102,7 +104,7 @@ def _circumstances(found: Mapping[str, Any]) -> list[str]:
     ]
     if found["quick"]:
         lines.append("**A short pass: it shows that everything runs, and proves little.**")
-    if machine["load_before"] > machine["cores"]:
+    if machine["load_before"] > machine["cores"] * QUIET_LOAD:
         lines.append(
             "**The machine did other work during the run**: times are longer than on a quiet one, "
             "and ratios, above all of p99, are rougher."
@@ -131,7 +133,8 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
 def _now(each: Mapping[str, Any]) -> str:
     """What was measured, with the number first that is compared."""
     if each["missing"]:
-        return f"not measured: {each['missing']}"
+        why = str(each["missing"]).replace("|", r"\|").replace("<", "&lt;")
+        return f"not measured: {why}"
     plain = f"{_number(each['median'])} {each['unit']}".rstrip()
     if each["runs"] > 1:
         plain += f", p99 {_number(each['p99'])}"

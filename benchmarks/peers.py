@@ -7,6 +7,7 @@ run is reported as such.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from benchmarks.states import OPEN_EVERY, build, name_of
 from tools.kept_programs import NotInstalledError, node, npm_script
 
 TASKS = 100
+OWN = "cde"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ KEY = "peer-"
 def measure() -> list[Figure]:
     """List the tasks with each program, in turns."""
     with own_folder() as folder, Launcher() as launcher:
-        commands = {"cde": ([*CDE, "status"], build(folder / "cde", TASKS))}
+        commands = {OWN: ([*CDE, "status"], build(folder / "cde", TASKS))}
         missing: dict[str, str] = {}
         for peer in PEERS:
             place = folder / peer.name
@@ -110,30 +112,44 @@ def measure() -> list[Figure]:
             peer.prepare(place)
             try:
                 script = npm_script(peer.name, peer.version, peer.entry)
-                words = [str(node()), str(script), *peer.words]
-                launcher.run(words, place, _private(folder))
-            except (NotInstalledError, OSError, RuntimeError) as error:
-                missing[peer.name] = str(error).splitlines()[0]
-            else:
-                commands[peer.name] = (words, place)
-        works = [_timing(launcher, words, place, folder) for words, place in commands.values()]
-        samples = interleaved(runs_of(7, 1), *works, warm_up=1)
-    return figures_of(dict(zip(commands, samples, strict=True)), missing)
+                commands[peer.name] = ([str(node()), str(script), *peer.words], place)
+            except (NotInstalledError, OSError) as error:
+                missing[peer.name] = _reason(error)
+
+        def timing(name: str) -> Callable[[], float]:
+            """What runs it; one that failed is not run again."""
+            words, place = commands[name]
+
+            def run() -> float:
+                if name not in missing:
+                    try:
+                        return launcher.run(words, place, _private(folder)).ms
+                    except RuntimeError as error:
+                        if name == OWN:
+                            raise
+                        missing[name] = _reason(error)
+                return math.nan
+
+            return run
+
+        samples = interleaved(runs_of(7, 1), *map(timing, commands), warm_up=1)
+    taken = dict(zip(commands, samples, strict=True))
+    return figures_of({name: taken[name] for name in taken if name not in missing}, missing)
 
 
-def _timing(launcher: Launcher, words: list[str], place: Path, home: Path) -> Callable[[], float]:
-    return lambda: launcher.run(words, place, _private(home)).ms
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def figures_of(taken: dict[str, list[float]], missing: dict[str, str]) -> list[Figure]:
     """The figures of what each program took, or why it is not there."""
-    others = {name: samples for name, samples in taken.items() if name != "cde"}
+    others = {name: samples for name, samples in taken.items() if name != OWN}
     faster = min(others, key=lambda name: statistics.median(others[name]), default=None)
     own = Figure(
         key=f"status-{TASKS}",
         name=f"cde status, {TASKS} features",
-        samples=taken["cde"],
-        yardstick=f"{faster}, the faster peer" if faster else "no peer could be installed",
+        samples=taken[OWN],
+        yardstick=f"{faster}, the faster peer" if faster else "no peer could be measured",
         yardstick_samples=others[faster] if faster else (),
         paired=True,
         reach=0.5,

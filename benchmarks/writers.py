@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
-from benchmarks.measure import Figure, own_folder, runs_of
+from benchmarks.measure import Figure, interleaved, own_folder, runs_of
 from benchmarks.states import build
 from benchmarks.worker import Worker
 
 PROCESSES = 8
 
 
+class _Written(NamedTuple):
+    """What was written in so many seconds: what each change took, and how many were refused."""
+
+    seconds: float
+    waits: list[float]
+    refused: int
+
+    @property
+    def rate(self) -> float:
+        return len(self.waits) / self.seconds
+
+
 def measure() -> list[Figure]:
     """Write for some seconds alone and together, in turns."""
-    seconds, alone, together = runs_of(4, 1), list[float](), list[float]()
-    waits: list[float] = []
-    refused = 0
+    seconds = runs_of(4, 1)
     with own_folder() as folder, ExitStack() as stack:
         root = build(folder / "project", 10)
         workers = [stack.enter_context(Worker(root)) for _ in range(PROCESSES)]
-        for worker in workers:
-            worker.ask("change")
-        for _ in range(runs_of(3, 1)):
-            alone.append(len(workers[0].ask("write", seconds)["ms"]) / seconds)
-            for worker in workers:
-                worker.tell("write", seconds)
-            found = [worker.receive() for worker in workers]
-            together.append(sum(len(each["ms"]) for each in found) / seconds)
-            waits += [taken for each in found for taken in each["ms"]]
-            refused += sum(len(each["refused"]) for each in found)
+        alone, together = interleaved(
+            runs_of(3, 1),
+            lambda: _write(workers[:1], seconds),
+            lambda: _write(workers, seconds),
+            warm_up=1,
+        )
     return [
         Figure(
             key="writers-rate",
             name=f"changes a second of {PROCESSES} processes at once",
             unit="1/s",
-            samples=together,
+            samples=[written.rate for written in together],
             yardstick="one process",
-            yardstick_samples=alone,
+            yardstick_samples=[written.rate for written in alone],
             paired=True,
             reach=0.8,
             at_least=True,
@@ -45,7 +53,7 @@ def measure() -> list[Figure]:
         Figure(
             key="writers-wait",
             name=f"a change among {PROCESSES} processes, p99",
-            samples=waits,
+            samples=[taken for written in together for taken in written.waits],
             compared="p99",
             reach=100.0,
             first="not measured",
@@ -54,9 +62,18 @@ def measure() -> list[Figure]:
             key="writers-refused",
             name=f"changes refused among {PROCESSES} processes",
             unit="",
-            samples=[float(refused)],
+            samples=[float(sum(written.refused for written in together))],
             compared="value",
             reach=0.0,
             first="not measured",
         ),
     ]
+
+
+def _write(workers: Sequence[Worker], seconds: float) -> _Written:
+    """Have these write at once."""
+    for worker in workers:
+        worker.tell("write", seconds)
+    found = [worker.receive() for worker in workers]
+    waits = [taken for each in found for taken in each["ms"]]
+    return _Written(seconds, waits, sum(len(each["refused"]) for each in found))

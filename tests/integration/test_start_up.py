@@ -33,9 +33,9 @@ atexit.register(lambda: print(json.dumps(seen), file=sys.stderr))
 MADE = """
 import atexit, json, re, sys
 own, compiled, compiles = "cde_orchestrator", [], re.compile
-def compile(*given):
+def compile(*given, **named):
     compiled.append(sys._getframe(1).f_globals.get("__name__", ""))
-    return compiles(*given)
+    return compiles(*given, **named)
 re.compile = compile
 def below(kind):
     for each in type.__subclasses__(kind):
@@ -89,18 +89,26 @@ def imported(script: str, *words: str, cwd: Path) -> set[str]:
     return set(json.loads(answered(TELL + script, *words, cwd=cwd)))
 
 
-def answered(script: str, *words: str, cwd: Path) -> str:
-    """The last line that a script says on standard error."""
+def answered(
+    script: str, *words: str, cwd: Path, given: str = "", codes: tuple[int, ...] = (0,)
+) -> str:
+    """The last line that a script says on standard error, when its input has ended.
+
+    Args:
+        given: its input.
+        codes: those that it may end with.
+    """
     done = subprocess.run(
         [sys.executable, "-c", script, *words],
         cwd=cwd,
         env=unmeasured(),
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=60,
     )
+    assert done.returncode in codes, done.stderr
     return done.stderr.splitlines()[-1]
 
 
@@ -166,6 +174,73 @@ def test_a_command_compiles_what_it_makes_and_not_what_it_knows_of(
 ) -> None:
     """Each dataclass costs 0.6 ms, each regular expression up to some milliseconds."""
     made = json.loads(answered(MADE + OWN, words, cwd=project))
+
+    assert {name: made[name] for name in most if made[name] > most[name]} == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [
+        # As a list, and what starts a feature: its workflow, the prompt, what lies at the outputs'
+        # paths, related features.
+        (["start", "Add a line"], {"dataclasses": 107, "patterns": 103, "modules": 354}),
+        # It examines everything: settings, agents, clients, breakers, trust, git, the state.
+        (["doctor"], {"dataclasses": 60, "patterns": 44, "modules": 278}),
+        # The state and its past; each of both says what can be said of exports, forks and undoing.
+        (["state", "compact"], {"dataclasses": 56, "patterns": 35, "modules": 250}),
+        (["state", "export"], {"dataclasses": 54, "patterns": 34, "modules": 250}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_that_does_more_brings_in_what_it_does(
+    project: Path, words: list[str], most: dict[str, int]
+) -> None:
+    made = json.loads(answered(MADE + OWN, *words, cwd=project, codes=(0, 1)))
+
+    assert {name: made[name] for name in most if made[name] > most[name]} == {}
+
+
+# Tells what has been made by the moment at which the server answers, and nothing at its end.
+AT_ANSWER = (
+    MADE.replace("atexit.register(tell)", "")
+    + """
+import os
+writes, answer = os.write, sys.argv.pop().encode()
+def write(descriptor, data):
+    if answer in bytes(data):
+        tell()
+    return writes(descriptor, data)
+os.write = write
+"""
+)
+HELLO = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+REQUESTS: list[dict[str, object]] = [
+    {"id": 1, "method": "initialize", "params": HELLO},
+    {"method": "notifications/initialized"},
+    {"id": 2, "method": "tools/list"},
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"),
+    [
+        # What reads requests, the log, the health and the declarations of the tools.
+        ("serverInfo", {"dataclasses": 44, "patterns": 19, "modules": 198}),
+        # And what the tools' arguments and answers are made of.
+        ("inputSchema", {"dataclasses": 45, "patterns": 24, "modules": 227}),
+    ],
+    ids=["initialize", "tools/list"],
+)
+def test_a_server_brings_in_what_the_first_answers_need(
+    project: Path, answer: str, most: dict[str, int]
+) -> None:
+    lines = "".join(json.dumps({"jsonrpc": "2.0", **each}) + "\n" for each in REQUESTS)
+    words = ("serve", "--project", str(project), answer)
+    made = json.loads(answered(AT_ANSWER + OWN, *words, cwd=project, given=lines))
 
     assert {name: made[name] for name in most if made[name] > most[name]} == {}
 

@@ -56,6 +56,12 @@ def test_what_is_missing_has_no_number_and_is_neither_reached_nor_missed(
     assert "not measured: no network" in capsys.readouterr().out
 
 
+def test_a_reason_of_a_program_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    show([figure(samples=(), missing="npm error [/bold] [red]404")])
+
+    assert "not measured: npm error [/bold] [red]404" in capsys.readouterr().out
+
+
 def test_the_verdict_names_what_is_not_reached(capsys: pytest.CaptureFixture[str]) -> None:
     figures = [figure(compared="value", reach=reach) for reach in (4.0, 3.0)]
 

@@ -80,6 +80,21 @@ def test_the_page_says_that_the_machine_was_busy() -> None:
     assert "The machine did other work" in pages.page(found(FIGURES, load_before=2.5))
 
 
+@pytest.mark.parametrize(("load", "is_busy"), [(0.5, False), (0.51, True)])
+def test_a_quiet_machine_has_three_quarters_of_its_cores_to_spare(
+    load: float, is_busy: bool
+) -> None:
+    page = pages.page(found(FIGURES, load_before=load))
+
+    assert ("The machine did other work" in page) is is_busy
+
+
+def test_a_reason_of_a_program_breaks_no_table() -> None:
+    figures = [Figure(key="k", name="n", missing="<img src=x> a|b")]
+
+    assert "| not measured: &lt;img src=x> a\\|b |" in pages.page(found(figures))
+
+
 def test_the_page_depends_on_nothing_but_the_results_and_the_causes() -> None:
     same = found(FIGURES)
 
@@ -109,7 +124,7 @@ def test_without_any_peer_nothing_is_compared() -> None:
     own, *_ = figures_of({"cde": [1.0]}, {peer.name: "no network" for peer in PEERS})
 
     assert own.value is None
-    assert "no peer could be installed" in pages.page(found([own]))
+    assert "no peer could be measured" in pages.page(found([own]))
 
 
 def test_pictures_show_the_rows_that_were_measured() -> None:

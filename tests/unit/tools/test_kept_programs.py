@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tools import kept_programs
 from tools.agents import __main__ as agents
-from tools.kept_programs import NODE, NotInstalledError, npm_package
+from tools.kept_programs import NODE, NotInstalledError, node, npm_package
 
 NODE_THAT_INSTALLS = """\
 #!/bin/sh
@@ -64,6 +65,28 @@ def test_what_was_installed_in_part_is_not_kept(cache: Path) -> None:
         npm_package("thing", "1.0")
 
     assert [each.name for each in cache.iterdir()] == ["node"]
+
+
+def test_the_cache_is_the_users_unless_another_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CDE_TOOLS_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert kept_programs.cache() == tmp_path / ".cache" / "cde-tools"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert kept_programs.cache() == tmp_path / "caches" / "cde-tools"
+    monkeypatch.setenv("CDE_TOOLS_CACHE", str(tmp_path / "tools"))
+    assert kept_programs.cache() == tmp_path / "tools"
+
+
+def test_a_node_that_lacks_its_programs_cannot_be_installed(cache: Path) -> None:
+    (node_in(cache).parent.parent / "lib/node_modules/npm/bin/npm-cli.js").unlink()
+    with pytest.raises(NotInstalledError, match=r"0 files are called .*npm-cli\.js"):
+        npm_package("thing", "1.0")
+    node_in(cache).unlink()
+    with pytest.raises(NotInstalledError, match=r"0 files are called .*bin/node"):
+        node()
 
 
 @pytest.mark.parametrize(("required", "code"), [("", 0), ("1", 1)])
