@@ -116,6 +116,7 @@ class _Read:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self.texts: list[str] = []
+        self.structured: list[str] = []
 
     async def call(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
         result = await self.agent.raw(tool, arguments)
@@ -123,7 +124,14 @@ class _Read:
         require_short(result)
         self.texts.append(text_of(result))
         assert result.structured_content is not None
+        self.structured.append(json.dumps(result.structured_content, ensure_ascii=False))
         return dict(result.structured_content)
+
+
+def _bytes_of(text: str, repository: Path) -> int:
+    """How many, with one digit for each number: times and ids differ from run to run."""
+    text = text.replace(str(repository), "/home/ann/itsdangerous")
+    return len(re.sub(r"[0-9a-f]*[0-9][0-9a-f.]*", "0", text).encode())
 
 
 async def _walk(read: _Read, repository: Path, *, until: str = "") -> None:
@@ -149,6 +157,9 @@ async def test_six_phases_in_one_connection_are_little_to_read(repository: Path,
     assert f"Feature {NAME} is completed. Made in " in read.texts[-1]
     lengths = [len(text) for text in read.texts]
     assert sum(lengths) <= 20_000, lengths
+    # Each phase's prompt once, and what names its outputs, their files, and what comes next.
+    structured = [_bytes_of(text, repository) for text in read.structured[1:]]
+    assert sum(structured) <= 23_844, structured
     assert sum(text.count(NAME) for text in read.texts) <= 40
     for text in read.texts[1:-1]:
         assert CRITERIA[0] not in text
