@@ -17,17 +17,22 @@ HOSTILE = "\n- AC3: <img src=x onerror=window.hurt=1> \u202eis not in it\n"
 DISCOUNT = "/dashboard/features/discount"
 
 
-@pytest.mark.slow
-def test_the_page_says_of_each_criterion_what_it_is_whether_it_holds_and_why(
-    tmp_path: Path, serve: Callable[..., Site], visit: Callable[..., Visitor]
-) -> None:
-    bench = Bench(tmp_path / "project", tmp_path / "home")
+def specified(bench: Bench) -> Bench:
+    """A project whose feature has its specification, and nothing else."""
     bench.cde("init")
     bench.write(".cde/workflow.yml", WORKFLOW)
     bench.cde("trust", "--yes")
     bench.cde("start", "Discounts", "-n", "discount")
     bench.write("specs/discount/spec.md", SPEC + HOSTILE)
     assert bench.code("submit", "discount", "define") == ""
+    return bench
+
+
+@pytest.mark.slow
+def test_the_page_says_of_each_criterion_what_it_is_whether_it_holds_and_why(
+    tmp_path: Path, serve: Callable[..., Site], visit: Callable[..., Visitor]
+) -> None:
+    bench = specified(Bench(tmp_path / "project", tmp_path / "home"))
 
     site = serve(bench.root, ScriptedHealth())
     visitor = visit(site.url)
