@@ -538,10 +538,10 @@ def test_a_session_begins_with_little_work(login: Path) -> None:
     assert (HEAVY - {"jinja2"}) & loaded == set()
     assert not [each for each in loaded if each.startswith(REPOSITORY)], "the state is read once"
     assert "yaml" not in loaded, "the feature keeps the digest of the file that it began with"
-    assert len(loaded - OF_THE_INTERPRETER) <= 282, "by Python 3.13; Jinja is 20 of them"
+    assert len(loaded - OF_THE_INTERPRETER) <= 274, "by Python 3.13; Jinja is 20 of them"
     made = last_line(MADE, login, "SessionStart", given)
-    assert made["modules"] <= 118, "of a Stop 53; the domain has 45, what makes the prompt the rest"
-    assert made["dataclasses"] <= 35, "those of a Stop, and what a feature is made of"
+    assert made["modules"] <= 113, "of a Stop 53; the domain has 42, what makes the prompt the rest"
+    assert made["dataclasses"] <= 34, "those of a Stop, and what a feature is made of"
     assert made["patterns"] <= 16, "what secrets, Markdown and gates are known by is not needed"
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from typing import TYPE_CHECKING
+
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Phase, Workflow
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 
 
 def proving_phase(workflow: Workflow) -> Phase | None:
