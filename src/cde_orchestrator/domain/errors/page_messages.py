@@ -19,6 +19,7 @@ PAGE_MESSAGES = {
         "This form was answered before, is more than an hour old, or is not of this browser and "
         "this server. Nothing was done by it now.",
         "See whether it is done already; if it is not, send it again: what you wrote is kept",
+        "See who did it, and when: the timeline of the feature's page",
         "After a restart of the server, open the page again: cde dashboard",
         fixes=(OPEN_PAGE,),
     ),
