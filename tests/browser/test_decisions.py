@@ -75,6 +75,7 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     expect(card).to_contain_text("With a password.")
     card.get_by_label("What has to become better").fill("Without a password")
     card.get_by_role("button", name="Send back to write").click()
+    expect(card).to_have_count(0)
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")
 
     from cde_orchestrator.application.features.submit_work import SubmitWork
