@@ -20,10 +20,10 @@ from cde_orchestrator.domain.exceptions import CDEError
 
 FAMILIES = (
     *("changes", "calls", "cold_start", "peers", "commands", "opening", "writers", "memory"),
-    *("health_latency", "first_view", "writing", "walk"),
+    *("health_latency", "first_view", "hook", "writing", "walk"),
 )
 """Those that ``make bench`` runs; their figures are the ones of the page."""
-OTHERS = ("hook", "logging", "breaker", "recovery", "source_trees", "proofs")
+OTHERS = ("logging", "breaker", "recovery", "source_trees", "proofs")
 """Those of single parts, which have bounds of their own."""
 _FAILED = "failed-"
 

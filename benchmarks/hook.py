@@ -20,6 +20,8 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 
 ALLOWED = {"PreToolUse": 4.5, "Stop": 4.5}
+SESSION_START_MS = 150.0
+"""What a client may wait for the beginning of a session."""
 RUNS = 15
 FEATURES = 20
 _YARDSTICK = ("-c", "import dataclasses, difflib, hashlib, json, pathlib, re, shutil")
@@ -56,15 +58,18 @@ def measure(features: int = FEATURES) -> list[Figure]:
             hook = process((*_HOOK, event), given)
             hook()  # compiles what it imports
             bare_ms, own_ms = interleaved(runs, process(_YARDSTICK, ""), hook)
+            is_start = event == "SessionStart"
             figures.append(
                 Figure(
-                    key=f"other-hook-{event}",
+                    key=f"hook-{event}",
                     name=f"cde hook {event}, {features} features",
                     samples=own_ms,
                     yardstick="Python with parts of its library",
                     yardstick_samples=bare_ms,
-                    reach=ALLOWED.get(event),
+                    compared="value" if is_start else "ratio",
+                    reach=SESSION_START_MS if is_start else ALLOWED[event],
                     paired=True,
+                    first="not measured",
                 )
             )
     return figures

@@ -19,7 +19,7 @@ FINISH_MESSAGES = {
         "No pull request was opened for '{feature}': {reason}.",
         "Print its text, and open it by hand: cde report {feature}",
         "Push the branch with git first, and see whether that works",
-        "Sign in to the program that opens it: gh auth login",
+        "Install gh where it is missing, and sign in: gh auth login",
         fixes=(here("report {feature}"),),
     ),
 }
