@@ -33,6 +33,12 @@ for (const each of document.querySelectorAll("[data-at]:not([data-at=''])")) {
 GLIDED = "Promise.allSettled(document.getAnimations().map((each) => each.finished))"
 
 
+def rest(page: Page) -> None:
+    """Let what glides come to its place, and be drawn there."""
+    page.evaluate(GLIDED)
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+
+
 def shifts(page: Page) -> list[object]:
     """What moved since the page was opened, once all is drawn."""
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 50)))")
@@ -101,15 +107,19 @@ def test_nothing_jumps_on_a_feature_s_page_when_it_changes(
 
     handle(SaveProgress(feature_id="cart", note="half of it is done"))
     expect(parts).to_contain_text("half of it is done")
+    rest(page)
     handle(FailPhase(feature_id="cart", phase_id="write", reason="No way"))
     expect(parts).to_contain_text("No way")
+    rest(page)
     given = {"spec": "# Cart\n\nIt holds what is bought.\n"}
     handle(SubmitWork(feature_id="cart", phase_id="write", results=given))
     expect(page.get_by_role("region", name="Waits for a person")).to_be_visible()
+    rest(page)
     digest = handle(ShowApproval(feature_id="cart"))["approval"]["digest"]
     handle(SendBack(feature_id="cart", digest=digest, reason="More of it"))
     expect(page.get_by_role("region", name="Waits for a person")).to_have_count(0)
     expect(parts).to_contain_text("More of it")
+    rest(page)
     page.evaluate(LATER)
     handle(CloseFeature(feature_id="cart", outcome="cancelled", reason="Nobody wants it"))
     expect(parts).to_contain_text("Nobody wants it")
