@@ -90,10 +90,10 @@ class ProjectLogHandler(logging.Handler):
 
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
-        if not takes_byproducts(self.file.path):
-            return
         if not self._is_there():
             self._follow()
+        if not takes_byproducts(self.file.path):
+            return
         self._has_project = self._has_project or self._is_there()
         # While a finalizer logs in this thread, the write under way takes its line.
         if self._is_writing or not self._has_project:
