@@ -94,7 +94,7 @@ def _flat(small: Worker, large: Worker, features: int) -> Figure:
     )
     return Figure(
         key=f"start-flat-{features}",
-        name=f"all of StartFeature, {features:,} features beside {SMALL}",
+        name=f"all of StartFeature, {features:,} features, as to {SMALL}",
         samples=large_ms,
         yardstick=f"the same with {SMALL}",
         yardstick_samples=small_ms,
