@@ -36,10 +36,13 @@ from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.runs.run_agent import RecordAgentRun
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
@@ -157,6 +160,24 @@ class Past:
             SubmitWork(feature_id=name, phase_id=phase["id"], results=results, agent=agent)
         )
 
+    def _ran(self, name: str, phase: str, agent: str, *, exit_code: int, cost_usd: float) -> None:
+        """An agent ran for a phase, and the check after it."""
+        report = AgentReport(turns=21, input_tokens=182_000, output_tokens=9_400, cost_usd=cost_usd)
+        run = {"feature_id": name, "phase_id": phase, "agent": agent}
+        self.application.handle(RecordAgentRun(**run, attempt=1, seconds=760.0, report=report))
+        repository, root = FilesystemProjectRepository(clock=self.clock), self.application.root
+        with repository.transaction(root) as project:
+            project.feature(name).phases[phase].evidence = Evidence(
+                at=self.now,
+                command=("make", "test"),
+                directory=".",
+                exit_code=exit_code,
+                duration_ms=4_310,
+                tail="",
+                sha256="",
+                size=0,
+            )
+
     def today(self) -> None:
         """What happened in the last hour; the agents that work now are this process."""
         handle = self.application.handle
@@ -170,11 +191,13 @@ class Past:
         with calling("mcp:claude"):
             handle(ResumeFeature(feature_id="search-filters", agent="claude"))
             handle(SaveProgress(feature_id="search-filters", note=note, data=data, agent="claude"))
+            self._ran("search-filters", "test", "claude", exit_code=0, cost_usd=2.4)
         self.now = utc_now() - timedelta(minutes=3)
         with calling("mcp:gemini"):
             handle(ResumeFeature(feature_id="gift-cards", agent="gemini"))
             note = "The balance of a card is kept in cents."
             handle(SaveProgress(feature_id="gift-cards", note=note, agent="gemini"))
+            self._ran("order-history", "test", "codex", exit_code=1, cost_usd=0.85)
             handle(StartFeature(prompt="Recommend what others bought", name="recommendations"))
             gone = CloseFeature(
                 feature_id="recommendations", outcome="cancelled", reason="Not before the summer"
