@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,18 @@ def another_project(root: Path, moved: Path) -> None:
     shutil.copytree(moved.with_name("other"), root)
 
 
+def a_worktree_of_another_project(root: Path, moved: Path) -> None:
+    """What is at the path says itself where its log and its state would be."""
+    other = moved.with_name("other")
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for words in (
+        ("init", "--quiet"),
+        ("commit", "--quiet", "--allow-empty", "--message", "Begin"),
+        ("worktree", "add", "--quiet", "--detach", str(root)),
+    ):
+        subprocess.run([*git, *words], cwd=other, check=True, capture_output=True)
+
+
 def a_file(root: Path, moved: Path) -> None:
     root.write_text("mine")
 
@@ -62,6 +75,8 @@ EXCHANGES = [
     *(a_link_to_where_it_went, a_link_to_another_project, a_link_to_a_folder, a_link_to_nothing),
     *(a_copy, another_project, a_file, nothing),
 ]
+UNJUDGED = [a_worktree_of_another_project, *EXCHANGES]
+"""The first is trusted, as the project that it belongs to is, but no call has judged it."""
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "cde_startFeature": {"prompt": "Do it"},
     "cde_submitWork": {"feature_id": "one", "phase_id": "define", "results": {"spec": "words"}},
@@ -108,7 +123,7 @@ def test_a_server_of_a_folder_that_was_exchanged_changes_nothing(
     assert set(codes.values()) <= {"E001", "E002", "E003", "E004", "E006", "E325", "E326"}, codes
 
 
-@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("exchange", UNJUDGED)
 def test_a_server_that_ends_after_it_was_exchanged_leaves_nothing_there(
     root: Path, exchange: Callable[[Path, Path], None]
 ) -> None:
@@ -126,7 +141,7 @@ def test_a_server_that_ends_after_it_was_exchanged_leaves_nothing_there(
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("exchange", EXCHANGES[:6])
+@pytest.mark.parametrize("exchange", UNJUDGED[:7])
 def test_a_line_of_a_call_that_has_judged_nothing_yet_waits(
     root: Path, exchange: Callable[[Path, Path], None]
 ) -> None:

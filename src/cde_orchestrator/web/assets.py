@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,9 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+_GZIP = 31
+"""Bits of the window and the format, as zlib has them."""
 
 HEADERS = {
     # Scripts, styles and data of this server alone, nothing inline; and no script may make
@@ -34,7 +37,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file, also packed as gzip; ``tag`` is another one when its content is."""
+    """A file, also packed as gzip; their ``tag`` is another one when the content is."""
 
     content: bytes
     packed: bytes
@@ -57,7 +60,8 @@ def served(name: str, request: Request) -> Response:
     if request.headers.get("if-none-match") == found.tag:
         return Response(status_code=304, headers=headers)
     content = found.content
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    accepted = request.headers.get("accept-encoding", "").split(",")
+    if "gzip" in (each.strip() for each in accepted):
         content, headers["Content-Encoding"] = found.packed, "gzip"
     return Response(content, headers=headers, media_type=found.media_type)
 
@@ -70,6 +74,6 @@ def _assets() -> dict[str, Asset]:
         media_type = MEDIA_TYPES.get(PurePath(entry.name).suffix)
         if media_type is not None:
             content = entry.read_bytes()
-            tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-            found[entry.name] = Asset(content, gzip.compress(content, mtime=0), media_type, tag)
+            tag = f'W/"{hashlib.sha256(content).hexdigest()[:20]}"'
+            found[entry.name] = Asset(content, zlib.compress(content, wbits=_GZIP), media_type, tag)
     return found

@@ -126,7 +126,10 @@ def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> No
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize(("accepted", "packed"), [("gzip, br", "gzip"), ("identity", None)])
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [("gzip, br", "gzip"), ("identity", None), ("gzip;q=0", None), ("x-gzip", None)],
+)
 def test_files_are_packed_for_whoever_unpacks_them(
     client: TestClient, accepted: str, packed: str | None
 ) -> None:

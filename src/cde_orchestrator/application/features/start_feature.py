@@ -142,17 +142,20 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         for summary in reversed(project.features.newest(_REPEATS_EXAMINED)):
             if not is_repeated(summary.created_at, leases.now):
                 break
-            if not self._may_repeat(summary) or project.features.goal_of(summary.id) != prompt:
+            if (
+                not self._may_repeat(summary, prompt)
+                or project.features.goal_of(summary.id) != prompt
+            ):
                 continue
             feature = project.features.by_id(summary.id)
             if feature is not None and self._repeats(feature, workflow, leases.caller):
                 return feature
         return None
 
-    def _may_repeat(self, summary: FeatureSummary) -> bool:
+    def _may_repeat(self, summary: FeatureSummary, prompt: str) -> bool:
         """Whether nobody touched it since it was started, and this call would have named it so."""
         if self.name is None:
-            is_named_so = summary.name.startswith(slug_from(without_secrets(self.prompt.strip())))
+            is_named_so = summary.name.startswith(slug_from(prompt))
         else:
             is_named_so = summary.name == self.name
         return is_named_so and summary.updated_at == summary.created_at

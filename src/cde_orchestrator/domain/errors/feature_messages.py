@@ -376,7 +376,7 @@ FEATURE_MESSAGES = {
             "cde rollback {feature} {owner} --reason REASON",
             "cde_rollbackFeature()",
         ),
-        "See what differs, for example with git diff, before you decide",
+        "See what differs, for example with git diff; if nothing has to, put it back as it was",
         fixes=(
             here(
                 "submit {feature} {phase} --restore",

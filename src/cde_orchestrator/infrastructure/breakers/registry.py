@@ -106,7 +106,7 @@ class BreakerRegistry:
 
     def _file(self, name: str) -> BreakerFile | None:
         folder = self._state_folder
-        if folder is None or not folder.is_dir() or not takes_byproducts(folder):
+        if folder is None or not folder.is_dir() or not takes_byproducts(folder, self._root):
             return None
         from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 

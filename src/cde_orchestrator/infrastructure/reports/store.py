@@ -91,7 +91,7 @@ class FileErrorReports(Value):
             return
         try:
             folder = local_folder(root)
-            if not folder.is_dir() or not takes_byproducts(folder):
+            if not folder.is_dir() or not takes_byproducts(folder, root):
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())

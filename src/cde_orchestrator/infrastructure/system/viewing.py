@@ -54,12 +54,17 @@ def is_only_viewed(path: Path | str) -> bool:
     return bool(_only_viewed) and standing_of(path) != "trusted"
 
 
-def takes_byproducts(path: Path) -> bool:
+def takes_byproducts(path: Path, root: Path | None = None) -> bool:
     """Whether what is left beside the work, as a line of the log, is written at the path.
+
+    With the project's ``root``, also whether that is still what was judged: where the path is, its
+    home, was asked of it.
 
     It is written at any time, so also before a call has judged what is at the path by then: what
     came there since the last judgement, as by a move or a link, gets nothing.
     """
+    if root is not None and not takes_byproducts(root):
+        return False
     if is_only_viewed(path):
         return False
     judged = next((each for each in (path, *path.parents) if str(each) in _judged), None)

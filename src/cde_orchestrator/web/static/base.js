@@ -277,7 +277,10 @@ export class Connection {
       this.failures = 0;
       this.show("live");
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // the server is gone
+      if (!(error instanceof TypeError)) { // else the server is gone
+        document.body.classList.add("ready"); // what there is, is not hidden by what failed
+        throw error;
+      }
       this.lose();
     } finally {
       this.running = false;

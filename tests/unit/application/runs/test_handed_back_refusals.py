@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -44,3 +45,12 @@ def test_a_refusal_that_is_handed_back_tells_nobody_to_submit(
     phase = {"id": "define", "prompt": f"# Define\n{said}"}
     prompt = work.prompt(phase, agent, "attempt 2 of 3")  # type: ignore[arg-type]
     assert SUBMITS.findall(prompt.replace(UNATTENDED, "")) == []
+
+
+def test_an_agent_that_changed_what_was_accepted_is_told_how_to_put_it_back() -> None:
+    crew = Crew(trusted=[], names=[], seconds=lambda: 0.0)
+    agent = Agent(name="a", command=("a",))
+    work = PhaseWork("define", 1, crew, [agent], refusal=refused("E132"))
+    phase: Any = {"id": "define", "prompt": ""}
+    prompt = work.prompt(phase, agent, "attempt 2")
+    assert "put it back as it was" in prompt

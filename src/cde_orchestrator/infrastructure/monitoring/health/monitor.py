@@ -23,6 +23,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.store import Telemetry
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.resource_usage import MB, process_memory_bytes
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 log = get_logger(__name__)
 
@@ -155,7 +156,8 @@ class HealthMonitor:
         if sampler is not None:
             sampler.join(STOP_SECONDS)
         now = self._clock()
-        if not self._meter.leave(local_folder(self._root), now):
+        folder = local_folder(self._root)
+        if takes_byproducts(folder, self._root) and not self._meter.leave(folder, now):
             self._history.add(self._meter.drain(), now)
         self._dispatcher.close(SEND_SECONDS)
 

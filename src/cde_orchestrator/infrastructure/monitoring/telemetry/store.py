@@ -166,6 +166,8 @@ class TelemetryStore:
 
     def _take_spooled(self) -> None:
         """Add what short processes left."""
+        if not self._is_there():
+            return
         for at, sample in spool.take(self._path.parent):
             self.write(partial(TelemetryDatabase.add, sample=sample, at=at))
 
@@ -179,7 +181,7 @@ class TelemetryStore:
     def _is_there(self) -> bool:
         """Whether there is a project, which may be written to."""
         folder = self._path.parent
-        return folder.is_dir() and takes_byproducts(folder)
+        return folder.is_dir() and takes_byproducts(folder, self._root)
 
     def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
         """Replace a broken file; where that does not help, go on in memory with what it holds."""

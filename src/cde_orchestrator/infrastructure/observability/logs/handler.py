@@ -43,6 +43,7 @@ class ProjectLogHandler(logging.Handler):
         self.file = file
         self.on_lost: Callable[[logging.LogRecord], None] = lambda record: None
         self._locate: Callable[[], Path] = lambda: self.file.path
+        self._root: Path | None = None
         self._has_project = False
         self._is_writing = False
         # Without a project there is no end of it: the newest lines are kept.
@@ -75,10 +76,10 @@ class ProjectLogHandler(logging.Handler):
         with self._locked():
             self._write()
 
-    def direct_to(self, locate: Callable[[], Path]) -> None:
+    def direct_to(self, root: Path, locate: Callable[[], Path]) -> None:
         """From now on write another file; where it is, is asked again if its folder is gone."""
         with self._locked():
-            self._locate = locate
+            self._root, self._locate = root, locate
             self._follow()
 
     def close(self) -> None:
@@ -91,6 +92,8 @@ class ProjectLogHandler(logging.Handler):
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
         if not self._is_there():
+            if self._root is not None and not takes_byproducts(self._root):
+                return  # what came there would be asked where the log is
             self._follow()
         if not takes_byproducts(self.file.path):
             return

@@ -157,7 +157,7 @@ def log_file(root: Path) -> Path:
 def log_to_project(root: Path) -> None:
     """From now on write the log of the project at ``root``."""
     for handler in _installed(ProjectLogHandler):
-        handler.direct_to(partial(log_file, root))
+        handler.direct_to(root, partial(log_file, root))
 
 
 def tend_log(now: float) -> None:
