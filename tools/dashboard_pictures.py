@@ -40,9 +40,9 @@ from cde_orchestrator.application.runs.run_agent import RecordAgentRun
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.agent_run import AgentReport
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
@@ -54,6 +54,7 @@ from cde_orchestrator.project_ports import ProjectPorts
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.browser.stage import FLAGS
 from tests.integration.deliverables import deliverable
+from tests.phase_fakes import evidence_of
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SHOWN_HOME = "/home/me"
@@ -167,16 +168,9 @@ class Past:
         self.application.handle(RecordAgentRun(**run, attempt=1, seconds=760.0, report=report))
         repository, root = FilesystemProjectRepository(clock=self.clock), self.application.root
         with repository.transaction(root) as project:
-            project.feature(name).phases[phase].evidence = Evidence(
-                at=self.now,
-                command=("make", "test"),
-                directory=".",
-                exit_code=exit_code,
-                duration_ms=4_310,
-                tail="",
-                sha256="",
-                size=0,
-            )
+            check = Check(command=("make", "test"), directory=".", timeout_seconds=60.0)
+            ran = evidence_of(check, self.now, exit_code, "")
+            project.feature(name).phases[phase].evidence = ran
 
     def today(self) -> None:
         """What happened in the last hour; the agents that work now are this process."""

@@ -23,7 +23,7 @@ from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.reports.store import reports_of
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.system import acting_files
-from cde_orchestrator.infrastructure.system.project_home import home_of, local_folder
+from cde_orchestrator.infrastructure.system.project_home import byproducts_folder, home_of
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.infrastructure.trust.judge import FolderTrust
 from cde_orchestrator.project_ports import ProjectPorts
@@ -318,7 +318,7 @@ class Application:
             if ports is not None:
                 ports.close()
         if self._ports is None is self._fallback_ports:
-            self._meter.leave(local_folder(self.root), utc_now())
+            self._meter.leave(byproducts_folder(self.root), utc_now())
 
     def _assembled(self, tolerant: bool) -> ProjectPorts:
         with self._in_turn():

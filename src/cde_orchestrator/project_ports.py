@@ -12,10 +12,9 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import reports_of
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings, outward
-from cde_orchestrator.infrastructure.system.project_home import home_of
+from cde_orchestrator.infrastructure.system.project_home import byproducts_folder, home_of
 from cde_orchestrator.infrastructure.system.viewing import considering
 from cde_orchestrator.run_ports import RunPorts
 
@@ -105,7 +104,8 @@ class ProjectPorts(RunPorts):
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the ports are not used afterwards."""
-        if "health" in vars(self) or not self._meter.leave(self.home / FOLDER, self.clock()):
+        folder = byproducts_folder(self.root, self.home)
+        if "health" in vars(self) or not self._meter.leave(folder, self.clock()):
             self.health.close()  # or else what was counted is left, which loads less
         for name in {"repository", "files_repository"} & vars(self).keys():
             getattr(self, name).close()

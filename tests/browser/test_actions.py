@@ -90,6 +90,7 @@ def test_a_person_rolls_back_once_they_saw_what_would_change(login: Site, visit:
     dialog.get_by_label("Why it goes back").fill("It says nothing of passkeys")
     dialog.get_by_role("button", name="Roll back").click()
     expect(dialog).to_contain_text("login is at the beginning of write.")
+    expect(dialog).to_contain_text("and all that changed in the project since")
     undo = dialog.locator(".command code").inner_text()
     assert re.fullmatch(r"cde state restore --at [0-9]+", undo)
     expect(dialog.get_by_role("button", name=f"Copy: {undo}")).to_be_visible()

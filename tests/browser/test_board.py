@@ -16,14 +16,15 @@ from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.phase_record import PhaseRecord
-from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.browser.test_dashboard import card, start
 from tests.browser.test_decisions import WORKFLOW
 from tests.fakes import older_feature
+from tests.phase_fakes import evidence_of
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
@@ -62,6 +63,9 @@ def working(site: Site, name: str, phase: str = "") -> Iterator[PhaseRecord]:
         feature = project.feature(name)
         yield feature.phases[phase or feature.current_phase or ""]
         feature.updated_at = utc_now()
+
+
+CHECK = Check(command=("make", "test"), directory=".", timeout_seconds=60.0)
 
 
 def used(cost: float, sent: int = 0, got: int = 0) -> AgentRun:
@@ -112,16 +116,7 @@ def test_a_card_says_since_when_which_attempt_how_it_was_checked_and_what_it_cos
     for name, exit_code in (("search", 1), ("cart", 0)):
         with working(busy, name) as record:
             record.started_at, record.attempts = began, 2
-            record.evidence = Evidence(
-                at=utc_now(),
-                command=("make", "test"),
-                directory=".",
-                exit_code=exit_code,
-                duration_ms=9,
-                tail="",
-                sha256="",
-                size=0,
-            )
+            record.evidence = evidence_of(CHECK, utc_now(), exit_code, "")
             record.runs = [used(1.25), used(0.5)]
     page = visit(busy.url).open()
 

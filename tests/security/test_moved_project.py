@@ -101,16 +101,22 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert not (tmp_path / "nowhere").exists()
 
 
+def served(
+    root: Path, exchange: Callable[[Path, Path], None]
+) -> tuple[StdioServer, dict[str, tuple[int, str]]]:
+    """A server whose folder was exchanged after a call, and all that there is then."""
+    server = StdioServer(root)
+    asked = {"name": "cde_saveProgress", "arguments": ARGUMENTS["cde_saveProgress"]}
+    assert not server.ask("tools/call", asked, "before")["result"]["isError"]
+    exchange(root, root.rename(root.with_name("moved")))
+    return server, contents(root.parent)
+
+
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_a_server_of_a_folder_that_was_exchanged_changes_nothing(
     root: Path, exchange: Callable[[Path, Path], None]
 ) -> None:
-    server = StdioServer(root)
-    asked = {"name": "cde_saveProgress", "arguments": ARGUMENTS["cde_saveProgress"]}
-    assert not server.ask("tools/call", asked, "before")["result"]["isError"]
-    moved = root.rename(root.with_name("moved"))
-    exchange(root, moved)
-    before = contents(root.parent)
+    server, before = served(root, exchange)
 
     codes = {}
     for tool, arguments in ARGUMENTS.items():
@@ -128,12 +134,7 @@ def test_a_server_that_ends_after_it_was_exchanged_leaves_nothing_there(
     root: Path, exchange: Callable[[Path, Path], None]
 ) -> None:
     """No call has judged by then what is at the path: not the log, nor counts, nor the state."""
-    server = StdioServer(root)
-    asked = {"name": "cde_saveProgress", "arguments": ARGUMENTS["cde_saveProgress"]}
-    assert not server.ask("tools/call", asked, "before")["result"]["isError"]
-    moved = root.rename(root.with_name("moved"))
-    exchange(root, moved)
-    before = contents(root.parent)
+    server, before = served(root, exchange)
 
     _, said = server.end()
 

@@ -14,18 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.commands import answer, environment
+from tests.integration.cli.test_few_words import ONE_PHASE
 from tests.integration.cli.test_finish import offer
 from tests.repository import git
 from tests.terminal import of_a_person, terminal
-
-WORKFLOW = """\
-version: 1
-default: short
-workflows:
-  short:
-    phases:
-      - {id: write, prompt: lean/plan.md, outputs: [{id: note, path: "notes/{feature}.md"}]}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,7 @@ TASKS = (
 def person(project: Path) -> dict[str, str]:
     """The environment of a person who has an open feature, a remote and ``gh``."""
     git(project, "init", "--quiet", "--initial-branch=work")
-    (project / ".cde" / "workflow.yml").write_text(WORKFLOW)
+    (project / ".cde" / "workflow.yml").write_text(ONE_PHASE)
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message=Begin")
     answer("start", "Add a login page", "--name", "login", "--no-baseline", cwd=project)

@@ -11,6 +11,7 @@ from cde_orchestrator.application.features.phase_prompt import (
     PhasePrompts,
     unprompted_view,
 )
+from cde_orchestrator.application.features.present_workflow import Followed
 from cde_orchestrator.application.gate_views import attempt_view
 from cde_orchestrator.application.made_views import (
     difference_view,
@@ -73,9 +74,24 @@ class GetFeatureStatus(
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
-        leases = features.leases()
-        project, feature, followed = features.read_followed(self.feature_id)
-        workflow = followed.workflow
+        read = features.read_followed(self.feature_id)
+        return self.reply(
+            *read, features=features, rendering=rendering, baselines=baselines, checks=checks
+        )
+
+    def reply(
+        self,
+        project: Project,
+        feature: Feature,
+        followed: Followed,
+        *,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        baselines: Baselines,
+        checks: CheckRunner,
+    ) -> FeatureStatusReply | FeatureDetailReply:
+        """The same of a feature that was read; raises E122."""
+        leases, workflow = features.leases(), followed.workflow
         if self.to_run and not workflow.waits_for_person(feature.current_phase):
             leases.require_free(feature, takeover=False)
         reader = None if self.to_work else ONLOOKER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present
@@ -43,17 +44,16 @@ def enter_phase(
     record.start_commit = present.commit
     record.end_commit, record.entered, record.written = None, {}, {}
     record.entered_at, known = record.started_at, known or {}
-    are_lacking: dict[str, bool] = {}  # a new feature has no folder yet, and all lie in it
+    lacks = cache(outputs.lacks)  # a new feature has no folder yet, in which all of them are
     for phase in workflow.phases:
         for output in phase.outputs:
             path = output.path_for(feature.name)
             folder = path.rpartition("/")[0]
             try:
-                content = known.get(path)
-                if path not in known:
-                    if folder not in are_lacking:
-                        are_lacking[folder] = outputs.lacks(folder)
-                    content = None if are_lacking[folder] else outputs.read(path, output.id)
+                if path in known:
+                    content = known[path]
+                else:
+                    content = None if lacks(folder) else outputs.read(path, output.id)
             except (OutputError, ValidationError):
                 continue
             if content is not None:

@@ -35,8 +35,8 @@ REVIEW_LIMIT = 16 * 1024
 class RelatedFeatures(Value):
     """Finds them in the project at ``root``; at most ``SHOWN`` reviews are read.
 
-    A start says them in its prompt and beside it: what was found last is kept for the same question
-    about the same object.
+    A start says them in its prompt and in its answer: what was found last is kept for the same
+    question about the same object.
     """
 
     root: Path

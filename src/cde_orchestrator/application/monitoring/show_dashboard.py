@@ -151,10 +151,10 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         """Raises E004, E102, E103."""
         asked = GetFeatureStatus(feature_id=self.feature_id, detail="full", to_work=False)
         ports: dict[str, Any] = {"rendering": rendering, "baselines": baselines, "checks": checks}
-        status = asked(features=features, **ports)
+        project, feature, followed = features.read_followed(self.feature_id)
+        status = asked.reply(project, feature, followed, features=features, **ports)
         full = cast(FeatureDetailReply, status)
-        _, feature, workflow = features.read(self.feature_id)
-        criteria = reported_criteria(feature, workflow, outputs, full["standing"])
+        criteria = reported_criteria(feature, followed.workflow, outputs, full["standing"])
         changes = None
         if full["updated_at"] != self.known:
             past = ListChanges(limit=CHANGES, feature=full["feature"]["id"])

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.domain.exceptions import CDESystemError
-from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.project_home import byproducts_folder, local_folder
 from cde_orchestrator.infrastructure.system.tree import names_in
-from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
@@ -105,8 +104,8 @@ class BreakerRegistry:
         return sorted(known)
 
     def _file(self, name: str) -> BreakerFile | None:
-        folder = self._state_folder
-        if folder is None or not folder.is_dir() or not takes_byproducts(folder, self._root):
+        folder = None if self._root is None else byproducts_folder(self._root)
+        if folder is None:
             return None
         from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 

@@ -40,9 +40,8 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     rename,
     unlink,
 )
-from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.project_home import byproducts_folder, local_folder
 from cde_orchestrator.infrastructure.system.tree import entries_of, status_of
-from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 log = get_logger(__name__)
 
@@ -90,8 +89,8 @@ class FileErrorReports(Value):
         if error.report_tried:
             return
         try:
-            folder = local_folder(root)
-            if not folder.is_dir() or not takes_byproducts(folder, root):
+            folder = byproducts_folder(root)
+            if folder is None:
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())

@@ -28,6 +28,7 @@ from cde_orchestrator.infrastructure.system.git_folder import (
     worktrees_of,
 )
 from cde_orchestrator.infrastructure.system.tree import names_in
+from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 PASSPORT = "project.json"
 """In a vault: whose it is."""
@@ -136,6 +137,17 @@ def home_of(root: Path) -> Path:
 def local_folder(root: Path) -> Path:
     """The ``.cde`` with what is local to the machine and about the project, such as its logs."""
     return home_of(root) / FOLDER
+
+
+def byproducts_folder(root: Path, home: Path | None = None) -> Path | None:
+    """The same where what work leaves in passing may be written there; else None.
+
+    Where it is was asked of what is at the root, which has to be what was judged as well.
+    """
+    if not takes_byproducts(root):
+        return None
+    folder = (home or home_of(root)) / FOLDER
+    return folder if folder.is_dir() and takes_byproducts(folder) else None
 
 
 def shared_file(root: Path, name: str, home: Path | None = None) -> Path:

@@ -28,7 +28,8 @@ def act_in(root: Path, home: Path | None = None) -> None:
     """End that, for the folders that are at these paths now."""
     _only_viewed.pop(str(root), None)
     for folder in {root, home or root}:
-        _judged[str(folder)] = _identity(folder)
+        if (identity := _identity(folder)) is not None:
+            _judged[str(folder)] = identity
 
 
 def forget_all() -> None:
@@ -54,21 +55,18 @@ def is_only_viewed(path: Path | str) -> bool:
     return bool(_only_viewed) and standing_of(path) != "trusted"
 
 
-def takes_byproducts(path: Path, root: Path | None = None) -> bool:
-    """Whether what is left beside the work, as a line of the log, is written at the path.
-
-    With the project's ``root``, also whether that is still what was judged: where the path is, its
-    home, was asked of it.
+def takes_byproducts(path: Path) -> bool:
+    """Whether what work leaves in passing, as a line of the log, is written at the path.
 
     It is written at any time, so also before a call has judged what is at the path by then: what
     came there since the last judgement, as by a move or a link, gets nothing.
     """
-    if root is not None and not takes_byproducts(root):
-        return False
     if is_only_viewed(path):
         return False
-    judged = next((each for each in (path, *path.parents) if str(each) in _judged), None)
-    return judged is None or _judged[str(judged)] == _identity(judged)
+    text = str(path)
+    above = (each for each in list(_judged) if text == each or text.startswith(each + os.sep))
+    judged = max(above, key=len, default=None)
+    return judged is None or _judged[judged] == _identity(judged)
 
 
 def refuse_write(path: Path | str) -> None:
@@ -92,10 +90,10 @@ def considering() -> Iterator[None]:
         _considers.reset(token)
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    """Of what is at the path, be it a link."""
+def _identity(folder: Path | str) -> tuple[int, int] | None:
+    """Of what is at the path, be it a link; None for nothing."""
     try:
         found = os.lstat(folder)
     except OSError:
-        return (-1, -1)
-    return (found.st_dev, found.st_ino)
+        return None
+    return found.st_dev, found.st_ino

@@ -26,10 +26,13 @@ export const takeover = ({ claim }) => claim && field(`Take it over from ${claim
 
 /** What was done, and how it is undone. */
 export const undone = (title, undo, more) => [element("p", { class: "strong" }, title), more ? element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What changed" }, more) : null,
-  undo ? element("div", {}, element("p", { class: "muted" }, "To undo it, in a terminal:"), command(undo)) : null];
+  undo ? element("div", {}, element("p", { class: "muted" }, undoing(undo)), command(undo)) : null];
+
+/** How a command undoes it: a restore is of the whole project. */
+const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in the project since, in a terminal:" : "To undo it, in a terminal:");
 
 /** Say what was done, and by which command it is undone. */
-export function notice(text, undo, how = "To undo it, in a terminal:") {
+export function notice(text, undo, how = undoing(undo)) {
   announce(text);
   document.querySelector(".notice")?.remove();
   if (!undo) return;
@@ -143,8 +146,8 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
       result.hidden = true;
       write(problem, "");
       reading = read();
-      await Promise.race([reading, new Promise((late) => setTimeout(late, LATE))]); // what comes later moves what is there
-      opening = false;
+      await Promise.race([reading, new Promise((late) => setTimeout(late, LATE))]) // what comes later moves what is there
+        .finally(() => (opening = false));
       root.showModal();
       form.querySelector("textarea, input, select")?.focus();
     },

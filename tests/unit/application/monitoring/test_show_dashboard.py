@@ -49,11 +49,10 @@ from tests.fakes import NOON, ROOT, World, catalog, older_feature
 from tests.health_fakes import NoHealth
 from tests.unit.application.features.test_phase_proof import (
     SPEC,
-    price,
+    built,
     prove,
     proving_workflow,
 )
-from tests.unit.application.features.test_phase_proof import name as named
 
 Reply = TypeVar("Reply")
 
@@ -201,15 +200,7 @@ def test_features_are_searched_and_filtered(world: World) -> None:
 
 
 def test_features_are_filtered_by_their_proof(world: World) -> None:
-    world.workflows.own = catalog(proving_workflow(), packaged=False)
-    world.git.commit = "c0ffee"
-    world.run(StartFeature(prompt="Sell", name="shop"))
-    world.run(SubmitWork(feature_id="shop", phase_id="define", results={"spec": SPEC}))
-    world.proofs.source["src/shop.s"] = "price = 5\nname = shop\n"
-    world.proofs.source["tests/shop.t"] = "price, name\n"
-    world.proofs.tests |= {"tests/shop.t::price": price, "tests/shop.t::name": named}
-    world.run(SubmitWork(feature_id="shop", phase_id="build"))
-    prove(world)
+    prove(built(world))
     code = {path: text.encode() for path, text in world.proofs.source.items()}
     world.files.contents.update(code)
     world.run(StartFeature(prompt="Sell more", name="open"))

@@ -717,24 +717,34 @@ def test_why_a_feature_was_sent_back_is_said_once() -> None:
     assert "Why, in the prompt" in agent
 
 
+def taken_up(prompt: str, **more: object) -> Any:
+    """The answer to somebody who takes up a feature."""
+    nothing = dict.fromkeys(("claim", "gate", "branch", "last_failure", "returned"))
+    none: Any = {"finished": [], "tasks": [], "progress": []}
+    return {**reply(phase(prompt=prompt)), **nothing, **none, "goal": "Add login", **more}
+
+
+def test_a_running_check_is_said_to_whoever_resumes_the_feature() -> None:
+    whole = taken_up("Do it", running={**RUNNING, "line": "half of it"})
+    said = (
+        "A check runs for phase review, since 2026-01-01, for mcp:one; its last line: half of it."
+    )
+    assert said in " ".join(seen(resume.resumed(whole, SCREEN)).split())
+
+
 def test_what_the_prompt_says_is_not_said_before_it() -> None:
     prompt = (
         "> Add login\n\n> - [ ] T1: Sign in\n\n> Half way\n> data: [1]\n\n> No key\n\n## Went back"
     )
     saved = {"at": NOON.isoformat(), "by": "ann", "note": "Half way", "data": [1]}
     task = {"id": "T1", "text": "Sign in", "files": [], "criteria": [], "done": False}
-    whole: Any = {
-        **reply(phase(prompt=f"{prompt}\n\n> Too slow")),
-        "claim": None,
-        "gate": None,
-        "branch": None,
-        "finished": [],
-        "goal": "Add login",
-        "tasks": [task],
-        "progress": [saved],
-        "last_failure": "No key",
-        "returned": "The feature went back to plan: Too slow",
-    }
+    whole = taken_up(
+        f"{prompt}\n\n> Too slow",
+        tasks=[task],
+        progress=[saved],
+        last_failure="No key",
+        returned="The feature went back to plan: Too slow",
+    )
     texts = ("Add login", "T1: Sign in", "Half way", "[1]", "No key", "Too slow")
 
     def counts(look: RenderTarget) -> list[int]:

@@ -21,9 +21,8 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Operation
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.settings.settings import Settings
-from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.project_home import byproducts_folder
 from cde_orchestrator.infrastructure.system.resource_usage import MB, process_memory_bytes
-from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 log = get_logger(__name__)
 
@@ -156,8 +155,7 @@ class HealthMonitor:
         if sampler is not None:
             sampler.join(STOP_SECONDS)
         now = self._clock()
-        folder = local_folder(self._root)
-        if takes_byproducts(folder, self._root) and not self._meter.leave(folder, now):
+        if not self._meter.leave(byproducts_folder(self._root), now):
             self._history.add(self._meter.drain(), now)
         self._dispatcher.close(SEND_SECONDS)
 

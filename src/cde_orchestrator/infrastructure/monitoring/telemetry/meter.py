@@ -109,11 +109,14 @@ class OperationMeter:
             drained, self._undrained = self._undrained, Sample()
         return drained
 
-    def leave(self, folder: Path, at: datetime) -> bool:
-        """Drain it into the spool of the project's ``.cde``; False where too much waits there."""
+    def leave(self, folder: Path | None, at: datetime) -> bool:
+        """Drain it into the spool of the project's ``.cde``; False where too much waits there.
+
+        Without a folder, as one that may not be written to, it is dropped.
+        """
         with self._mutex:
             operations = self._undrained.operations
-            if operations and not spool.leave(folder, at.timestamp(), operations):
+            if operations and folder and not spool.leave(folder, at.timestamp(), operations):
                 return False
             self._undrained = Sample()
             return True

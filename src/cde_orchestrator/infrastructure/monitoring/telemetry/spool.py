@@ -23,7 +23,6 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     rename,
     unlink,
 )
-from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 
 FILE = "telemetry.db-pending"
 MOST_BYTES = 262_144
@@ -38,8 +37,6 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     Where nothing can be written they are lost, and nothing is raised. The folder is the
     project's ``.cde``, the time seconds since the epoch.
     """
-    if not takes_byproducts(folder):
-        return True
     stored = {name: each.stored() for name, each in operations.items()}
     try:
         descriptor = open_regular(folder / FILE, _WRITING)
@@ -61,8 +58,6 @@ def take(folder: Path) -> list[tuple[float, Sample]]:
     What cannot be read is gone.
     """
     path = folder / FILE
-    if not takes_byproducts(path):
-        return []
     taken = path.with_name(f"{FILE}.{secrets.token_hex(6)}")
     try:
         rename(path, taken)

@@ -23,8 +23,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry import database as fil
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
-from cde_orchestrator.infrastructure.system.project_home import local_folder
-from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
+from cde_orchestrator.infrastructure.system.project_home import byproducts_folder, local_folder
 
 log = get_logger(__name__)
 
@@ -166,22 +165,16 @@ class TelemetryStore:
 
     def _take_spooled(self) -> None:
         """Add what short processes left."""
-        if not self._is_there():
-            return
-        for at, sample in spool.take(self._path.parent):
+        folder = byproducts_folder(self._root)
+        for at, sample in [] if folder is None else spool.take(folder):
             self.write(partial(TelemetryDatabase.add, sample=sample, at=at))
 
     def _opened(self) -> TelemetryDatabase:
         if self._memory is not None and self._monotonic() >= self._retry_at:
             self._leave_memory(self._memory)
-        if self._memory is None and not self._is_there():
+        if self._memory is None and byproducts_folder(self._root) is None:
             self._memory, self._retry_at = TelemetryDatabase(None), 0.0
         return self._memory or TelemetryDatabase(self._path)
-
-    def _is_there(self) -> bool:
-        """Whether there is a project, which may be written to."""
-        folder = self._path.parent
-        return folder.is_dir() and takes_byproducts(folder, self._root)
 
     def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
         """Replace a broken file; where that does not help, go on in memory with what it holds."""
@@ -205,7 +198,7 @@ class TelemetryStore:
 
     def _leave_memory(self, memory: TelemetryDatabase) -> None:
         """Bring what was kept in memory to the file, if there can be one again."""
-        if not self._is_there():
+        if byproducts_folder(self._root) is None:
             return
         self._retry_at = self._monotonic() + RETRY_SECONDS
         try:
