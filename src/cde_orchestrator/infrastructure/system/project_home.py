@@ -147,7 +147,8 @@ def byproducts_folder(root: Path, home: Path | None = None) -> Path | None:
     if not takes_byproducts(root):
         return None
     folder = (home or home_of(root)) / FOLDER
-    return folder if folder.is_dir() and takes_byproducts(folder) else None
+    is_there = os.path.isdir(folder)  # noqa: PTH112 - False too where nobody may look
+    return folder if is_there and takes_byproducts(folder) else None
 
 
 def shared_file(root: Path, name: str, home: Path | None = None) -> Path:
