@@ -1,20 +1,23 @@
-"""Classes of fields that are compiled when one of their objects is first made.
+"""Classes of fields that are completed when one of their objects is first made.
 
-A command imports many kinds of values and makes few of them; ``dataclasses`` compiles the methods
-of each where it is defined, which takes a command longer than its work.
+A command imports many kinds of values and makes few of them; ``dataclasses`` compiles six methods
+of each where it is defined, which takes a command longer than its work. Of a value one is
+compiled, which sets its fields; it has the others in common with all values.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields, is_dataclass
+from operator import attrgetter
+from reprlib import recursive_repr
 from threading import RLock
 from typing import Any, TypeVar, dataclass_transform
 
 Kind = TypeVar("Kind", bound=type)
 
 _COMPLETING = RLock()
-_TO_COMPLETE: dict[type, dict[str, bool]] = {}
-"""How each class is completed of which there is no object yet."""
+_TO_COMPLETE: dict[type, bool] = {}
+"""The classes of which there is no object yet, each with whether its fields are given by name."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -23,7 +26,7 @@ class Value:
 
     What reads the fields of a class, as ``dataclasses.fields``, asks for them by ``completed``;
     an object has them anyway. A class of which thousands are kept is better a ``dataclass`` with
-    slots, and so is one that every process needs.
+    slots.
     """
 
     def __init_subclass__(
@@ -37,28 +40,47 @@ class Value:
             abstract: whether it has no fields, and only its subclasses have.
         """
         super().__init_subclass__()
+        if not frozen:
+            for name, method in _OF_WHAT_CHANGES.items():
+                setattr(cls, name, method)
         if not abstract:
-            _TO_COMPLETE[cls] = {"frozen": frozen, "kw_only": kw_only}
+            _TO_COMPLETE[cls] = kw_only
         if any(is_dataclass(each) or each in _TO_COMPLETE for each in cls.__mro__[1:]):
-            completed(cls)  # or else it would have the methods of the class above it
-
-    # The dataclass's own replace these. They are reached by the first object, by one that was
-    # unpickled, and by a thread while another one completes the class.
+            completed(cls)  # or else it would set the fields of the class above it
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        _method(self, "__init__")(self, *given, **named)
+        # Reached by the first object, and by a thread while another one completes the class.
+        own: Any = completed(type(self))
+        own.__init__(self, *given, **named)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    @recursive_repr()
     def __repr__(self) -> str:
-        words: str = _method(self, "__repr__")(self)
-        return words
+        own: Any = completed(type(self))
+        shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(own) if each.repr)
+        return f"{own.__qualname__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
-        is_equal: bool = _method(self, "__eq__")(self, other)
-        return is_equal
+        own: Any = completed(type(self))
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return bool(own._equal_by(self) == own._equal_by(other))
 
     def __hash__(self) -> int:
-        number: int = _method(self, "__hash__")(self)
-        return number
+        own: Any = completed(type(self))
+        return hash(own._equal_by(self))
+
+
+_OF_WHAT_CHANGES = {
+    "__setattr__": object.__setattr__,
+    "__delattr__": object.__delattr__,
+    "__hash__": None,
+}
 
 
 def completed(kind: Kind) -> Kind:
@@ -67,11 +89,38 @@ def completed(kind: Kind) -> Kind:
         with _COMPLETING:
             for each in reversed(kind.__mro__):
                 if each in _TO_COMPLETE:
-                    dataclass(**_TO_COMPLETE[each])(each)
+                    dataclass(init=False, repr=False, eq=False, kw_only=_TO_COMPLETE[each])(each)
+                    _complete(each)
                     del _TO_COMPLETE[each]
     return kind
 
 
-def _method(value: Value, name: str) -> Any:
-    """The method of the completed class."""
-    return getattr(completed(type(value)), name)
+def _complete(kind: Any) -> None:
+    """Give a class whose fields are known what sets them, and what it is compared by."""
+    names = [each.name for each in fields(kind) if each.compare]
+    one_by_one = staticmethod(lambda value: tuple(getattr(value, name) for name in names))
+    kind._equal_by = attrgetter(*names) if len(names) > 1 else one_by_one
+
+    known: dict[str, Any] = {"_PUT": object.__setattr__, "_LATER": MISSING}
+    given, named, lines = ["self"], ["*"], ["pass"]
+    for each in fields(kind):
+        name = value = each.name
+        default = ""
+        if each.default_factory is not MISSING:
+            known[f"_OF_{name}"], default = each.default_factory, "=_LATER"
+            value = f"_OF_{name}() if {name} is _LATER else {name}"
+        elif each.default is not MISSING:
+            known[f"_OF_{name}"], default = each.default, f"=_OF_{name}"
+        if each.init:
+            (named if each.kw_only else given).append(name + default)
+        elif default == "=_LATER":
+            value = f"_OF_{name}()"
+        else:
+            continue
+        lines.append(f"_PUT(self, {name!r}, {value})")
+    if hasattr(kind, "__post_init__"):
+        lines.append("self.__post_init__()")
+    words = ", ".join(given + (named if len(named) > 1 else []))
+    exec(f"def __init__({words}):\n " + "\n ".join(lines), known)  # noqa: S102 - fields' names
+    kind.__init__ = known["__init__"]
+    kind.__init__.__qualname__ = f"{kind.__qualname__}.__init__"
