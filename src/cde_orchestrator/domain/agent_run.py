@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from cde_orchestrator.domain.value import Value
@@ -16,8 +16,7 @@ WORDS_LIMIT = 500
 """Characters of an agent's last words that are kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentReport:
+class AgentReport(Value, kw_only=True):
     """What the program reported.
 
     Attributes:

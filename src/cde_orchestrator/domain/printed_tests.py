@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.value import Value
@@ -43,8 +43,7 @@ class PrintedTests(Value):
     failing: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Value):
     """How one runner prints.
 
     Attributes:

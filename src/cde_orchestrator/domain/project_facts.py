@@ -1,7 +1,7 @@
 """What a project's own files say about it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from cde_orchestrator.domain.errors.template import plain
@@ -95,8 +95,7 @@ def convention_lines(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(about, words) for about, words in lines if words]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnRules:
+class OwnRules(Value):
     """What a person wrote down for every feature of a project.
 
     Attributes:

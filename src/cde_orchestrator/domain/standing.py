@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.value import Value
 
 Kind = Literal["trusted", "unset", "not_yet", "changed", "foreign_owner"]
 """``unset``: nothing of the product is in the folder, so there is nothing to trust yet."""
@@ -17,8 +18,7 @@ NOT_SHOWN = "(not shown"
 _NAMED = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Value, kw_only=True):
     """What a person said to a folder, and whether that still holds.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -45,8 +45,7 @@ FEATURE = "{feature}"
 DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Value, kw_only=True):
     """A declared result of a phase.
 
     Attributes:
@@ -87,8 +86,7 @@ class Output:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+class Phase(Value, kw_only=True):
     """One step of a workflow.
 
     Attributes:
@@ -184,8 +182,7 @@ class RunnerSetting(Value, kw_only=True):
         return cls(names=(value,) if isinstance(value, str) else tuple(value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workflow:
+class Workflow(Value, kw_only=True):
     """A named sequence of phases; a feature keeps the one that it started with.
 
     Attributes:
@@ -332,8 +329,7 @@ class Workflow:
         return cls(**{**data, **said})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowCatalog:
+class WorkflowCatalog(Value, kw_only=True):
     """The workflows of a project.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
@@ -23,8 +23,7 @@ _CLOSED = frozenset({"completed", "failed", "cancelled"})
 _CONFIG_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFeature:
+class OpenFeature(Value):
     """A feature that is not closed, with the workflow that is kept with it; as stored."""
 
     stored: Stored
@@ -95,8 +94,7 @@ class OpenFeature:
             later |= own
 
 
-@dataclass(frozen=True, slots=True)
-class OpenWork:
+class OpenWork(Value):
     """What is open in a project.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -23,8 +22,7 @@ _OVER_HTTP = frozenset({"http", "--transport=http"})
 _DEEPEST = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Value):
     """What a session is about.
 
     Attributes:

@@ -6,7 +6,7 @@ history is put together from whichever copy of each record is whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +50,7 @@ class Gap(Value):
     touched: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(Value, frozen=False):
     """The state as it is in the files.
 
     Attributes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.text import hidden_character
+from cde_orchestrator.domain.value import Value
 
 _KEPT = "\n\t\u200c\u200d"
 """Of texts: several scripts and emoji need joiners."""
@@ -32,8 +33,7 @@ _TYPE_WORDS = {
 _EMPTY: tuple[Any, ...] = (None, "", [])
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Value):
     """A value of the file, and where it is.
 
     Attributes:

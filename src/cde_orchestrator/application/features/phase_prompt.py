@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from cde_orchestrator.domain.lease import Caller, Surface
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules, conventions_in
 from cde_orchestrator.domain.proofs_file import FORMS
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ GOAL_LIMIT = 6_000
 """Characters of a feature's goal that a prompt repeats; the whole is kept with the feature."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptReader:
+class PromptReader(Value):
     """Who is to work by a prompt.
 
     Attributes:
@@ -51,8 +51,7 @@ ONLOOKER = PromptReader()
 """Nobody who works by it: what takes time to find out is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhasePrompts:
+class PhasePrompts(Value):
     """The prompts of the phases of the project at ``root``.
 
     Who calls, git, and what has the bases of features are asked for where they are needed.

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,8 +45,7 @@ EARLIER_SHOWN = 5
 EARLIER_LIMIT = 600
 
 
-@dataclass(frozen=True, slots=True)
-class InputFiles:
+class InputFiles(Value):
     """The outputs of earlier phases, as their files are, or as they are being delivered."""
 
     root: Path

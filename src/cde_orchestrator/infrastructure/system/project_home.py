@@ -11,11 +11,11 @@ import hashlib
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
     READ_LIMIT_BYTES,
@@ -41,8 +41,7 @@ _BY_PATH = "by-path"
 _NAME = re.compile(ID + "(-[0-9a-f]{8})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Passport:
+class Passport(Value):
     """Whose vault it is.
 
     Attributes:
@@ -57,8 +56,7 @@ class Passport:
     inode: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Value):
     """A folder that vaults are in.
 
     Attributes:

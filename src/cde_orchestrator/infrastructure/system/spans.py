@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter, thread_time
 from typing import Any
+
+from cde_orchestrator.domain.value import Value
 
 # macOS reports bytes, everybody else kilobytes.
 _RSS_UNITS_PER_MB = 1024 * 1024 if sys.platform == "darwin" else 1024
@@ -48,8 +50,7 @@ def _max_rss_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNITS_PER_MB
 
 
-@dataclass(slots=True)
-class Recorder:
+class Recorder(Value, frozen=False):
     """What one operation used.
 
     Attributes:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from cde_orchestrator.domain.command_line import COMMAND_KINDS
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.text import why_unreadable
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import user_folder
 from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, acting_stamp
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -38,8 +39,7 @@ _EARLIER = 20
 _NO_FILE = "none"
 
 
-@dataclass(slots=True)
-class FolderRecord:
+class FolderRecord(Value, frozen=False):
     """That a person said yes to a folder.
 
     Attributes:
@@ -89,8 +89,7 @@ class FolderRecord:
             self.earlier[name] = [*others, then][-_EARLIER:]
 
 
-@dataclass(slots=True)
-class Records:
+class Records(Value, frozen=False):
     """What the file says: commands that are trusted by project, and folders.
 
     Attributes:

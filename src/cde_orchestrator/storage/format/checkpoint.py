@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -32,8 +31,7 @@ _EMPTY = b'\n  "features": []\n}\n'
 OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum", "fork")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Value):
     """The state at one sequence.
 
     Attributes:

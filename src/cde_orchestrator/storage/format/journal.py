@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.storage.format.json_patch import DEPTH_LIMIT, Patch, is_patch, is_too_deep
 
 FORMAT = "cde-journal"
@@ -64,8 +65,7 @@ class Record:
     line: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Value):
     """The first line of a segment: the sequence that it begins with, and what precedes it.
 
     Attributes:
@@ -78,8 +78,7 @@ class Header:
     lost: Lost = ()
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Value, frozen=False):
     """What one copy of a segment holds, and what is wrong with it, in words."""
 
     header: Header | None = None

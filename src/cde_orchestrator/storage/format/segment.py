@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import (
     AppendNotUndoneError,
     FileOps,
@@ -127,8 +128,7 @@ class Segment:
             self._ops.fdatasync(descriptor)
 
 
-@dataclass(slots=True)
-class ActiveSegment:
+class ActiveSegment(Value, frozen=False):
     """What the copies of the active segment hold together.
 
     Attributes:

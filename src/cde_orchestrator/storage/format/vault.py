@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -52,7 +52,6 @@ from cde_orchestrator.storage.format import checkpoint, journal
 _NAMED = pattern(rb'^  "name": (".*"),?\r?$', re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
 class Shelf(project_home.Shelf):
     """A folder that vaults are in, as whoever has a project to keep uses it."""
 
