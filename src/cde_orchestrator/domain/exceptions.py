@@ -8,18 +8,18 @@ Raise with ``of``, which takes the words from the catalogue::
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
+from cde_orchestrator.domain.patterns import pattern
 
 if TYPE_CHECKING:
     from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
 
-_CODE = re.compile(r"E[0-9]{3}")
+_CODE = pattern(r"E[0-9]{3}")
 _ABOUT_THE_WORK = frozenset(
     "E110 E111 E112 E114 E115 E116 E117 E118 E119 E123 E130 E131 E132 "  # noqa: SIM905
     "E134 E135 E139".split()

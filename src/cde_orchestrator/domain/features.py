@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from difflib import get_close_matches
 from typing import NamedTuple, Protocol, overload
 
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -211,6 +210,8 @@ def find_feature(features: Features, reference: str) -> Feature:
         raise FeatureError.of("E103", reference=reference, candidates=shown)
     found = (features.by_id(matches[0]) or features.by_name(matches[0])) if matches else None
     if found is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(wanted.lower(), names, _NEAR_SHOWN)
         words = f" (did you mean {' or '.join(near)}?)" if near else ""
         raise FeatureError.of("E102", reference=reference, near=words)

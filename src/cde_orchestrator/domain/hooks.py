@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Moment: TypeAlias = Literal["start", "stop", "subagent_stop", "edit", "compact"]
 
@@ -50,18 +49,15 @@ CONTEXT_LIMIT = 9_500
 _SHELL = "Bash"
 """What Codex calls each of its tools that run a command."""
 _EDITORS = frozenset("|".join(EDITING.values()).split("|")) - {_SHELL}
-_OWN_COMMAND = re.compile(r"cde(?:\.exe)? hook \w+")
+_OWN_COMMAND = r"cde(?:\.exe)? hook \w+"
 _PATHS = ("file_path", "notebook_path", "absolute_path", "path")
 _PATCHES = ("command", "input", "patch")
-_PATCHING = re.compile(
-    r"(?:\bcd (?P<folder>\S+)\s*&&\s*)?\b(?:apply_patch|applypatch)\b(?P<patch>.+)", re.DOTALL
-)
+_PATCHING = r"(?s)(?:\bcd (?P<folder>\S+)\s*&&\s*)?\b(?:apply_patch|applypatch)\b(?P<patch>.+)"
 """A patch by a command, in the one form that Codex takes for an edit."""
-_PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+)$", re.MULTILINE)
+_PATCHED = r"(?m)^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+)$"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """What a client says when it calls a hook.
 
     Attributes:
@@ -134,21 +130,21 @@ def edited_paths(given: Mapping[str, Any]) -> tuple[str, ...]:
     if tool not in _EDITORS:
         return ()
     if isinstance(asked, str):
-        return (*_PATCHED.findall(asked),)
+        return (*re.findall(_PATCHED, asked),)
     if not isinstance(asked, Mapping):
         return ()
     named = [_text(asked, key) for key in _PATHS]
-    patched = [path for key in _PATCHES for path in _PATCHED.findall(_text(asked, key))]
+    patched = [path for key in _PATCHES for path in re.findall(_PATCHED, _text(asked, key))]
     return tuple(path.strip() for path in (*named, *patched) if path.strip())
 
 
 def _patched_by(command: str) -> tuple[str, ...]:
     """The files that a command patches; what else a shell writes, its words do not say."""
-    found = _PATCHING.search(command) if "*** Begin Patch" in command else None
+    found = re.search(_PATCHING, command) if "*** Begin Patch" in command else None
     if found is None:
         return ()
     folder = PurePath((found["folder"] or "").strip("'\""))
-    return tuple(str(folder / path.strip()) for path in _PATCHED.findall(found["patch"]))
+    return tuple(str(folder / path.strip()) for path in re.findall(_PATCHED, found["patch"]))
 
 
 def shortened(text: str, limit: int = CONTEXT_LIMIT) -> str:
@@ -206,7 +202,7 @@ def _others(event: str, groups: Any) -> list[Any]:
     """The groups of an event that do something else."""
     if not isinstance(groups, list) or not all(isinstance(each, Mapping) for each in groups):
         raise ValueError(f"its hooks of '{event}' are not a list of groups")
-    return [each for each in groups if not _OWN_COMMAND.search(json.dumps(each.get("hooks")))]
+    return [each for each in groups if not re.search(_OWN_COMMAND, json.dumps(each.get("hooks")))]
 
 
 def _text(given: Mapping[str, Any], key: str) -> str:

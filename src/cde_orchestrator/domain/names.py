@@ -8,13 +8,14 @@ import unicodedata
 from collections.abc import Callable
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.patterns import pattern
 
 NAME_LIMIT = 60
 """Characters of a feature's name."""
 
 _WORDS_IN_NAME = 7
 _MADE_NAME_LIMIT = 30
-_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_SLUG = pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SAMPLE = 500
 _FALLBACK = "feature"
 _DIGITS_OF_HASH = 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, field, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from cde_orchestrator.domain.check import Check
@@ -351,6 +350,8 @@ class WorkflowCatalog(Value, kw_only=True):
         wanted = self.default if workflow_id is None else workflow_id
         found = self.workflows.get(wanted)
         if found is None:
+            from difflib import get_close_matches
+
             names = ", ".join(self.workflows)
             near = get_close_matches(wanted, self.workflows, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""

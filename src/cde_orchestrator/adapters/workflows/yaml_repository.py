@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cde_orchestrator import __version__
-from cde_orchestrator.adapters.workflows.schema import catalog_from
-from cde_orchestrator.adapters.workflows.values import invalid, node_of
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
@@ -74,6 +72,9 @@ class YamlWorkflowRepository:
         Raises:
             ValidationError: E311, it breaks one.
         """
+        from cde_orchestrator.adapters.workflows.schema import catalog_from
+        from cde_orchestrator.adapters.workflows.values import node_of
+
         own = {name: value for name, value in kept.items() if name not in {"id", *_OF_FILE}}
         of_file = {name: kept[name] for name in _OF_FILE if name in kept}
         # A program makes workflows without a file, whose phases may have no prompt.
@@ -168,17 +169,24 @@ def _read(path: Path) -> bytes | None:
             return None
         reason = f"it cannot be read: {error_words(error)}"
         remedy = "Make the file readable, or remove it to use the packaged workflows"
-        raise invalid(str(path), 1, _WHOLE_FILE, reason, remedy) from error
+        raise _not_read(path, reason, remedy) from error
     if size > SIZE_LIMIT_BYTES:
         reason = f"it has {size} bytes; at most {SIZE_LIMIT_BYTES} are accepted"
-        raise invalid(str(path), 1, _WHOLE_FILE, reason, "Shorten the file")
+        raise _not_read(path, reason, "Shorten the file")
     return data
+
+
+def _not_read(path: Path, reason: str, remedy: str) -> ValidationError:
+    from cde_orchestrator.adapters.workflows.values import invalid
+
+    return invalid(str(path), 1, _WHOLE_FILE, reason, remedy)
 
 
 # Keyed by the content itself: a change within the clock's resolution that keeps the size
 # would be missed by time, size and inode, and reading costs far less than parsing.
 @lru_cache(maxsize=8)
 def _parse(source: str, data: bytes, *, packaged: bool = False) -> WorkflowCatalog:
+    from cde_orchestrator.adapters.workflows.schema import catalog_from
     from cde_orchestrator.adapters.workflows.yaml_reader import read_document
 
     return catalog_from(read_document(source, data), packaged=packaged, file_digest=_digest(data))

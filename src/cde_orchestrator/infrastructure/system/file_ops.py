@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 import stat
 import sys
 import time
@@ -315,6 +313,8 @@ class OsFileOps:
 
     def free_bytes(self, path: Path) -> int:
         """Bytes that this user may still write to the file system of ``path``."""
+        import shutil
+
         return shutil.disk_usage(path).free
 
 
@@ -363,7 +363,7 @@ def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = PRIVATE
     It has a name of its own, so that writers do not share one, and the permissions ``mode``;
     when None, those of any new file of the project.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
         descriptor = ops.create(temporary)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,6 +55,8 @@ def error_words(error: OSError) -> str:
 
 
 def _free_bytes(path: Path) -> int | str:
+    import shutil
+
     for folder in (path, *path.parents):
         with suppress(OSError):
             return shutil.disk_usage(folder).free

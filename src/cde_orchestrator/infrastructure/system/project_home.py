@@ -15,6 +15,7 @@ from pathlib import Path
 
 import orjson
 
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -33,12 +34,12 @@ from cde_orchestrator.infrastructure.system.viewing import takes_byproducts
 PASSPORT = "project.json"
 """In a vault: whose it is."""
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-STATED = re.compile(rb'^  "id": "(' + ID.encode() + rb')"', re.MULTILINE)
+STATED = pattern(rb'^  "id": "(' + ID.encode() + rb')"', re.MULTILINE)
 """In a checkpoint: whose it is."""
 SMALL_BYTES = 64 * 1024
-_SEGMENT = re.compile(r"journal-.*\.jsonl", re.DOTALL)
+_SEGMENT = pattern(r"journal-.*\.jsonl", re.DOTALL)
 _BY_PATH = "by-path"
-_NAME = re.compile(ID + "(-[0-9a-f]{8})?")
+_NAME = pattern(ID + "(-[0-9a-f]{8})?")
 
 
 class Passport(Value):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import math
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +100,8 @@ def retrying(
 
 def _pause(failures: int) -> float:
     """Seconds before the next try: twice as long each time, and not the same for everybody."""
+    import random
+
     jitter = random.uniform(0, _JITTER_SECONDS)  # noqa: S311 - no secret
     return min(_FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 64) + jitter, _LONGEST_WAIT_SECONDS)
 

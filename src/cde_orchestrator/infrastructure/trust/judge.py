@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -186,6 +185,8 @@ class FolderTrust:
         what the product has in its place, in the folder ``packaged``. Of one that has another
         digest than when the folder was ``judged`` nothing is shown: a yes is for the digest.
         """
+        import difflib
+
         records, home = self.file.read(), home_of(root)
         places = _places(root, home)
         record = self._record(root, home, places, records)

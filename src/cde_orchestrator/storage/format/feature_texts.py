@@ -6,7 +6,6 @@ decoded to. So a checkpoint's features stay where they are in its bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from copy import deepcopy
 from typing import Any
@@ -27,7 +26,7 @@ INDENT = b"    "
 _DECODED = 64
 """Features that stay decoded, so that a call that touches one decodes it once."""
 _COMMA = ord(",")
-_BEGINNING = re.compile(INDENT + rb'\{"id":"([^"\\]+)"')
+_BEGINNING = pattern(INDENT + rb'\{"id":"([^"\\]+)"')
 _PLAIN, _TEXT = rb'"([^"\\]*)"', rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 HEAD = pattern(
     rb'\{"id":%(plain)b,"project_id":%(text)b,"name":%(plain)b,"prompt":%(text)b,'

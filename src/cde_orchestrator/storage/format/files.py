@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -38,8 +38,8 @@ from cde_orchestrator.storage.format import vault
 log = get_logger(__name__)
 
 Marks = list[tuple[str, int, int, int]]
-_NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
-_SIDE = re.compile(r"(fork|side)-(\d{12})-([0-9a-f]{8})\.json")
+_NUMBERED = pattern(r"(state|journal)-(\d{12})\.jsonl?")
+_SIDE = pattern(r"(fork|side)-(\d{12})-([0-9a-f]{8})\.json")
 _UNNUMBERED = "state-versionless.json"
 
 

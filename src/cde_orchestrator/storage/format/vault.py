@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -104,7 +103,7 @@ class Shelf(project_home.Shelf):
                 ops.sync_folder(each.parent)
         for folder in (self.folder, self.note.parent, vault):
             if folder == self.note.parent and is_no_folder(folder):
-                ops.replace(folder, folder.with_name(f"{folder.name}-{secrets.token_hex(4)}.aside"))
+                ops.replace(folder, folder.with_name(f"{folder.name}-{os.urandom(4).hex()}.aside"))
             if not is_folder(folder):
                 ops.make_folder(folder)
                 make_private(folder)
