@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller
 from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules
+from cde_orchestrator.domain.value import Value
 
 FEATURES_KEPT = 100
 
@@ -15,8 +16,7 @@ _Who = tuple[str, str, str | None]
 _Where = tuple[str, str | None, int, str]
 
 
-@dataclass(slots=True)
-class Briefings:
+class Briefings(Value, frozen=False):
     """The last caller of each feature that was given its present phase, as long as this process.
 
     A command ends at once, so that the phase's record keeps whom it gave the phase.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cde_orchestrator.domain.exceptions import CDEError
@@ -11,8 +10,7 @@ from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class PartCondition:
+class PartCondition(Value):
     """How the journal is, or the backups.
 
     Attributes:

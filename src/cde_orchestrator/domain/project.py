@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -25,6 +25,7 @@ from cde_orchestrator.domain.names import checked_name, free_name, slug_from
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt, opening_words
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import STANDARD, Workflow
 
 NAME_LIMIT = 100
@@ -53,8 +54,7 @@ _ALLOWED: dict[ProjectStatus, tuple[ProjectStatus, ...]] = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class Project:
+class Project(Value, frozen=False, kw_only=True):
     """A project and its features; every change goes through it.
 
     Attributes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Record, decode_records
@@ -33,8 +33,7 @@ class Files(Enum):
     DIFFER = auto()
 
 
-@dataclass(slots=True)
-class Head:
+class Head(Value, frozen=False):
     """The last change that a process has seen, and the place of it in the files.
 
     Attributes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 from cde_orchestrator.infrastructure.system.tree import (
     list_folder,
@@ -20,8 +20,7 @@ from cde_orchestrator.storage.format.files import StateFiles
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(Value, kw_only=True):
     """What is kept in ``backups``; the newest checkpoint always is.
 
     Attributes:

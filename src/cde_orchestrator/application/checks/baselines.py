@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +122,7 @@ class Plan(Value):
     due: Sequence[Subject] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class Baselines:
+class Baselines(Value):
     """Tries the commands of the project at ``root``.
 
     Attributes:

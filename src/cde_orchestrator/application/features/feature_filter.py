@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import get_args
@@ -14,6 +13,7 @@ from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.text import opening_words
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
 PERSON, AGENT = AWAITED = ("person", "agent")
@@ -23,8 +23,7 @@ OPEN = "open"
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureFilter:
+class FeatureFilter(Value, kw_only=True):
     """What a feature must be to be among those asked for; None asks nothing of it.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,11 @@ from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.subject import name_subject
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFeatures:
+class ProjectFeatures(Value):
     """The features of the project at ``root``, as a call reads and changes them.
 
     Attributes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
 from cde_orchestrator.application.ports.proving import ChangedFile, Copy, KnockOuts, Place
@@ -32,8 +32,7 @@ _GENERAL_STEMS = frozenset({"index", "main", "mod", "lib", "__init__", "__main__
 """Names of files that say nothing; their folder's name does."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Value):
     """A state of the source code in which proofs were run.
 
     Attributes:

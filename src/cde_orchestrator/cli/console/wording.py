@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from cde_orchestrator.domain.clock import parse_utc, to_the_second, utc_now
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.value import Value
 
 _LINE_LIMIT = 30_000
 _UNITS = (("day", 86_400), ("hour", 3_600), ("min", 60))
 
 
-@dataclass(frozen=True, slots=True)
-class RenderTarget:
+class RenderTarget(Value):
     """For whom something is rendered.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from functools import partial, update_wrapper
 from inspect import Signature, signature
 from pathlib import Path
@@ -26,14 +25,14 @@ from cde_orchestrator.cli.session.boundary import boundary, starts_elsewhere
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 Reply = TypeVar("Reply")
 Work = TypeVar("Work", bound=Callable[..., None])
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """What a command does with the options that every command takes.
 
     Each method that runs something raises what it raises: ``CDEError``.

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypedDict
 
 from cde_orchestrator.domain.errors.template import PLACEHOLDER
+from cde_orchestrator.domain.value import Value
 
 
 class Severity(StrEnum):
@@ -28,8 +29,7 @@ class Reader(StrEnum):
     PYTHON = "python"
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Value):
     """A suggestion whose call differs by reader.
 
     Attributes:
@@ -55,8 +55,7 @@ class Suggestion:
         return call and f"{self.text}: {call}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Value):
     """A way out that can be followed blindly: a tool call and the command that equals it.
 
     Attributes:

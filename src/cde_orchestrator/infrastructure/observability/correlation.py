@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from threading import Event
 
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.value import Value
 
 ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
@@ -28,8 +29,7 @@ _TRACEPARENT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
+class CallContext(Value):
     """One call from outside.
 
     Attributes:

@@ -14,6 +14,7 @@ from cde_orchestrator.domain.clock import Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.subject import name_subject, naming_subject
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.observability.correlation import (
     CallContext,
     call_context,
@@ -71,8 +72,7 @@ def recent_operations() -> list[RecentOperation]:
     return list(_recent)
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Value):
     """One run of one use case.
 
     Args:

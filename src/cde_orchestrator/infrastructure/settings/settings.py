@@ -21,6 +21,7 @@ from typing import Any
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED, redacted
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.toml import parse_toml
@@ -213,8 +214,7 @@ class Settings:
     state_project: str = setting("", "The project's name in that database; written by cde init")
 
 
-@dataclass(frozen=True, slots=True)
-class SettingState:
+class SettingState(Value):
     """One setting as it stands.
 
     Attributes:

@@ -11,11 +11,12 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from cde_orchestrator.domain.subject import subject
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally, count_phase
 
@@ -23,8 +24,7 @@ BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 """Upper bounds for the metrics: around a millisecond to above the lock's bounded wait."""
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Value, frozen=False):
     """One name's calls since the process began, in the buckets of the metrics.
 
     Attributes:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.application.ports.health import OperationFigures
+from cde_orchestrator.domain.value import Value
 
 ACCURACY = 0.02
 GROWTH = (1 + ACCURACY) / (1 - ACCURACY)
@@ -135,8 +136,7 @@ def count_phase(phases: Counter[str], phase: str | None, count: int = 1) -> None
         phases[phase if phase in phases or len(phases) < PHASES_MOST else OTHER_PHASES] += count
 
 
-@dataclass(slots=True)
-class Sample:
+class Sample(Value, frozen=False):
     """What was measured in a stretch of time, by one process or by all of them.
 
     Merging is exact, and its order does not matter, but for which phases have a name where

@@ -16,10 +16,10 @@ import stat
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import (
     open_new,
     open_regular,
@@ -51,8 +51,7 @@ _NO_LOG_BYTES = 1_010_000_000
 """More than the longest file that the settings allow, with its last line."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRetention:
+class LogRetention(Value):
     """For how many days rotated files are kept, how many, and with how many bytes together.
 
     The newest one is kept however large it is.
