@@ -66,6 +66,80 @@ def test_it_does_what_a_dataclass_does() -> None:
             assert (x, y) == (1, 0)
 
 
+def test_only_what_sets_the_fields_is_compiled_for_each_class() -> None:
+    kind: Any = fresh()
+    kind(1)
+
+    own = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__"} & {
+        *vars(kind)
+    }
+    assert own == {"__init__"}
+
+
+def test_nothing_is_added_to_it_or_taken_away() -> None:
+    made: Any = Point(1)
+
+    with pytest.raises(FrozenInstanceError, match="'z'"):
+        made.z = 2
+    with pytest.raises(FrozenInstanceError, match="'x'"):
+        del made.x
+    assert made == Point(1)
+
+
+class Counted(Value):
+    """One that finds out more about itself, as few do."""
+
+    self_made: list[str] = field(default_factory=list, init=False)
+    same: str = field(default="a", init=False, repr=False)
+    twice: int = 0
+
+    def __post_init__(self) -> None:
+        self.self_made.append("b")
+
+
+def test_fields_that_are_not_given_are_made_with_it() -> None:
+    made = Counted(twice=1)
+
+    assert (made.self_made, made.same) == (["b"], "a")
+    assert repr(made) == "Counted(self_made=['b'], twice=1)"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'same'"):
+        Counted(same="b")  # type: ignore[call-arg]  # what is refused
+
+
+class Holder(Value):
+    """One with a single field."""
+
+    number: float
+
+
+class Nothing(Value):
+    """One without fields."""
+
+
+def test_few_fields_are_compared_as_many_are() -> None:
+    number = float("nan")
+
+    assert Holder(number) == Holder(number)
+    assert hash(Holder(1.0)) == hash(Holder(1))
+    assert Nothing() == Nothing() != Holder(1)
+    assert hash(Nothing()) == hash(Nothing())
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Holder([]))  # type: ignore[arg-type]  # what is refused
+
+
+class Looped(Value):
+    """One that may hold itself."""
+
+    inner: list[Any]
+
+
+def test_one_that_holds_itself_can_be_shown() -> None:
+    made = Looped([])
+    made.inner.append(made)
+
+    assert repr(made) == "Looped(inner=[...])"
+
+
 def test_it_may_change_or_be_made_by_names_alone() -> None:
     changing, named = fresh(frozen=False), fresh(kw_only=True)
     made = changing(1)
