@@ -3,6 +3,7 @@
 // `done(reply)` draws what came of it, else `said` is; `how` says in which way the command in `reply.undo` undoes it.
 import { actionAddress } from "./acting.js";
 import { announce, attribute, command, element, load, write } from "./base.js";
+import { keepTyped } from "./kept.js";
 
 const ASKED = 4000; // characters of a field that are asked with
 const LATE = 2000; // milliseconds after which a form opens without what it is about
@@ -31,22 +32,57 @@ export const undone = (title, undo, more) => [element("p", { class: "strong" }, 
 /** How a command undoes it: a restore is of the whole project. */
 const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in the project since, in a terminal:" : "To undo it, in a terminal:");
 
-/** Say what was done, and by which command it is undone. */
+const SHOWN = 10_000; // milliseconds for which a notice is there that says no command
+
+/** Show what was done, and by which command it is undone, if by any. */
 export function notice(text, undo, how = undoing(undo)) {
   announce(text);
   document.querySelector(".notice")?.remove();
-  if (!undo) return;
-  const shown = element("section", { class: "notice", "aria-label": "What was done" },
-    element("div", {}, element("p", { class: "strong" }, text), element("p", { class: "muted" }, how), command(undo)),
+  const shown = element("section", { class: "notice", "aria-label": "What was done", "data-undo": undo },
+    element("div", {}, element("p", { class: "strong" }, text), undo ? [element("p", { class: "muted" }, how), command(undo)] : null),
     element("button", { class: "plain", type: "button", "aria-label": "Close this notice", onclick: () => shown.remove() }, "✕"));
   document.body.append(shown);
+  if (!undo) setTimeout(() => shown.remove(), SHOWN);
+}
+
+const OUT = ["E334", "E902"]; // who asks is not known as a person any more
+
+/** Why something was not done, and what to do about it first; `way` says that in other words. */
+export function refusal(error, way) {
+  if (!error.told) return [element("span", {}, "The server does not answer. What you wrote is kept: try again.")];
+  const { code, message, suggestions } = error.told;
+  const out = OUT.includes(code);
+  const first = way ?? (out ? "What you wrote is kept. Sign in again by this command, in a terminal of your own, and send it here:" : code === "E305" ? null : suggestions?.[0]);
+  return [element("span", {}, code === "E902" ? "You are signed out: nothing was done." : message, " ", element("a", { class: "code", href: `/errors/${encodeURIComponent(code)}`, target: "_blank", rel: "noopener" }, code)),
+    first ? element("span", { class: "muted" }, first) : null, out ? command("cde dashboard") : null].filter(Boolean);
+}
+
+/** What a request came to that no answer came to, or that was refused; anything else is a fault of the page. */
+export function isRefusal(error) {
+  return Boolean(error.told) || error instanceof TypeError || error instanceof SyntaxError;
+}
+
+const NAMES = { "The prompt": "goal", prompt: "goal" }; // of what is called otherwise where it is checked
+const ABOUT = { E301: "goal", E304: "name" };
+
+/** The field of a form that a refusal is about. */
+function faulty(form, told) {
+  const name = told && (ABOUT[told.code] ?? told.context?.argument ?? told.context?.field);
+  return [...form.elements].find((each) => each.name && each.name === (NAMES[name] ?? name));
+}
+
+/** What is wrong with a field, which is called as the form does. */
+function inWordsOf(label, { code, message, context }) {
+  if (code === "E301") return `“${label}” is empty.`;
+  if (code === "E305") return `“${label}” was not accepted: ${context.reason}.`;
+  return context.field ? message.replace(context.field, `“${label}”`) : message;
 }
 
 /** A dialog that asks for an action. */
 export function actionDialog({ action, about, title, intro, send, busy, tone, show, fields, done, next, said, how }) {
   const id = `action-${(made += 1)}`;
   const shown = element("div", { class: "shown" });
-  const problem = element("p", { class: "problem", role: "alert", id: `${id}-problem` });
+  const problem = element("div", { class: "problem", role: "alert", id: `${id}-problem` });
   const submit = element("button", { class: `button ${tone || "primary"}`, type: "submit" }, send);
   const inputs = [fields?.(() => (reading = read()), shown)].flat();
   const form = element("form", { novalidate: true, autocomplete: "off" }, intro ? element("p", { class: "muted" }, intro) : null, inputs.includes(shown) ? null : shown, inputs, problem,
@@ -77,13 +113,12 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
   }
 
   function refuse(error) {
-    if (!error.told && !(error instanceof TypeError || error instanceof SyntaxError)) throw error;
-    if (!error.told) return write(problem, "The server does not answer. What you wrote is kept: try again.");
-    const { code, message, suggestions } = error.told;
-    const over = code === "E122" && form.querySelector("[name=takeover]")?.labels[0].textContent;
-    const again = over ? `To continue anyway, tick “${over}”.` : code === "E902" ? "Sign in again by this command, in a terminal of your own: cde dashboard" : suggestions?.[0];
-    const more = again && !code.startsWith("E30") ? element("span", { class: "muted" }, again) : null;
-    problem.replaceChildren(element("span", {}, message, " ", element("a", { class: "code", href: `/errors/${encodeURIComponent(code)}`, target: "_blank", rel: "noopener" }, code)), ...(more ? [more] : []));
+    if (!isRefusal(error)) throw error;
+    const over = error.told?.code === "E122" && form.querySelector("[name=takeover]")?.labels[0].textContent;
+    const wrong = faulty(form, error.told);
+    if (wrong) attribute(wrong, "aria-invalid", "true");
+    const told = wrong ? { ...error.told, message: inWordsOf(wrong.labels[0].textContent, error.told) } : error.told;
+    problem.replaceChildren(...refusal({ told }, over ? `To continue anyway, tick “${over}”.` : undefined));
   }
 
   async function answer(event) {
@@ -96,25 +131,29 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
     }
     submit.disabled = true;
     write(problem, "");
+    for (const each of form.elements) attribute(each, "aria-invalid", null);
     write(submit, busy ?? send);
     try {
       await reading;
       if (!word) await (reading = read()); // who was signed out may act again by now
       if (!word) return problem.firstChild ? null : refuse(new TypeError());
       const reply = await load(actionAddress(action, about), { ...values(), form: word });
-      form.reset();
-      mark();
+      sent();
       finish(reply);
     } catch (error) {
       if (error.form) word = error.form;
       else if (error.told) await read(); // what there is now, for whoever sends it again
       refuse(error);
-      const all = [...form.querySelectorAll("textarea, input, select")];
-      (all.find((each) => each.ariaRequired && !each.value.trim()) ?? all[0])?.focus();
     } finally {
       submit.disabled = false;
       write(submit, send);
+      if (problem.firstChild) faultyOrFirst().focus();
     }
+  }
+
+  function faultyOrFirst() {
+    const all = [...form.querySelectorAll("textarea, input, select")];
+    return all.find((each) => each.ariaInvalid) ?? all.find((each) => each.ariaRequired && !each.value.trim()) ?? all[0] ?? submit;
   }
 
   function finish(reply) {
@@ -133,8 +172,7 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
     (on ?? close).focus();
   }
 
-  const mark = () => attribute(form, "data-typed", [...form.querySelectorAll("textarea, input:not([type=checkbox])")].some((each) => each.value.trim()) ? "" : null);
-  form.addEventListener("input", mark);
+  const sent = keepTyped(form, `${action} ${about ?? ""}`);
   form.addEventListener("submit", answer);
   form.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit());
   document.body.append(root);

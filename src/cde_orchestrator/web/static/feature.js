@@ -4,6 +4,7 @@ import { actionsOf } from "./actions-feature.js";
 import { gliding } from "./glide.js";
 import { liveCard, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
+import { group, sees } from "./rows.js";
 import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -30,7 +31,7 @@ async function refresh() {
     showHead(reply.status);
     if (person) showActions(reply.status);
     showSteps(reply.status);
-    showDecision(asked);
+    showDecision(asked, reply.status);
     part("live", null, liveCard);
     showParts(reply);
     if (reply.changes) showTimeline(reply.changes);
@@ -100,6 +101,7 @@ function part(name, content, make) {
   const told = JSON.stringify(content);
   const before = parts.get(name);
   if (before?.told === told) return;
+  const held = document.activeElement; // perhaps in what stays the same
   const made = make();
   made.dataset.part = name;
   if (before) {
@@ -108,6 +110,7 @@ function part(name, content, make) {
       if (same) same.open = each.open;
     }
     before.made.replaceWith(made);
+    if (held !== document.activeElement && made.contains(held)) held.focus({ preventScroll: true });
   } else $("parts").append(made);
   parts.set(name, { told, made });
 }
@@ -159,56 +162,21 @@ function done({ id, name }) {
 /** Who did something, without the kind of them. */
 const who = (by) => clean(by).replace(/^(mcp|person):/, "");
 
-/** What waits for a person, with a form that answers for exactly that; null where nothing does. */
+/** What waits for a person, and the module that shows it; null where nothing does. */
 async function askedOf({ phase, feature }) {
   if (phase?.handler !== "human_input") return null;
   try {
-    return await load(actionAddress("decide", feature.id));
+    const [shown, module] = await Promise.all([load(actionAddress("decide", feature.id)), import("./decision.js")]);
+    return { shown, module };
   } catch (error) {
     if (!error.told) throw error;
     return null;
   }
 }
 
-function showDecision(shown) {
-  const known = shown && { ...shown.approval, can: shown.form !== null };
-  part("decision", known, () => (known ? decision(shown) : element("div", { hidden: true })));
-}
-
-function decision({ approval, form, feature }) {
-  const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file")));
-  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
-  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), " ", sees(each.sees)));
-  const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
-  const problem = element("p", { class: "problem", role: "alert" });
-  const reason = element("textarea", { name: "reason", rows: 3, placeholder: "What has to become better", "aria-label": "What has to become better" });
-  async function answer(decided) {
-    if (decided !== "approve" && !reason.value.trim()) {
-      write(problem, "Say what has to become better: whoever does it again reads it.");
-      return reason.focus();
-    }
-    try {
-      const { undo } = await load(actionAddress("decide", feature.id), { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
-      const { notice } = await import("./actions.js");
-      notice(decided === "approve" ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`, undo);
-    } catch (error) {
-      if (!error.told) throw error;
-      write(problem, error.told.message);
-      const again = await load(actionAddress("decide", feature.id)).catch(() => null);
-      if (again?.approval.digest === approval.digest) return void (form = again.form); // each is good for one answer
-    }
-    await refresh();
-  }
-  const buttons = [element("button", { class: "button primary", type: "button", onclick: () => answer("approve") }, "Approve"), reason, element("button", { class: "button", type: "button", onclick: () => answer("send back") }, `Send back to ${words(approval.back_to)}`)];
-  const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
-  return element("section", { class: "card decision", "aria-label": "Waits for a person" },
-    element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
-    approval.description ? element("p", {}, approval.description) : null,
-    files.length ? group("Files", files) : null,
-    said,
-    criteria.length ? group("Criteria", criteria) : null,
-    source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
-    form ? element("div", { class: "answer" }, buttons) : how, problem);
+function showDecision(asked, status) {
+  const known = asked && asked.module.known(asked.shown, status);
+  part("decision", known, () => (known ? asked.module.decision(asked.shown, known, refresh) : element("div", { hidden: true })));
 }
 
 /** How checks and runners of tests ended before the work, and whether one waits for a person. */
@@ -238,17 +206,6 @@ function current(phase, back) {
     phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
     phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "Required outputs" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
-}
-
-/** Which changed places the proofs of a criterion see. */
-function sees(places) {
-  const files = new Map();
-  for (const place of places ?? []) {
-    const at = place.indexOf(":");
-    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
-  }
-  const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
-  return said ? element("span", { class: "muted" }, `sees ${places.length > 1 ? "at least one of " : ""}${said}`) : null;
 }
 
 const HOLDS = { proven: ["proven", "ok"], waived: ["waived", "info"], stale: ["stale", "warning"], broken: ["broken", "critical"], unproven: ["not proven yet", "muted"] };
@@ -301,10 +258,6 @@ function phaseCard(phase, work) {
     rows.length || phase.status === "pending" ? rows : element("p", { class: "muted" }, "Nothing recorded yet"));
 }
 
-function group(title, items) {
-  return element("div", { class: "group" }, element("h3", {}, title), element("ul", { class: "outputs" }, items));
-}
-
 function evidence(phase, found) {
   const passed = found.exit_code === 0;
   const ending = found.exit_code === null ? "took too long" : passed ? "passed" : `exit code ${found.exit_code}`;
@@ -327,6 +280,15 @@ function showTimeline(changes) {
     showMoment(shown.when, each.at, ago);
   });
   timeline.show(changes, (each) => String(each.sequence));
+  dropNotice(changes);
+}
+
+/** A notice whose command takes back all that changed since goes with the next change: that would be taken back as well. */
+function dropNotice(changes) {
+  const notice = document.querySelector(".notice");
+  const [, at] = / state restore --at (\d+)$/.exec(notice?.dataset.undo) ?? [];
+  const later = at ? changes.filter((each) => each.sequence > Number(at)) : [];
+  if (later.some((each) => each.correlation_id !== later.at(-1).correlation_id)) notice.remove(); // what it is about is one call
 }
 
 setUpTheme();

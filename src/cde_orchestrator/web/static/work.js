@@ -4,6 +4,12 @@ import { difference, drawn } from "./drawn.js";
 
 const address = (feature, ...rest) => ["/dashboard/data/features", ...[feature, ...rest].map(encodeURIComponent)].join("/");
 
+/** Why something cannot be shown. */
+function failed(error) {
+  if (!(error.told || error instanceof TypeError || error instanceof SyntaxError)) throw error;
+  return element("p", { class: "problem", role: "alert" }, error.told?.message ?? "The server does not answer: open it again.");
+}
+
 /** A part that is filled when it is opened, and again whenever it is opened later. */
 function opening(name, summary, fill) {
   const body = element("div", { class: "opened" });
@@ -12,8 +18,7 @@ function opening(name, summary, fill) {
     try {
       body.replaceChildren(...[await fill(body)].flat().filter(Boolean));
     } catch (error) {
-      if (!error.told) throw error;
-      body.replaceChildren(element("p", { class: "problem" }, error.told.message));
+      body.replaceChildren(failed(error));
     }
   }
   return element("details", { "data-name": name, ontoggle: open }, element("summary", {}, summary), body);
@@ -61,8 +66,7 @@ async function output(feature, { id, path }) {
     try {
       present(await load(`${address(feature, "outputs", id)}?${asked}`));
     } catch (error) {
-      if (!error.told) throw error;
-      content.replaceChildren(element("p", { class: "problem" }, error.told.message));
+      content.replaceChildren(failed(error));
     }
   }
   function present(shown) {
@@ -96,6 +100,15 @@ async function code(feature) {
     [element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.kind}${lines(each.lines_added, each.lines_removed)}`)],
     async () => difference((await load(`${address(feature, "code")}?${new URLSearchParams({ path: each.path })}`)).compared)));
   return [note, ...rows, total > files.length ? element("p", { class: "muted" }, `And ${total - files.length} more.`) : null];
+}
+
+/** How an output that was accepted became what it is now, or what it was where it is gone. */
+export function outputDifference(feature, output, accepted, now) {
+  return opening(`changed ${output}`, now ? "What differs from what was accepted" : "What was accepted", async () => {
+    const asked = now ? { version: now, against: accepted } : { version: accepted };
+    const shown = await load(`${address(feature, "outputs", output)}?${new URLSearchParams(asked)}`);
+    return shown.compared ? difference(shown.compared) : element("div", { class: "drawn", tabindex: 0 }, drawn(shown.nodes));
+  });
 }
 
 const printed = new Map();

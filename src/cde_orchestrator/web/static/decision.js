@@ -1,0 +1,90 @@
+// What waits for a person, and their answer, which is for exactly what is shown.
+import { actionAddress } from "./acting.js";
+import { isRefusal, notice, refusal } from "./actions.js";
+import { bytes, clean, element, load, words, write } from "./base.js";
+import { keepTyped } from "./kept.js";
+import { group, sees } from "./rows.js";
+import { outputDifference } from "./work.js";
+
+const LABEL = "What has to become better";
+const problem = element("div", { class: "problem", role: "alert" });
+const reason = element("textarea", { name: "reason", rows: 3, placeholder: LABEL, "aria-label": LABEL });
+const approve = element("button", { class: "button primary", type: "button", onclick: () => answer("approve") }, "Approve");
+const back = element("button", { class: "button", type: "button", onclick: () => answer("send back") });
+const form = element("form", { class: "answer", autocomplete: "off", onsubmit: (event) => event.preventDefault() }, approve, reason, back);
+let asked = null; // what is shown, of which feature, and how the page is read again
+let sent = null;
+let isAnswering = false;
+
+/** What is shown; another one makes the card anew, with the same form. */
+export function known({ approval, form: word, feature }, { phases }) {
+  const accepted = new Map(phases.flatMap((phase) => phase.outputs.map((each) => [`${phase.id} ${each.id}`, each.sha256])));
+  const changed = approval.outputs.filter((each) => accepted.has(`${each.phase} ${each.id}`) && accepted.get(`${each.phase} ${each.id}`) !== each.sha256)
+    .map((each) => ({ ...each, accepted: accepted.get(`${each.phase} ${each.id}`) }));
+  sent ??= keepTyped(form, `decide ${feature.id}`);
+  return { ...approval, changed, can: word !== null };
+}
+
+/** The card; `refresh` reads the page again. */
+export function decision({ feature }, approval, refresh) {
+  if (asked?.approval.digest !== approval.digest) write(problem, "");
+  asked = { feature, approval, refresh };
+  write(back, `Send back to ${words(approval.back_to)}`);
+  const { can, changed } = approval;
+  const others = new Set(changed.map((each) => each.path));
+  const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file"), others.has(each.path) ? [" ", element("span", { class: "badge", "data-tone": "warning" }, "not as accepted")] : null));
+  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}${others.has(output.path) ? ", as it was changed" : ""}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
+  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), " ", sees(each.sees)));
+  const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
+  const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
+  return element("section", { class: "card decision", "aria-label": "Waits for a person" },
+    element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
+    approval.description ? element("p", {}, approval.description) : null,
+    changed.map((each) => other(feature, each, approval)),
+    files.length ? group("Files", files) : null,
+    said,
+    criteria.length ? group("Criteria", criteria) : null,
+    source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
+    can ? null : how, can || reason.value.trim() ? form : null, problem);
+}
+
+/** An output that is not what was accepted: what differs, and what can be done. */
+function other(feature, { id, path, phase, sha256, accepted }, { back_to: to }) {
+  return element("div", { class: "finding made", "data-tone": "warning" },
+    element("p", { class: "strong" }, `${clean(path)} ${sha256 ? "was changed" : "was removed"} after it was accepted in ${words(phase)}.`),
+    element("p", { class: "muted" }, `It is not approved like this. Sent back to ${words(to)}, it is done again, and the changed file is kept as a copy.`),
+    outputDifference(feature.id, id, accepted, sha256));
+}
+
+/** Answer with a form for what is shown, which is asked for now: the last one may be of another server by now, or too old. */
+async function answer(decided) {
+  const { feature, approval, refresh } = asked;
+  const isYes = decided === "approve";
+  if (isAnswering) return;
+  if (!isYes && !reason.value.trim()) {
+    write(problem, "Say what has to become better: whoever does it again reads it.");
+    return reason.focus();
+  }
+  isAnswering = true;
+  write(problem, "");
+  try {
+    const address = actionAddress("decide", feature.id);
+    const now = await load(address);
+    if (now.refused) throw Object.assign(new Error(now.refused.message), { told: now.refused });
+    if (now.approval.digest !== approval.digest) throw Object.assign(new Error(OTHER.message), { told: OTHER });
+    const { undo } = await load(address, { form: now.form, decision: decided, ...(isYes ? {} : { reason: reason.value }) });
+    if (!isYes) sent();
+    notice(isYes ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`, undo);
+    dispatchEvent(new Event("acted"));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    await refresh().catch((other) => {
+      if (!isRefusal(other)) throw other; // the connection says that the server is gone
+    });
+    problem.replaceChildren(...refusal(error));
+  } finally {
+    isAnswering = false;
+  }
+}
+
+const OTHER = { code: "E141", message: "What is shown here changed: nothing was decided.", suggestions: ["Read what there is now, then answer again: what you wrote is kept"] };

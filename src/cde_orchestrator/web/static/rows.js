@@ -1,0 +1,18 @@
+// Rows that several parts of a feature's page have in common.
+import { element } from "./base.js";
+
+/** Which changed places the proofs of a criterion see. */
+export function sees(places) {
+  const files = new Map();
+  for (const place of places ?? []) {
+    const at = place.indexOf(":");
+    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
+  }
+  const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
+  return said ? element("span", { class: "muted" }, `sees ${places.length > 1 ? "at least one of " : ""}${said}`) : null;
+}
+
+/** A list with a title. */
+export function group(title, items) {
+  return element("div", { class: "group" }, element("h3", {}, title), element("ul", { class: "outputs" }, items));
+}
