@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, overload
 
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature, artifacts_from
+from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import COMPARED, GOAL_LIMIT, Touched
 
@@ -21,6 +22,8 @@ class FeatureSummary(NamedTuple):
     Attributes:
         claimed_by: the agent that has the lease, or had it last.
         claimed_until: when the lease ends, or ended.
+        claimed_in: where the state was when it was taken, as ``Claim.place`` has it.
+        claimed_for: the process with which the lease ends.
         workflow_digest: key of the workflow that it follows in ``Project.workflows``.
     """
 
@@ -33,6 +36,8 @@ class FeatureSummary(NamedTuple):
     claimed_by: str | None = None
     claimed_until: datetime | None = None
     workflow_digest: str | None = None
+    claimed_in: str = ""
+    claimed_for: Process | None = None
 
     @classmethod
     def of(cls, feature: Feature) -> FeatureSummary:
@@ -47,6 +52,8 @@ class FeatureSummary(NamedTuple):
             claimed_by=feature.claim.agent if feature.claim else None,
             claimed_until=feature.claim.until if feature.claim else None,
             workflow_digest=feature.workflow_digest,
+            claimed_in=feature.claim.place if feature.claim else "",
+            claimed_for=feature.claim.process if feature.claim else None,
         )
 
 

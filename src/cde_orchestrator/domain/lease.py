@@ -68,6 +68,32 @@ def name_commands(agent: str, session: str) -> str:
     return f"commands {digest[:16]}"
 
 
+def is_alive(
+    until: datetime,
+    place: str,
+    process: Process | None,
+    caller: Caller,
+    now: datetime,
+    runs: Callable[[Process], bool],
+) -> bool:
+    """Whether a lease until then still stands, where the caller is.
+
+    Args:
+        until: a lease ends by itself.
+        place: where the state was; in a copy of the project, the leases of the original mean
+            nothing.
+        process: the lease ends with it; None for none.
+        caller: who asks.
+        now: the present moment.
+        runs: whether a process runs; true of one on another machine.
+    """
+    if now >= until:
+        return False
+    if place and caller.place and place != caller.place:
+        return False
+    return process is None or runs(process)
+
+
 class Claim(Value, kw_only=True):
     """A lease.
 
@@ -100,18 +126,8 @@ class Claim(Value, kw_only=True):
         )
 
     def is_alive(self, caller: Caller, now: datetime, runs: Callable[[Process], bool]) -> bool:
-        """Whether it still stands, where the caller is.
-
-        Args:
-            caller: in a copy of the project, the leases of the original mean nothing.
-            now: a lease ends by itself.
-            runs: whether a process runs; true of one on another machine.
-        """
-        if now >= self.until:
-            return False
-        if self.place and caller.place and self.place != caller.place:
-            return False
-        return self.process is None or runs(self.process)
+        """Whether it still stands, where the caller is; ``runs`` as of ``is_alive``."""
+        return is_alive(self.until, self.place, self.process, caller, now, runs)
 
     def belongs_to(self, caller: Caller) -> bool:
         """Whether the caller is the one who holds it."""

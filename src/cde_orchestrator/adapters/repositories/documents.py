@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import GOAL_LIMIT, Touched
 from cde_orchestrator.storage.format.feature_texts import HEAD, FeatureTexts
@@ -78,6 +79,7 @@ class TouchedFeatures:
 def summary_of(document: Document) -> FeatureSummary:
     """The summary of a stored feature."""
     claim = work_of(document).get("claim")
+    process = claim.get("process") if claim else None
     return FeatureSummary(
         id=document["id"],
         name=document["name"],
@@ -88,6 +90,8 @@ def summary_of(document: Document) -> FeatureSummary:
         claimed_by=claim["agent"] if claim else None,
         claimed_until=parse_utc(claim["until"]) if claim else None,
         workflow_digest=document.get("workflow_digest"),
+        claimed_in=claim.get("place", "") if claim else "",
+        claimed_for=Process(**process) if process else None,
     )
 
 

@@ -12,7 +12,8 @@ from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.lease import Caller, Claim
+from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.lease import Caller, Claim, is_alive
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.domain.value import Value
 
@@ -45,6 +46,14 @@ class CallerLeases(Value):
         if claim is None or not claim.is_alive(self.caller, self.now, self.callers.runs):
             return None
         return claim
+
+    def works(self, summary: FeatureSummary) -> bool:
+        """Whether the lease of a feature stands, which is not decoded for it."""
+        until = summary.claimed_until
+        place, process = summary.claimed_in, summary.claimed_for
+        return until is not None and is_alive(
+            until, place, process, self.caller, self.now, self.callers.runs
+        )
 
     def require_free(self, feature: Feature, *, takeover: bool, resuming: bool = False) -> None:
         """Refuse the caller where another agent is at work.

@@ -209,14 +209,13 @@ def board_of(
 
 
 def _lane(summary: FeatureSummary, project: Project, leases: CallerLeases) -> str:
-    """The lane that fits; a feature is only decoded to see if whoever took it still runs."""
+    """The lane that fits."""
     awaited = awaited_by(summary, project)
     if awaited is None:
         return DONE
     if awaited == PERSON:
         return WAITING
-    feature = project.features.by_id(summary.id) if agent_at(summary, leases.now) else None
-    return WORKING if feature is not None and leases.holder(feature) is not None else READY
+    return WORKING if leases.works(summary) else READY
 
 
 def _workflows(summaries: Sequence[FeatureSummary], project: Project) -> set[str]:

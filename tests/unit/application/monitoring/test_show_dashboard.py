@@ -12,6 +12,7 @@ import pytest
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -43,8 +44,10 @@ from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, StateError, ValidationError
-from cde_orchestrator.domain.features import FeatureList
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.features import FeatureList, FeatureSummary
 from cde_orchestrator.domain.history import HistoryEntry
+from cde_orchestrator.domain.lease import Claim, Process
 from tests.fakes import NOON, ROOT, World, catalog, older_feature
 from tests.health_fakes import NoHealth
 from tests.unit.application.features.test_phase_proof import (
@@ -295,6 +298,36 @@ def test_the_board_stays_small_and_counts_everything(world: World) -> None:
     assert len(cards(world, "done", cards=9_999)) == LARGEST_LANE
     full = 2 * len(json.dumps([lanes["ready"]["cards"], lanes["done"]["cards"]]))
     assert full < 90_000  # of the four lanes of the first page
+
+
+def test_only_features_on_cards_are_decoded_however_many_agents_are_at_work(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = CallerLeases.of(world.callers, ROOT, NOON, "ada").caller
+    other = replace(caller, process=Process(1, "gone", "here"))
+    world.callers.dead.add(Process(1, "gone", "here"))
+    project = world.project
+    for number in range(250):
+        feature = older_feature(project, id=f"o-{number:04}", name=f"open-{number}")
+        feature.claim = Claim.of(other if number % 2 else caller, NOON, deliberate=True)
+    world.repository.put(project)
+    summaries = [FeatureSummary.of(each) for each in world.repository.get(ROOT).features]
+    decoded: list[str] = []
+    by_id = FeatureList.by_id
+
+    def counted(features: FeatureList, feature_id: str) -> Feature | None:
+        decoded.append(feature_id)
+        return by_id(features, feature_id)
+
+    monkeypatch.setattr(FeatureList, "by_id", counted)
+    monkeypatch.setattr(FeatureList, "summaries", lambda _: summaries)
+    lanes = board(world)["lanes"]
+    assert [(each["id"], each["count"]) for each in lanes if each["count"]] == [
+        ("working", 125),
+        ("ready", 125),
+    ]
+    assert len(decoded) == sum(len(each["cards"]) for each in lanes) == 2 * CARDS // 4
+    assert {card["lane"] for each in lanes for card in each["cards"]} == {"working", "ready"}
 
 
 def test_a_card_has_the_beginning_of_what_a_person_is_asked_for(world: World) -> None:
