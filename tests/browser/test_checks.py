@@ -35,8 +35,9 @@ def test_the_page_says_which_check_waits_for_a_person_and_how_it_ended(
 
     expect(checks.get_by_role("heading")).to_have_text("Checks: waits for a person")
     expect(checks.get_by_role("listitem")).to_contain_text(
-        "The check `sh check.sh` waits for a person: nobody has trusted it yet (cde trust)."
+        "The check sh check.sh waits for a person: nobody has trusted it yet (cde trust)."
     )
+    expect(checks.locator("li code").first).to_have_text("sh check.sh")
 
     shown = site.application.handle(ShowChecks())["checks"]
     digests = frozenset(row["digest"] for row in shown)

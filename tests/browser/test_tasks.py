@@ -28,7 +28,8 @@ def test_the_page_shows_tasks_and_follows_their_ticks(
     plan = f"{PLAN}- T3: {HOSTILE}\n  - Serves: AC2\n"
     site.application.handle(SubmitWork(feature_id="login", phase_id="plan", results={"plan": plan}))
     expect(tasks).to_contain_text("0 of 3 done")
-    expect(tasks).to_contain_text("open T1 the page, in `shop/page.py`, for AC1")
+    expect(tasks).to_contain_text("open T1 the page, in shop/page.py, for AC1")
+    expect(tasks.locator("code").first).to_have_text("shop/page.py")
     site.application.handle(SaveProgress(feature_id="login", done=["T1"]))
     expect(tasks).to_contain_text("1 of 3 done")
     expect(tasks).to_contain_text("done T1 the page")

@@ -25,7 +25,7 @@ STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;"
     "color-scheme:light dark}code,pre{font-family:ui-monospace,monospace}"
     "pre{padding:.75rem;border:1px solid #8886;border-radius:.4rem;overflow-x:auto}"
-    "h1 small{opacity:.6;font-weight:400}"
+    "h1 small{opacity:.6;font-weight:400}var{opacity:.75;text-decoration:underline dotted}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {

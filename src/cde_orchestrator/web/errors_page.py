@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from starlette.requests import Request
@@ -46,13 +47,24 @@ def _index(every: CatalogReply) -> str:
     return "".join(parts)
 
 
+_OPEN = re.compile("&lt;([a-z][a-z0-9_]*)&gt;")
+
+
+def _worded(text: str) -> str:
+    """A text as HTML; what differs from case to case stands out as such."""
+    return _OPEN.sub(lambda match: f"<var>{match[1].replace('_', ' ')}</var>", escape(text))
+
+
 def _article(known: Explanation) -> str:
-    suggestions = "".join(f"<li>{escape(each)}</li>" for each in known["suggestions"])
-    commands = "\n".join(escape(fix["command"]) for fix in known["fixes"])
+    suggestions = "".join(f"<li>{_worded(each)}</li>" for each in known["suggestions"])
+    commands = "\n".join(_worded(fix["command"]) for fix in known["fixes"])
+    differs = "<p>Words <var>like these</var> differ from case to case.</p>"
+    texts = f"{_worded(known['description'])}{suggestions}{commands}"
     return (
         f"<h1>{escape(known['title'])} <small>{escape(known['code'])}</small></h1>"
-        f"<p>{escape(known['description'])}</p>"
+        f"<p>{_worded(known['description'])}</p>"
         f"<p>{escape(known['severity'])}, {escape(known['family'])}, since "
         f"{escape(known['since'])}.</p><ul>{suggestions}</ul>"
-        f'<p>To fix it:</p><pre>{commands}</pre><p><a href="/errors">All codes</a></p>'
+        f"<p>To fix it:</p><pre>{commands}</pre>{differs if '<var>' in texts else ''}"
+        f'<p><a href="/errors">All codes</a></p>'
     )

@@ -83,7 +83,7 @@ SYSTEM_MESSAGES = {
         fixes=(LIST_AGENTS,),
     ),
     "E908": message(
-        "Phase Waits For A Person",
+        "No Agent Completed The Phase",
         (
             "No agent completed the phase '{phase}' of '{feature}': {reason}. The agent's last "
             "words were: '{last_words}'. The feature stays at the phase, and its prompt is ready."

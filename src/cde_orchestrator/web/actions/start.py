@@ -31,9 +31,12 @@ def _do(asked: Asked) -> Mapping[str, Any]:
     )
     reply: StartReply = asked.handle(start)
     name, agent, better = reply["feature"]["name"], asked.given("agent"), better_workflow(reply)
+    fits = fit_words(reply)
+    if better is not None and start.workflow is not None:
+        fits = better = None  # the other one was chosen
     return {
         "feature": reply["feature"],
-        "fits": fit_words(reply),
+        "fits": fits,
         "grow": shell("grow", name, better) if better else None,
         "remarks": start_remarks(reply),
         "agent": agent,

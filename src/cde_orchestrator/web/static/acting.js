@@ -1,5 +1,5 @@
 // Who acts in this browser, and the buttons of what they can do.
-import { $, announce, element, load, signedIn, write } from "./base.js";
+import { $, announce, command, element, load, signedIn, write } from "./base.js";
 
 export const actionAddress = (action, about, fields) => {
   const path = ["/dashboard/actions", ...[action, about].filter(Boolean).map(encodeURIComponent)].join("/");
@@ -11,6 +11,22 @@ export const acting = signedIn.then(() => load("/dashboard/actions")).then((who)
   write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
   return who;
 }, () => ({ person: null }));
+
+/** How a command undoes it: a restore is of the whole project. */
+export const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in the project since, in a terminal:" : "To undo it, in a terminal:");
+
+const NOTICED = 10_000; // milliseconds for which a notice is there that says no command
+
+/** Show what was done, and by which command it is undone, if by any. */
+export function notice(text, undo, how = undoing(undo)) {
+  announce(text);
+  document.querySelector(".notice")?.remove();
+  const shown = element("section", { class: "notice", "aria-label": "What was done", "data-undo": undo },
+    element("div", {}, element("p", { class: "strong" }, text), undo ? [element("p", { class: "muted" }, how), command(undo)] : null),
+    element("button", { class: "plain", type: "button", "aria-label": "Close this notice", onclick: () => shown.remove() }, "✕"));
+  document.body.append(shown);
+  if (!undo) setTimeout(() => shown.remove(), NOTICED);
+}
 
 const buttons = new Map();
 
@@ -25,7 +41,7 @@ export function actionButton({ action, about, label, tone, module, form }) {
       return await Promise.all([import("./actions.js"), module()]);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // what cannot be imported is one
-      announce("The server does not answer: try again.");
+      notice("The server does not answer: try again.", null);
       return (loading = null);
     }
   }
@@ -35,7 +51,12 @@ export function actionButton({ action, about, label, tone, module, form }) {
     dialog ??= loaded[0].actionDialog({ action, about, title: label, ...form(loaded[1]) });
     dialog.open();
   }
+  /** There is nothing to act on any more. */
+  function over() {
+    if (dialog?.isOpen()) notice(`${label}: there is nothing to do any more`, null);
+    dialog?.close();
+  }
   const button = element("button", { class: tone ? `button ${tone}` : "button", type: "button", "aria-haspopup": "dialog", onclick: open }, label);
-  buttons.set(key, button);
+  buttons.set(key, Object.assign(button, { over }));
   return button;
 }

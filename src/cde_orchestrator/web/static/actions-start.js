@@ -19,7 +19,7 @@ export function startForm() {
     write(phases, chosen ? `${chosen.description} ${chosen.phases.slice(0, NAMED).map(words).join(" → ")}${chosen.phases.length > NAMED ? " → …" : ""}` : "");
     const fits = known.fits;
     const name = workflow.value || known.default;
-    fit.replaceChildren(...(!fits ? [] : fits.workflow === name ? [element("span", {}, `${fits.workflow} fits: ${fits.why}.`)]
+    fit.replaceChildren(...(!fits || (workflow.value && workflow.value !== fits.workflow) ? [] : fits.workflow === name ? [element("span", {}, `${fits.workflow} fits: ${fits.why}.`)]
       : [element("span", {}, `${fits.workflow} would fit: ${fits.why}. `), element("button", { class: "link", type: "button", onclick: take }, `Use ${fits.workflow}`)]));
   }
 

@@ -1,8 +1,8 @@
 // The form of an action, in a dialog; each form is answered once. `actionButton` loads it when it is first used.
 // `fields(ask, shown)` are made once, so that nothing typed is lost; `show(reply)` draws each answer to GET, and `ask()` reads again, with the fields that have `data-asks`.
 // `done(reply)` draws what came of it, else `said` is; `how` says in which way the command in `reply.undo` undoes it.
-import { actionAddress } from "./acting.js";
-import { announce, attribute, command, element, load, write } from "./base.js";
+import { actionAddress, notice, undoing } from "./acting.js";
+import { attribute, command, element, load, write } from "./base.js";
 import { keepTyped } from "./kept.js";
 
 const ASKED = 4000; // characters of a field that are asked with
@@ -28,22 +28,6 @@ export const takeover = ({ claim }) => claim && field(`Take it over from ${claim
 /** What was done, and how it is undone. */
 export const undone = (title, undo, more) => [element("p", { class: "strong" }, title), more ? element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What changed" }, more) : null,
   undo ? element("div", {}, element("p", { class: "muted" }, undoing(undo)), command(undo)) : null];
-
-/** How a command undoes it: a restore is of the whole project. */
-const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in the project since, in a terminal:" : "To undo it, in a terminal:");
-
-const SHOWN = 10_000; // milliseconds for which a notice is there that says no command
-
-/** Show what was done, and by which command it is undone, if by any. */
-export function notice(text, undo, how = undoing(undo)) {
-  announce(text);
-  document.querySelector(".notice")?.remove();
-  const shown = element("section", { class: "notice", "aria-label": "What was done", "data-undo": undo },
-    element("div", {}, element("p", { class: "strong" }, text), undo ? [element("p", { class: "muted" }, how), command(undo)] : null),
-    element("button", { class: "plain", type: "button", "aria-label": "Close this notice", onclick: () => shown.remove() }, "✕"));
-  document.body.append(shown);
-  if (!undo) setTimeout(() => shown.remove(), SHOWN);
-}
 
 const OUT = ["E334", "E902"]; // who asks is not known as a person any more
 
@@ -73,7 +57,7 @@ function faulty(form, told) {
 
 /** What is wrong with a field, which is called as the form does. */
 function inWordsOf(label, { code, message, context }) {
-  if (code === "E301") return `“${label}” is empty.`;
+  if (code === "E301") return `“${label}” has no text.`;
   if (code === "E305") return `“${label}” was not accepted: ${context.reason}.`;
   return context.field ? message.replace(context.field, `“${label}”`) : message;
 }
@@ -177,6 +161,8 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
   form.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit());
   document.body.append(root);
   return {
+    isOpen: () => root.open && !form.hidden,
+    close: () => !form.hidden && root.close(),
     async open() {
       if (root.open || opening) return;
       opening = true;

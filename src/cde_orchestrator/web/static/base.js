@@ -18,10 +18,13 @@ export function element(tag, properties = {}, ...children) {
     else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined)
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined)
     .map((child) => (child instanceof Node ? child : clean(child))));
   return made;
 }
+
+/** A text in which words between backticks are code, as whoever wrote it meant it. */
+export const coded = (text) => clean(text).split(/`([^`\n]+)`/).map((each, place) => (place % 2 ? element("code", {}, each) : each));
 
 export function write(target, text) {
   const wanted = clean(text);

@@ -78,9 +78,12 @@ function showProblem(problem) {
   else explain(problem, "The project cannot be read", problem.message);
 }
 
-/** The address asks for something that there is not. */
+/** The address asks for something that there is not: it is said, by the name that the filter has. */
 export function showRefusal(problem) {
-  explain({ ...problem, fixes: [], suggestions: [] }, problem.title, problem.message);
+  const { argument, reason } = problem.context;
+  const filter = [...$("filters").elements].find((each) => each.name && each.name === argument);
+  const label = filter?.closest("label")?.firstElementChild.textContent;
+  explain({ ...problem, fixes: [], suggestions: [] }, problem.title, label ? `${label}: ${reason}.` : problem.message);
   $("clear").hidden = false;
 }
 
@@ -143,21 +146,23 @@ function makeCard(card) {
   const bar = element("span", { class: "bar", "aria-hidden": "true" }, element("span"));
   const link = element("a", { class: "feature-card", href: `/dashboard/features/${encodeURIComponent(card.id)}` },
     parts["goal-line"], element("span", { class: "row name-row" }, parts["feature-name"], parts.flow), parts.event,
-    element("span", { class: "row" }, parts.who, parts.age),
-    element("span", { class: "row" }, parts["phase-of"], parts.badges), bar);
+    element("span", { class: "standing" }, parts.who, parts.age, parts["phase-of"], parts.badges), bar);
   return Object.assign(element("li", {}, link), { parts, link, bar: bar.firstChild });
 }
+
+/** A text without the backticks of what is code in it. */
+const plainly = (text) => text.replace(/`([^`\n]+)`/g, "$1");
 
 function fillCard(member, card) {
   const { parts, link } = member;
   const open = !CLOSED.includes(card.status);
   const waits = card.lane === "waiting";
-  write(parts["goal-line"], card.goal || card.name);
+  write(parts["goal-line"], plainly(card.goal || card.name));
   write(parts["feature-name"], card.name);
   write(parts.flow, words(card.workflow));
   attribute(link, "title", `${card.goal}\n${card.event.text}`.slice(0, 400));
   attribute(link, "data-kind", !open ? card.status : waits ? "waiting" : card.event.kind);
-  write(parts.event, waits && card.asks ? card.asks : card.event.text);
+  write(parts.event, plainly(waits && card.asks ? card.asks : card.event.text));
   attribute(parts.event, "title", `${card.event.by ? `${card.event.by}, ` : ""}${absolute(card.event.at)}`);
   write(parts.who, waits ? "waits for you" : card.claim ? card.claim.agent : "");
   attribute(parts.who, "data-who", waits ? "person" : card.claim ? "agent" : null);

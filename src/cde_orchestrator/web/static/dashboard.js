@@ -18,6 +18,7 @@ async function refresh() {
     reply = await load(`/dashboard/data?${asked}`);
   } catch (error) {
     if (!error.told) throw error;
+    await showWhatThereIs(location.search);
     showRefusal(error.told);
     document.body.classList.add("ready");
     return;
@@ -29,6 +30,19 @@ async function refresh() {
   showFilters(reply.board);
   showBoard(reply);
   document.body.classList.add("ready");
+}
+
+/** What the page shows whatever its address asks for. */
+async function showWhatThereIs(asked) {
+  try {
+    const reply = await load("/dashboard/data?cards=1");
+    if (asked !== location.search) return;
+    showFrame(reply);
+    showHealth(reply);
+    showFilters(reply.board);
+  } catch (error) {
+    if (!error.told) throw error;
+  }
 }
 
 setUpTheme();

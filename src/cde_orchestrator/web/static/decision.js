@@ -1,7 +1,7 @@
 // What waits for a person, and their answer, which is for exactly what is shown.
-import { actionAddress } from "./acting.js";
-import { isRefusal, notice, refusal } from "./actions.js";
-import { bytes, clean, element, load, words, write } from "./base.js";
+import { actionAddress, notice } from "./acting.js";
+import { isRefusal, refusal } from "./actions.js";
+import { bytes, clean, coded, element, load, words, write } from "./base.js";
 import { keepTyped } from "./kept.js";
 import { group, sees } from "./rows.js";
 import { outputDifference } from "./work.js";
@@ -34,12 +34,12 @@ export function decision({ feature }, approval, refresh) {
   const others = new Set(changed.map((each) => each.path));
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file"), others.has(each.path) ? [" ", element("span", { class: "badge", "data-tone": "warning" }, "not as accepted")] : null));
   const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}${others.has(output.path) ? ", as it was changed" : ""}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
-  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), " ", sees(each.sees)));
+  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), " ", coded(each.text), " ", element("span", { class: "muted" }, each.waived ? ["waived: ", coded(each.waived)] : each.state), " ", sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
   const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
   return element("section", { class: "card decision", "aria-label": "Waits for a person" },
     element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
-    approval.description ? element("p", {}, approval.description) : null,
+    approval.description ? element("p", {}, coded(approval.description)) : null,
     changed.map((each) => other(feature, each, approval)),
     files.length ? group("Files", files) : null,
     said,

@@ -1,8 +1,8 @@
-import { $, Connection, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { $, Connection, Stack, absolute, ago, bytes, coded, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
 import { acting, actionAddress } from "./acting.js";
 import { actionsOf } from "./actions-feature.js";
 import { gliding } from "./glide.js";
-import { liveCard, stirs, updateRun } from "./live.js";
+import { keepUp, liveCard, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
 import { group, sees } from "./rows.js";
 import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";
@@ -25,6 +25,7 @@ async function refresh() {
   serverTime(reply.at);
   known = reply.status.updated_at;
   feature = reply.status.feature.id;
+  keepUp(reply.status);
   const asked = await askedOf(reply.status);
   const { person } = await acting;
   await glide(() => {
@@ -125,8 +126,8 @@ function showParts(reply) {
   };
   const { feature } = status;
   if (feature.status === "completed") show("done", feature.name, () => done(feature));
-  show("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
-  if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, status.closing.reason)));
+  show("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, coded(status.goal))));
+  if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, coded(status.closing.reason))));
   const back = status.phase && status.work[status.phase.id].past.at(-1)?.reason;
   if (status.phase) show("prompt", [status.phase, back], () => current(status.phase, back));
   if (reply.criteria.length || status.proof || status.standing) show("criteria", [reply.criteria, reply.criteria_total, status.proof, status.standing, status.approved_by], () => criteria(reply));
@@ -184,7 +185,7 @@ function baseline(tried) {
   const tones = { passed: "ok", cannot_run: "critical", not_tried: "info" };
   return element("section", { class: "card", "aria-label": "Checks" },
     element("header", { class: "head" }, element("h2", {}, tried.some((each) => each.waits) ? "Checks: waits for a person" : "Checks")),
-    element("ul", {}, tried.map((each) => element("li", {}, element("span", { class: "badge", "data-tone": tones[each.outcome] ?? "warning" }, words(each.outcome)), ` ${each.words}.`))));
+    element("ul", {}, tried.map((each) => element("li", {}, element("span", { class: "badge", "data-tone": tones[each.outcome] ?? "warning" }, words(each.outcome)), " ", coded(each.words), "."))));
 }
 
 /** What is to be done for the feature, with the files and criteria that each task names. */
@@ -194,15 +195,15 @@ function tasks(listed) {
     element("header", { class: "head" }, element("h2", {}, "Tasks"), element("span", { class: "muted" }, `${done} of ${listed.length} done`)),
     element("ul", {}, listed.map((each) => {
       const more = [...each.files, ...each.criteria].filter((name) => !each.text.includes(name));
-      return element("li", {}, element("span", { class: "badge", "data-tone": each.done ? "ok" : "muted" }, each.done ? "done" : "open"), " ", element("span", { class: "strong" }, each.id), ` ${each.text || "in the file"}`, more.length ? element("span", { class: "muted" }, ` ${more.join(", ")}`) : null);
+      return element("li", {}, element("span", { class: "badge", "data-tone": each.done ? "ok" : "muted" }, each.done ? "done" : "open"), " ", element("span", { class: "strong" }, each.id), " ", each.text ? coded(each.text) : "in the file", more.length ? element("span", { class: "muted" }, ` ${more.join(", ")}`) : null);
     })));
 }
 
 function current(phase, back) {
   return element("section", { class: "card", "aria-label": "Current phase" },
     element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
-    phase.description ? element("p", {}, phase.description) : null,
-    back ? element("p", {}, element("span", { class: "strong" }, "It came back: "), back) : null,
+    phase.description ? element("p", {}, coded(phase.description)) : null,
+    back ? element("p", {}, element("span", { class: "strong" }, "It came back: "), coded(back)) : null,
     phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
     phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "Required outputs" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
@@ -235,8 +236,8 @@ function criterion({ id, text, state, waived, proofs }, [word, tone]) {
   const shown = proofs.slice(0, PROOFS).map((each) => element("li", {}, element("code", {}, each.id), element("span", { class: "muted" }, ` ${each.words}`, each.sees.length ? ["; ", sees(each.sees)] : null)));
   const more = proofs.length - shown.length;
   return element("li", { "data-state": state }, element("span", { class: "badge", "data-tone": tone }, word),
-    element("div", {}, element("p", {}, element("span", { class: "strong" }, id), ` ${text}`),
-      waived ? element("p", { class: "muted" }, `Waived by a person: ${waived}`) : null,
+    element("div", {}, element("p", {}, element("span", { class: "strong" }, id), " ", coded(text)),
+      waived ? element("p", { class: "muted" }, "Waived by a person: ", coded(waived)) : null,
       shown.length ? element("ul", {}, shown, more > 0 ? element("li", { class: "muted" }, `and ${more} more`) : null) : null));
 }
 
@@ -247,9 +248,9 @@ function phaseCard(phase, work) {
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(phase.id, work.evidence));
-  if (work.refused) rows.push(group("Refused last", element("li", {}, `${work.refused.reason} `, element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
-  if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
-  if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
+  if (work.refused) rows.push(group("Refused last", element("li", {}, coded(work.refused.reason), " ", element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
+  if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), " ", coded(each.reason), " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
+  if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, coded(each.note), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
   if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", each.started_at ? [" ", element("span", { class: "muted" }, time(each.started_at))] : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));
   const line = [words(phase.status), phase.attempts > 1 ? `attempt ${phase.attempts}` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
