@@ -30,19 +30,6 @@ for (const each of document.querySelectorAll("[data-at]:not([data-at=''])")) {
 }
 """
 """Fifty minutes pass for all that says how long ago something was."""
-OVERLAPPING = """async () => {
-  const { gliding } = await import("/dashboard/static/glide.js");
-  window.overlapped = 0;
-  const box = document.createElement("section");
-  document.getElementById("parts").prepend(box);
-  const movable = () => [...document.querySelectorAll("main > *, #parts > *, .timeline")]
-    .map((each) => [each, each]);
-  for (let turn = 0; turn < 12; turn += 1) {
-    gliding(movable, () => { box.style.height = `${(turn % 3) * 80}px`; })
-      .then(() => { window.overlapped += 1; });
-  }
-}"""
-"""Twelve changes at once move all that is below."""
 GLIDED = "Promise.allSettled(document.getAnimations().map((each) => each.finished))"
 
 
@@ -136,21 +123,6 @@ def test_nothing_jumps_on_a_feature_s_page_when_it_changes(
     page.evaluate(LATER)
     handle(CloseFeature(feature_id="cart", outcome="cancelled", reason="Nobody wants it"))
     expect(parts).to_contain_text("Nobody wants it")
-    found = shifts(page)
-    assert not found, found
-
-
-@SIZES
-def test_nothing_jumps_when_changes_come_while_others_glide(
-    busy: Site, visit: Visit, width: int
-) -> None:
-    page = visit(busy.url, width=width).act(busy, "/dashboard/features/cart")
-    page.evaluate(OVERLAPPING)
-    handle, parts = busy.application.handle, page.locator("#parts")
-    for number in range(4):
-        handle(SaveProgress(feature_id="cart", note=f"part {number} is done"))
-    expect(parts).to_contain_text("part 3 is done")
-    page.wait_for_function("window.overlapped >= 12")
     found = shifts(page)
     assert not found, found
 

@@ -19,16 +19,8 @@ function glide(each, from) {
 
 const gliders = () => document.getAnimations().filter(({ id }) => id === GLIDE.id);
 
-let last = Promise.resolve();
-
 /** Draw a change, once the last one is at its place. `movable()` gives what may move by it, by names that stay the same, whatever is around others first. */
-export function gliding(movable, draw) {
-  const drawn = last.then(() => change(movable, draw));
-  last = drawn.catch(() => null); // whoever wanted it hears why
-  return drawn;
-}
-
-async function change(movable, draw) {
+export async function gliding(movable, draw) {
   const late = new Promise((done) => setTimeout(done, LATE));
   if (gliders().length) { // the end of the last one is drawn before anything else moves
     const ended = Promise.allSettled(gliders().map((each) => each.finished));
