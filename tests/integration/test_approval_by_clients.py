@@ -153,6 +153,32 @@ async def test_what_changes_while_the_person_reads_is_not_approved(
         assert await phase_of(agent) == "approve"
 
 
+async def test_a_changed_output_is_put_back_before_the_person_is_asked(
+    project: Path, mode: str
+) -> None:
+    spec, person = project / "specs" / "shop" / "spec.md", Person(yes(), yes())
+    spec.write_text(BACK_DOOR)
+    async with stdio_agent(project, mode=mode, elicit=person) as agent:
+        error = await agent.refused("cde_submitWork", **SUBMIT)
+        assert error["code"] == "E132"
+        told = await agent.call(error["fixes"][0]["tool"], **error["fixes"][0]["arguments"])
+    assert told["feature"]["current_phase"] == "build"
+    assert spec.read_text() == SPEC
+
+
+async def test_an_agent_without_a_person_to_ask_puts_it_back(project: Path, mode: str) -> None:
+    spec = project / "specs" / "shop" / "spec.md"
+    spec.write_text(BACK_DOOR)
+    async with stdio_agent(project, mode=mode) as agent:
+        told = await agent.call("cde_submitWork", **SUBMIT, restore=True)
+        assert told["restored"] == [
+            {"path": "specs/shop/spec.md", "kept_as": "specs/shop/spec.md.before-rollback"}
+        ]
+        assert (await agent.refused("cde_submitWork", **SUBMIT, restore=True))["code"] == "E140"
+        assert await phase_of(agent) == "approve"
+    assert spec.read_text() == SPEC
+
+
 async def test_without_a_person_to_ask_no_call_answers(project: Path, mode: str) -> None:
     async with stdio_agent(project, mode=mode) as agent:
         before = await agent.call("cde_getFeatureStatus", feature_id="shop", detail="full")

@@ -84,3 +84,14 @@ def sent_back_words(sent: SentBackView) -> str:
     kept = ", ".join(plain(each["kept_as"]) for each in sent["kept"])
     copies = f" Copies of the outputs: {kept}." if kept else ""
     return f"{said}. The feature went back to {plain(sent['to'])}.{copies}"
+
+
+def restored_words(reply: SubmitReply) -> str:
+    """That outputs are as they were accepted, for a person to decide on, for both."""
+    rows = [
+        plain(each["path"])
+        + (f" (what was there is kept as {plain(each['kept_as'])})" if each["kept_as"] else "")
+        for each in reply["restored"]
+    ]
+    verb = "is" if len(rows) == 1 else "are"
+    return f"{', '.join(rows)} {verb} again as accepted; the phase waits for a person."

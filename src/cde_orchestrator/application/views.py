@@ -189,6 +189,13 @@ class KeptView(TypedDict):
     kept_as: str
 
 
+class RestoredView(TypedDict):
+    """An output that is again as it was accepted, and the copy of what was there, if anything."""
+
+    path: str
+    kept_as: str | None
+
+
 class SentBackView(TypedDict):
     """Why a phase was not accepted but sent the feature back.
 
@@ -208,6 +215,7 @@ class SubmitReply(FeatureReply):
     """A feature after a phase was accepted, with what was recorded for that phase.
 
     Where a verdict sent the feature back, nothing was ``accepted``, and ``sent_back`` says why.
+    Where only outputs were put back, for a person to decide on, they are ``restored``.
     ``repeated`` is there, and true, where the same was accepted before, and nothing was checked.
     ``record`` is the path of the file that says what a completed feature has proven,
     ``unproven``, where there is none, as proof was only recorded, what nothing proved of it, and
@@ -227,6 +235,7 @@ class SubmitReply(FeatureReply):
     unproven: NotRequired[str]
     tasks: NotRequired[TasksDone | None]
     sent_back: NotRequired[SentBackView]
+    restored: NotRequired[list[RestoredView]]
 
 
 class FailedReply(FeatureReply):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 from mcp.server.mcpserver import Context
@@ -20,6 +21,7 @@ from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.application.views import FeatureListReply, FeatureReply, SubmitReply
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _next, _texts
+from cde_orchestrator.mcp_tools._asking import can_ask
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST, excess_of
 from cde_orchestrator.mcp_tools._progress import ProgressReports
@@ -246,7 +248,10 @@ def _submitted(
 ) -> SubmitReply | InputRequiredResult:
     """The reply to a submission; of a phase that waits for a person, if the client asks them."""
     try:
-        return service.handle(use_case)
+        answer = service.handle(use_case)
+        if "restored" not in answer or not (service.asks_clients and can_ask(context)):
+            return answer
+        return service.handle(replace(use_case, restore=False))  # the person is asked at once
     except FeatureError as error:
         if error.code != "E140" or use_case.results:  # a person answers for files that they can see
             raise

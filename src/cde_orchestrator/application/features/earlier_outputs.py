@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.domain.errors.fixes import START_AGAIN
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Problem, problem_as_dict
@@ -42,31 +43,40 @@ def require_accepted(
     changed = [each for each in accepted if each.is_changed]
     if changed:
         problems = [_problem(each, feature, outputs) for each in changed]
+        lost = [each for each in changed if outputs.kept(each.artifact.sha256) is None]
         raise OutputError.of(
             "E132",
             feature=feature.name,
             phase=phase.id,
-            owner=changed[0].phase.id,
+            owner=(lost or changed)[0].phase.id,
             problems="; ".join(map(str, problems)),
             outputs=[problem_as_dict(problem) for problem in problems],
-        )
+        ).fixed_by([START_AGAIN] if lost else [])
     return {each.artifact.path: each.current for each in accepted}
 
 
-def put_back(feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs) -> None:
+def put_back(
+    feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
+) -> dict[str, str | None]:
     """Put them back as they were accepted, as far as they are kept; a copy is kept next to them.
+
+    Returns:
+        By the path of each that was put back, that of the copy; None where nothing was there.
 
     Raises:
         OutputError: E112, a path is no place for an output any more.
         StateError: E203 or E204, one cannot be written.
     """
-    root, files = outputs.root, outputs.files
+    root, files, restored = outputs.root, outputs.files, dict[str, str | None]()
     for each in _accepted(feature, phase, workflow, outputs):
         data = outputs.kept(each.artifact.sha256) if each.is_changed else None
         if data is not None:
+            path, copy = each.artifact.path, None
             if each.current is not None:
-                files.set_aside(root, each.artifact.path, each.artifact.id)
-            files.restore(root, each.artifact.path, each.artifact.id, data)
+                copy = files.set_aside(root, path, each.artifact.id)
+            files.restore(root, path, each.artifact.id, data)
+            restored[path] = copy
+    return restored
 
 
 def _accepted(

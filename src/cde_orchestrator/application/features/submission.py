@@ -198,6 +198,27 @@ class Submission(Value, kw_only=True):
         shown = self._following(found, reader, phase, delivery, contents)
         return Examined(found, reader, phase, delivery, contents, earlier, shown, difference)
 
+    def put_back_for_person(self, found: Found) -> dict[str, str | None]:
+        """Put back what changed before a phase whose person has yet to answer: no answer itself.
+
+        Returns:
+            As of ``put_back``; nothing where this submission is none of such a phase.
+
+        Raises:
+            CDEError: E112, E122 or E132, it cannot be, or not all of it; E203 or E204.
+        """
+        feature, workflow = found.feature, found.workflow
+        phase = workflow.find(self.phase_id)
+        waits = phase is not None and phase.handler == "human_input"
+        is_current = waits and feature.is_open and feature.current_phase == self.phase_id
+        answers = self.approval is not None or self.leases.caller.answers
+        if phase is None or not (self.restore and is_current) or answers or self.results:
+            return {}
+        self.leases.require_free(feature, takeover=self.takeover)
+        restored = put_back(feature, phase, workflow, self.outputs)
+        require_accepted(feature, phase, workflow, self.outputs)
+        return restored
+
     def _following(
         self,
         found: Found,

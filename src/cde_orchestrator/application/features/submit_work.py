@@ -69,7 +69,8 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
             named must stand in the project already.
         agent: the agent's name, when the client has several.
         takeover: override another agent's lease.
-        restore: first put back what earlier phases left, as it was accepted.
+        restore: first put back what earlier phases left, as it was accepted; of a phase that
+            waits for a person, only that is done, and the person is asked for the rest.
         approval: a person's yes, without which no phase that waits for a person is submitted.
         doer: who did the phase, where it is not the caller.
         watch: gets the check's command, and what it prints.
@@ -117,6 +118,8 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         checks = submission.checks
         course = _Course(self, work, checks, self.watch)
         found = work.find()
+        if restored := work.put_back_for_person(found):
+            return course.restored(found, restored)
         if not self._is_checked(found):
             return course.answer_to(found)
         work.require_current(found.feature, found.workflow)
@@ -168,6 +171,18 @@ class _Course(Value):
         except FeatureError as error:
             RefusedSubmission(self.work, found, error, left).keep()
             raise
+
+    def restored(self, found: Found, paths: Mapping[str, str | None]) -> SubmitReply:
+        """That earlier outputs are as they were accepted, and the phase that waits for a person."""
+        project, feature = found.project, found.feature
+        reader = self.work.reader(found)
+        following = self.work.prompts.committed_view(project, feature, found.workflow, reader)
+        head = self.work.features.reply(project, feature, following)
+        return SubmitReply(
+            **head,  # type: ignore[typeddict-item]  # mypy knows no keys that may be missing
+            kept=[],
+            restored=[{"path": path, "kept_as": copy} for path, copy in paths.items()],
+        )
 
     def _judged(self, found: Found, phase: Phase, left: Left) -> SubmitReply:
         examined = self.work.examine(found, phase)

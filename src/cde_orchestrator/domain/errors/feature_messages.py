@@ -12,6 +12,7 @@ from cde_orchestrator.domain.errors.fixes import (
     SHOW_CHECKS,
     SHOW_PROMPT,
     SHOW_STATUS,
+    START_AGAIN,
     STATUS_CALL,
     SUBMIT,
     TRUST,
@@ -367,7 +368,7 @@ FEATURE_MESSAGES = {
         "Accepted Output Changed",
         "Phase '{phase}' of '{feature}' builds on accepted outputs that changed: {problems}.",
         Suggestion(
-            "Restore the accepted version and submit; the changed one is kept as a copy",
+            "Restore the accepted version, then continue; the changed one is kept as a copy",
             "cde submit {feature} {phase} --restore",
             "cde_submitWork(restore=true)",
         ),
@@ -385,13 +386,7 @@ FEATURE_MESSAGES = {
                 phase_id="{phase}",
                 restore=True,
             ),
-            here(
-                "rollback {feature} {owner} --reason {problems}",
-                "cde_rollbackFeature",
-                feature_id="{feature}",
-                to_phase="{owner}",
-                reason="{problems}",
-            ),
+            START_AGAIN,
         ),
     ),
 }

@@ -56,6 +56,13 @@ SERVE_LOCALLY = here("serve --transport http --port 0")
 SHOW_SETTINGS = here("project settings")
 SHOW_PROMPT = here("status {feature} --prompt", "cde_getFeatureStatus", feature_id="{feature}")
 SHOW_STATUS = here("status {feature}", "cde_getFeatureStatus", feature_id="{feature}")
+START_AGAIN = here(
+    "rollback {feature} {owner} --reason {problems}",
+    "cde_rollbackFeature",
+    feature_id="{feature}",
+    to_phase="{owner}",
+    reason="{problems}",
+)
 SUBMIT = here(
     "submit {feature} {phase}", "cde_submitWork", feature_id="{feature}", phase_id="{phase}"
 )
