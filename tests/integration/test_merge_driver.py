@@ -52,10 +52,10 @@ def test_features_of_two_branches_are_both_there_after_a_merge(tmp_path: Path) -
     run(tmp_path, "git", "branch", "theirs")
     start_and_commit(tmp_path, "ours")
     run(tmp_path, "git", "checkout", "--quiet", "theirs")
-    run(tmp_path, "cde", "state", "import", EXPORT)
+    run(tmp_path, "cde", "state", "import", EXPORT, "--yes")
     start_and_commit(tmp_path, "theirs")
     run(tmp_path, "git", "merge", "--quiet", "--no-edit", "main")
-    run(tmp_path, "cde", "state", "import", EXPORT)
+    run(tmp_path, "cde", "state", "import", EXPORT, "--yes")
     rows = json.loads(run(tmp_path, "cde", "list", "--json"))["features"]
     assert {row["name"] for row in rows} == {"base", "ours", "theirs"}
 

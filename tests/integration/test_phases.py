@@ -468,7 +468,7 @@ async def test_a_rollback_is_undone_by_a_restore(project: Path) -> None:
         back = {"feature_id": "lazy", "reason": "Wrong way"}
         await agent.call("cde_rollbackFeature", to_phase="define", **back)
         assert not (folder / "spec.md").exists()
-        restored = cde(project, "state", "restore", "--at", str(sequence))
+        restored = cde(project, "state", "restore", "--at", str(sequence), "--yes")
         assert restored.returncode == 0, restored.stderr
         assert await agent.call("cde_getFeatureStatus", feature_id="lazy") == before
         assert (folder / "spec.md").read_bytes() == content

@@ -109,7 +109,7 @@ async def test_where_nobody_can_be_asked_the_command_is_named(
     assert person.asked == []
     assert "cde state restore --at 3" in error["suggestions"][0]
     (command,) = [each["command"] for each in error["fixes"] if each["tool"] is None]
-    assert cde(*command.split()[1:], cwd=project).returncode == 0
+    assert cde(*command.split()[1:], "--yes", cwd=project).returncode == 0
     assert "second" not in in_words(cde("list", cwd=project)).stdout
 
 

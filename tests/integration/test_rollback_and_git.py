@@ -240,10 +240,10 @@ async def test_an_agent_takes_code_back_with_an_argument(shop: Path) -> None:
     assert told["git"] == [line for line in text_of(done).splitlines() if line.startswith("git ")]
     assert "left (committed since; git log shows by whom): theirs.py" in text_of(done)
     number = done.structured_content["undo_at"]
-    assert f"To undo it: cde_recoverState(action='restore', at={number})" in text_of(done)
+    assert f"cde_recoverState(action='restore', at={number}, feature='login')" in text_of(done)
     assert (shop / "code.py").read_text() == "committed\n"
     printed = run(shop, *program(), "rollback", "login", "define", "--reason", "Again")
-    assert f"cde state restore --at {number + 2}" in printed
+    assert f"cde state restore --at {number + 2} --feature login" in printed
 
 
 def test_the_index_and_head_stay_as_they_are_to_the_byte(shop: Path, product: Application) -> None:

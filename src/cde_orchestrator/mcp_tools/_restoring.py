@@ -17,6 +17,7 @@ from cde_orchestrator.application.state.recover_state import (
     RestoreReply,
     RestoreState,
 )
+from cde_orchestrator.application.state.taken_back import taken_back_words
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
@@ -81,16 +82,19 @@ def restore_text(done: RestoreReply, command: str | None) -> str:
     """
     changes = "; ".join(_changes(done["difference"], NAMES_SHOWN)) or "nothing"
     if done["dry_run"]:
+        gone = taken_back_words(done["taken_back"], [])
+        gone = gone and f" It {gone}."
         how = f"call again with token={done['token']!r}; the person at the client is asked first"
         if command is not None:
             how = f"a person runs {plain(command)}; {NOBODY}"
         return (
-            f"Restoring {done['source']} would change: {changes}.\nNothing is changed yet. "
+            f"Restoring {plain(done['source'])} would change: {changes}.{gone}\n"
+            "Nothing is changed yet. "
             f"To do it, {how}."
         )
     files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])
     code = "".join(f"\n{line}" for line in source_lines(done["code"]))
-    return f"Restored {done['source']} as change {done['sequence']}: {changes}.{files}{code}"
+    return f"Restored {plain(done['source'])} as change {done['sequence']}: {changes}.{files}{code}"
 
 
 def first_names(found: Difference) -> dict[str, Any]:
@@ -104,7 +108,10 @@ def first_names(found: Difference) -> dict[str, Any]:
 
 
 def _options(wanted: RestoreState) -> list[str]:
-    return ["--at", str(wanted.at)] if wanted.backup is None else ["--backup", wanted.backup]
+    if wanted.backup is not None:
+        return ["--backup", wanted.backup]
+    only = ["--feature", wanted.feature] if wanted.feature is not None else []
+    return ["--at", str(wanted.at), *only]
 
 
 def _undecided(
@@ -128,6 +135,8 @@ def message_of(preview: RestoreReply, where: str) -> str:
     files = [f"- {plain(row['path'])}: {row['action']}" for row in preview["files"]]
     files += source_lines(preview["code"])
     lines = [f"Restore {plain(preview['source'])} as the state of {plain(where)}?", ""]
+    if words := taken_back_words(preview["taken_back"], []):
+        lines += [f"It {words}.", ""]
     if lost:
         lines += ["Features that are there now and would be gone:", *first_of(lost, "features")]
     if others:

@@ -178,8 +178,9 @@ def rolled_back(reply: RollbackReply) -> str:
         lines += ["To see what changed in the source; it only shows:", *reply["git"]]
     if reply["undo_at"] is not None:
         number = reply["undo_at"]
-        call = f"cde_recoverState(action='restore', at={number})"
-        lines.append(f"To undo it: {call}; in a terminal: cde state restore --at {number}")
+        call = f"cde_recoverState(action='restore', at={number}, feature={plain(name)!r})"
+        typed = f"cde state restore --at {number} --feature {plain(name)}"
+        lines.append(f"To undo it, in this feature alone: {call}; in a terminal: {typed}")
     if not reply["dry_run"]:
         lines += ["", work(reply, "It starts again.")]
     return "\n".join(lines)

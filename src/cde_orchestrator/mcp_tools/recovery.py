@@ -27,7 +27,7 @@ def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
     service: Service,
     context: Context,
     action: Literal["verify", "history", "backups", "restore"],
-    feature: Annotated[str | None, Field(description="history of one feature")] = None,
+    feature: Annotated[str | None, Field(description="history, restore: only of it")] = None,
     limit: Annotated[int, Field(description="of history")] = 20,
     at: Annotated[int | None, Field(description="restore: a change's number")] = None,
     backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
@@ -54,7 +54,8 @@ def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
         kept = service.handle(ListBackups())
         text = _backups_text(kept["backups"])
         return reply({**kept, **placed}, text, _WHOLE, _next.in_backups(kept))
-    wanted = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
+    dry_run = token is None
+    wanted = RestoreState(at=at, feature=feature, backup=backup, dry_run=dry_run, token=token)
     return _restore(service, context, wanted)
 
 
@@ -72,7 +73,8 @@ def _restore(
     if isinstance(done, InputRequiredResult):
         return done
     answer = {**done, **_restoring.first_names(done["difference"]), "project": service.place}
-    following = _next.after_restore(done, command, at=wanted.at, backup=wanted.backup)
+    named = {"at": wanted.at, "feature": wanted.feature, "backup": wanted.backup}
+    following = _next.after_restore(done, command, **named)
     return reply(answer, _restoring.restore_text(done, command), _WHOLE, following)
 
 

@@ -21,6 +21,7 @@ def preview(sequence: int = 7, **differences: object) -> RestoreReply:
         "files": [],
         "code": [],
         "conflicts": [],
+        "taken_back": [],
     }
 
 

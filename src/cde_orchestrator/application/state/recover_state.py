@@ -15,6 +15,7 @@ from cde_orchestrator.application.features.source_changes import SourceRow
 from cde_orchestrator.application.ports.core import StateRecovery, WorkflowRepository
 from cde_orchestrator.application.state.foreign_states import require_usable
 from cde_orchestrator.application.state.state_exports import export_of, merge_exports, parse_export
+from cde_orchestrator.application.state.taken_back import TakenBackView, only, taken_back
 from cde_orchestrator.application.state.undo_rollback import (
     WorkPlaces,
     follow_rollbacks,
@@ -82,6 +83,7 @@ class StateReply(TypedDict):
 class RestoreReply(TypedDict):
     """What a restore changed, or would change; ``token`` confirms a dry run.
 
+    ``taken_back`` are the changes that go, by the call that made them, where the history says it.
     ``files`` are outputs that a rollback took back, and ``code`` is source code of that kind: they
     follow the state; ``conflicts`` is what both sides of a merged fork had changed.
     """
@@ -94,6 +96,7 @@ class RestoreReply(TypedDict):
     files: list[FileRow]
     code: list[SourceRow]
     conflicts: list[str]
+    taken_back: list[TakenBackView]
 
 
 class VerifyState(UseCase[VerifyReply], operation="verify_state"):
@@ -180,6 +183,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
 
     Attributes:
         at: the number of a change.
+        feature: with ``at``: only this feature becomes as it was then.
         backup: a backup's file name.
         merged: a backup's file name, which is merged into the present state by feature.
         export: the text of an export.
@@ -189,6 +193,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     """
 
     at: int | None = None
+    feature: str | None = None
     backup: str | None = None
     merged: str | None = None
     export: str | None = None
@@ -203,20 +208,23 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         workflows: WorkflowRepository,
         places: WorkPlaces,
     ) -> RestoreReply:
-        """Raises E004, E206, E208 to E211, E305."""
+        """Raises E004, E102, E103, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
         present, before = present_state(root, recovery)
         conflicts: list[str] = []
         if self.merged is not None:
             base = recovery.fork_base(root, self.merged) or {"features": {}}
             document, conflicts = merge_exports(base, before, document)
+        if self.feature is not None:
+            document = only(self.feature, before, document)
         document = recovery.checked_state(document)
         if self.export is not None:
             require_usable(document, workflows)
         token = _token(present or 0, document)
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)
-        changed = difference(before, document)
+        changed, since = difference(before, document), self._since(root, recovery)
+        taken = taken_back(root, recovery, since, present, self.feature) if since else []
         states, again = (before, document), self.export is None
         # First, so that one that is killed between the two can be repeated: it sees what is left.
         files = follow_rollbacks(*states, places, again=again, dry_run=self.dry_run)
@@ -235,15 +243,27 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
             "files": files,
             "code": code,
             "conflicts": conflicts,
+            "taken_back": taken,
         }
+
+    def _since(self, root: Path, recovery: StateRecovery) -> int | None:
+        """The change after which all goes; None where the source is no state of this past."""
+        if self.backup is None:
+            return self.at
+        kept = (each for each in recovery.backups(root) if each.file == self.backup)
+        return next((each.sequence for each in kept if each.fork is None), None)
 
     def _source(self, root: Path, recovery: StateRecovery) -> tuple[str, dict[str, Any]]:
         sources = (self.at, self.backup, self.merged, self.export)
         if sum(each is not None for each in sources) != 1:
             reason = "name exactly one of at, backup, merged and file"
             raise ValidationError.of("E305", argument="source", reason=reason)
+        if self.feature is not None and self.at is None:
+            reason = "it goes with the number of a change, at"
+            raise ValidationError.of("E305", argument="feature", reason=reason)
         if self.at is not None:
-            return f"change {self.at}", recovery.state_at(root, self.at)[1]
+            name = f" of {self.feature}" if self.feature is not None else ""
+            return f"change {self.at}{name}", recovery.state_at(root, self.at)[1]
         kept = self.backup if self.backup is not None else self.merged
         if kept is not None:
             return kept, recovery.backup(root, kept)

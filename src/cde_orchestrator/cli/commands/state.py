@@ -15,6 +15,7 @@ from cde_orchestrator.application.state import (
     salvage_state,
     state_exports,
 )
+from cde_orchestrator.cli.commands.restoring import restore_asked
 from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
 from cde_orchestrator.cli.console.output import say_json_text
 from cde_orchestrator.cli.session.boundary import FINDINGS
@@ -31,6 +32,7 @@ group = Commands(
     help="Verify, inspect and restore the project's state.",
 )
 
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 
 
@@ -99,10 +101,23 @@ def restore(
     at: Annotated[int | None, typer.Option(help="The state as of this change.")] = None,
     backup: Annotated[str | None, typer.Option(help="A file from cde state backups.")] = None,
     file: Annotated[Path | None, typer.Option(help="A file from cde state export.")] = None,
+    feature: Annotated[
+        str | None, typer.Option("--feature", "-f", help="With --at: only this feature.")
+    ] = None,
+    yes: YesOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Restore an earlier state, as one change that can be undone."""
-    _restore(call, at, backup, file, dry_run=dry_run)
+    """Restore an earlier state, as one change that can be undone.
+
+    It says what goes since then, whose it is, and asks; of your own last call it does not ask.
+    """
+    if feature is not None and at is None:
+        raise typer.BadParameter("give it with --at", param_hint="'--feature'")
+    if sum(each is not None for each in (at, backup, file)) != 1:
+        raise typer.BadParameter("name exactly one of --at, --backup and --file")
+    text = _export_in(file) if file is not None else None
+    wanted = recover_state.RestoreState(at=at, feature=feature, backup=backup, export=text)
+    restore_asked(call, wanted, yes=yes, dry_run=dry_run)
 
 
 @group.command("cde state salvage --dry-run", "cde state salvage --to salvaged.json")
@@ -140,10 +155,12 @@ def export(
 def import_state(
     call: Call,
     file: Annotated[Path, typer.Argument(help="A file from cde state export.")],
+    yes: YesOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Import an export as the current state; it is validated before anything changes."""
-    _restore(call, None, None, file, dry_run=dry_run)
+    wanted = recover_state.RestoreState(export=_export_in(file))
+    restore_asked(call, wanted, yes=yes, dry_run=dry_run)
 
 
 @group.command("cde state compact")
@@ -247,13 +264,3 @@ def _write(path: Path, text: str) -> None:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         replace_file(OsFileOps(), path, text.encode())
-
-
-def _restore(
-    call: Call, at: int | None, backup: str | None, file: Path | None, *, dry_run: bool
-) -> None:
-    if sum(each is not None for each in (at, backup, file)) != 1:
-        raise typer.BadParameter("name exactly one of --at, --backup and --file")
-    text = _export_in(file) if file is not None else None
-    use_case = recover_state.RestoreState(at=at, backup=backup, export=text, dry_run=dry_run)
-    call.answer(use_case, view.restored)

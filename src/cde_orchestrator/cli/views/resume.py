@@ -147,7 +147,7 @@ def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
     )
     undone = ", ".join(map(clean, reply["rolled_back"]))
     code = [unbroken(Text(f"  {clean(each)}", "cyan")) for each in reply["git"]]
-    undo = ("state", "restore", "--at", str(reply["undo_at"]))
+    undo = ("state", "restore", "--at", str(reply["undo_at"]), "--feature")
     return spaced(
         head,
         Text(f"Rolled back: {undone}") if undone else None,
@@ -157,7 +157,7 @@ def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
         Group(Text("To see what changed in the source; it only shows:", "dim"), *code)
         if code
         else None,
-        Text.assemble("To undo it: ", (command(look, *undo), "cyan"))
+        Text.assemble("To undo it: ", (command(look, *undo, reply["feature"]["name"]), "cyan"))
         if reply["undo_at"] is not None
         else None,
         *([] if reply["dry_run"] else assignment(reply, look)),

@@ -11,6 +11,7 @@ from rich.text import Text
 from cde_orchestrator.application.state import recover_state as replies
 from cde_orchestrator.application.state.move_state import MoveReply
 from cde_orchestrator.application.state.salvage_state import SalvageReply
+from cde_orchestrator.application.state.taken_back import taken_back_words
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -129,9 +130,10 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
         changed = _difference(reply["difference"])
-        return spaced(
-            head, changed, conflicts, file_rows(reply["files"]), source_rows(reply["code"])
-        )
+        words = taken_back_words(reply["taken_back"], [])
+        gone = note(f"It {words}") if words else None
+        rows = (file_rows(reply["files"]), source_rows(reply["code"]))
+        return spaced(head, changed, conflicts, *rows, gone)
     head = done("Restored ", (clean(reply["source"]), "bold"), f" as change {reply['sequence']}")
     undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1))
     return spaced(

@@ -9,8 +9,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.views.state import changes
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.unit.cli.conftest import Terminal
 
@@ -54,6 +57,41 @@ def test_a_state_is_restored_shown_compared_and_the_restore_undone(shop: Termina
     assert names(shop) == ["search", "login"]
 
 
+def test_what_came_after_the_call_that_is_undone_is_said_and_asked_for(shop: Terminal) -> None:
+    shop.answer("save", "login", "Mine")  # change 5
+    shop.answer("start", "Later", "--name", "later")
+    application = build_application(shop.folder)
+    with calling("mcp:another-agent"):
+        application.handle(SaveProgress(feature_id="later", phase_id="define", note="Mine"))
+    application.close()
+    said = json.loads(shop.run("state", "restore", "--at", "4", "--json"))["error"]
+    assert said["code"] == "E335"
+    assert "removes later and takes back 3 changes of login, later" in said["message"]
+    assert "by cli, mcp:another-agent" in said["message"]
+    assert names(shop) == ["later", "search", "login"]
+    assert "takes back 3 changes" in shop.run("state", "restore", "--at", "4", "--dry-run")
+    shop.answer("state", "restore", "--at", "4", "--yes")
+    assert names(shop) == ["search", "login"]
+
+
+def test_no_agent_agrees_for_a_person(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDECODE", "1")
+    assert shop.refused("state", "restore", "--at", "2", "--yes") == "E335"
+    assert names(shop) == ["search", "login"]
+
+
+def test_one_feature_alone_is_as_it_was(shop: Terminal) -> None:
+    shop.answer("close", "login", "--reason", "Not wanted")
+    shop.answer("start", "Later", "--name", "later")
+    restored = shop.answer("state", "restore", "--at", "4", "--feature", "login")
+    assert [each["name"] for each in restored["difference"]["changed"]] == ["login"]
+    assert names(shop) == ["later", "search", "login"]
+    assert shop.answer("status", "login")["feature"]["status"] == "defining"
+    assert shop.refused("state", "restore", "--at", "3", "--feature", "search") == "E305"
+    assert shop.refused("state", "restore", "--at", "3", "--feature", "nope") == "E102"
+    assert "--at" in shop.misused("state", "restore", "--backup", "x", "--feature", "login")
+
+
 def test_a_restore_that_changed_nothing_offers_no_undoing(shop: Terminal) -> None:
     assert "restore --at 4" in shop.run("state", "restore", "--at", "3")
     assert "--at" not in shop.run("state", "restore", "--at", "5")
@@ -85,7 +123,8 @@ def test_an_export_is_imported_again(shop: Terminal) -> None:
     shop.run("state", "export", "--output", "export.json")
     assert (shop.folder / "export.json").read_text() == shop.run("state", "export")
     shop.answer("start", "Later", "--name", "later")
-    shop.answer("state", "import", "export.json")
+    assert shop.refused("state", "import", "export.json") == "E335"
+    shop.answer("state", "import", "export.json", "--yes")
     assert names(shop) == ["search", "login"]
     shop.answer("state", "restore", "--file", "export.json")
 

@@ -1,0 +1,76 @@
+"""A restore of the state: what goes is said, and a person is asked where others did it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from functools import partial
+
+import typer
+
+from cde_orchestrator.application.state.recover_state import RestoreReply, RestoreState
+from cde_orchestrator.application.state.taken_back import is_harmless, taken_back_words
+from cde_orchestrator.cli.session.call import Call
+from cde_orchestrator.cli.views import state as view
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.trust.person import (
+    agent_at_work,
+    person_name,
+    terminal_problem,
+)
+
+
+def restore_asked(call: Call, wanted: RestoreState, *, yes: bool, dry_run: bool) -> None:
+    """Restore, once it was said what goes, and a person at the terminal agreed where need be.
+
+    Args:
+        call: of the command.
+        wanted: the restore, with its source alone.
+        yes: whether the person agreed beforehand, which no agent can do for them.
+        dry_run: only show it.
+
+    Raises:
+        CDEError: E335, nobody can be asked; and as of ``RestoreState``.
+        typer.Abort: they did not agree.
+    """
+    with call.application() as application:
+        reply = application.handle(replace(wanted, dry_run=True))
+        if not dry_run and application.standing.acts:  # else it is refused, whoever agrees
+            found = reply["difference"]
+            lost = [*found["removed"], *(each["name"] for each in found["changed"])]
+            own = {call_context().actor, person_name()}
+            harmless = is_harmless(reply["taken_back"], lost, own)
+            if not harmless and (not yes or agent_at_work() is not None):
+                _require_yes(call, wanted, reply)
+        if not dry_run:
+            reply = application.handle(replace(wanted, token=reply["token"]))
+    call.say(reply, view.restored)
+
+
+def _require_yes(call: Call, wanted: RestoreState, preview: RestoreReply) -> None:
+    problem = terminal_problem([sys.stdin, sys.stderr if call.as_json else sys.stdout])
+    if problem is not None:
+        options = _options(wanted)
+        gone = taken_back_words(preview["taken_back"], preview["difference"]["removed"])
+        raise ValidationError.of(
+            "E335",
+            source=preview["source"],
+            reason=f"it {gone or 'changes what is there'}, and {problem}",
+            options=options,
+            command=shlex.join(["cde", "state", "restore", *options]),
+            project_path=str(call.root),
+        )
+    call.remark(partial(view.restored, preview))
+    typer.confirm("Restore it?", err=call.as_json, abort=True)
+
+
+def _options(wanted: RestoreState) -> list[str]:
+    """The words that name the source; ``FILE`` for an export, whose path is not known here."""
+    if wanted.export is not None:
+        return ["--file", "FILE"]
+    if wanted.backup is not None:
+        return ["--backup", wanted.backup]
+    only = ["--feature", wanted.feature] if wanted.feature is not None else []
+    return ["--at", str(wanted.at), *only]
