@@ -227,7 +227,7 @@ class StateFiles:
         """What changes when any of the files was changed or exchanged meanwhile."""
         found: Marks = []
         for path in (self.state, self.journal, self.backups, *self._all_backups()):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # who reads them next is refused by its code
                 stat = path.stat()
                 found.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return found
