@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from cde_orchestrator.domain.approval import Waiver
-from cde_orchestrator.domain.clock import Stopwatch, utc_now
+from cde_orchestrator.domain.clock import Stopwatch, to_the_second, utc_now
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.lease import Claim
 from cde_orchestrator.domain.logger import get_logger
@@ -168,17 +168,25 @@ class Feature:
                 not the current one.
         """
         phase = workflow.find(phase_id)
-        if phase is None:
+        if phase is None and self.is_open:
             phases = ", ".join(phase.id for phase in workflow.phases)
             raise FeatureError.of("E107", feature=self.name, phase=phase_id, phases=phases)
-        name_subject(workflow=self.workflow_type, phase_id=phase.id)
-        if not self.is_open:
-            raise FeatureError.of("E105", feature=self.name, status=self.status)
+        if phase is not None:
+            name_subject(workflow=self.workflow_type, phase_id=phase.id)
+        if phase is None or not self.is_open:
+            raise self.closed()
         if phase_id != self.current_phase:
             raise FeatureError.of(
                 "E106", feature=self.name, phase=phase_id, current_phase=self.current_phase
             )
         return phase
+
+    def closed(self) -> FeatureError:
+        """E105, for what needs an open feature: how this one ended, and since when it has."""
+        done = [each.completed_at for each in self.phases.values() if each.completed_at]
+        ended = max(done) if done and self.status == COMPLETED else self.updated_at
+        words = f"It is {self.status} since {to_the_second(ended.isoformat())}."
+        return FeatureError.of("E105", feature=self.name, status=self.status).also(words)
 
     def complete_phase(
         self, phase_id: str, outputs: list[Artifact], workflow: Workflow, now: datetime
@@ -263,7 +271,7 @@ class Feature:
             FeatureError: E105, it is closed already.
         """
         if not self.is_open:
-            raise FeatureError.of("E105", feature=self.name, status=self.status)
+            raise self.closed()
         record = self.phases[self.current_phase or ""]
         record.status = PhaseStatus.FAILED if outcome == FAILED else PhaseStatus.PENDING
         if outcome == FAILED:  # whoever resumes is shown why
@@ -281,7 +289,7 @@ class Feature:
             FeatureError: E105, it was cancelled, and that is not meant.
         """
         if self.status == CANCELLED and not cancelled:
-            raise FeatureError.of("E105", feature=self.name, status=self.status)
+            raise self.closed()
         if self.status not in {FAILED, CANCELLED}:
             return False
         phase = workflow.find(self.current_phase or "") or workflow.first
@@ -368,5 +376,6 @@ class Feature:
 
 
 def artifacts_from(records: Mapping[str, PhaseRecord]) -> list[Artifact]:
-    """The recorded outputs of all phases, in the order of the phases."""
-    return [artifact for record in records.values() for artifact in record.outputs]
+    """The accepted outputs, in the order of the phases; those that went back count no more."""
+    accepted = (each for each in records.values() if each.status is PhaseStatus.COMPLETED)
+    return [artifact for record in accepted for artifact in record.outputs]

@@ -45,7 +45,7 @@ def require_change(feature: Feature, present: Workflow, wanted: Workflow) -> Non
         FeatureError: E105 the feature is closed, E151 the workflow is not larger or demands less.
     """
     if not feature.is_open:
-        raise FeatureError.of("E105", feature=feature.name, status=feature.status)
+        raise feature.closed()
     if reason := change_problem(feature, present, wanted):
         raise FeatureError.of(
             "E151", feature=feature.name, workflow=wanted.id, follows=present.id, reason=reason

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature, artifacts_from
 from cde_orchestrator.domain.lease import Caller, Claim
@@ -165,7 +166,21 @@ def test_a_closed_feature_takes_no_more_work(feature: Feature, status: str) -> N
         feature.complete_phase("define", [], WORKFLOW, NOON)
 
     assert refused.value.code == "E105"
-    assert refused.value.context == {"feature": "login", "status": status}
+    since = to_the_second(feature.updated_at.isoformat())
+    assert refused.value.context == {
+        "feature": "login",
+        "status": status,
+        "also": f"It is {status} since {since}.",
+    }
+
+
+def test_a_closed_feature_says_so_whatever_phase_is_named(feature: Feature) -> None:
+    feature.close("cancelled", "Not wanted", "ann", NOON)
+    with pytest.raises(FeatureError) as refused:
+        feature.require_current("", WORKFLOW)
+
+    assert refused.value.code == "E105"
+    assert str(refused.value).endswith("It is cancelled since 2025-11-10T12:00:00+00:00.")
 
 
 def test_a_refused_submission_changes_nothing_and_logs_nothing(feature: Feature) -> None:
@@ -255,7 +270,9 @@ def test_only_a_failed_feature_is_reopened(project: Project, clock: ManualClock)
         with pytest.raises(FeatureError) as caught:
             refused()
         assert caught.value.code == "E105"
-        assert caught.value.context == {"feature": "login", "status": "cancelled"}
+        assert caught.value.context["feature"] == "login"
+        assert caught.value.context["status"] == "cancelled"
+        assert "It is cancelled since " in caught.value.context["also"]
 
 
 def test_only_the_current_phase_fails(project: Project, clock: ManualClock) -> None:
@@ -413,7 +430,11 @@ def test_a_closed_feature_cannot_be_closed_again(feature: Feature) -> None:
         feature.close("cancelled", "Enough", "ann", NOON)
 
     assert refused.value.code == "E105"
-    assert refused.value.context == {"feature": "login", "status": "failed"}
+    assert refused.value.context == {
+        "feature": "login",
+        "status": "failed",
+        "also": "It is failed since 2025-11-10T12:00:00+00:00.",
+    }
 
 
 def test_a_reopened_feature_goes_on_with_all_the_attempts_of_its_phase(

@@ -112,7 +112,7 @@ def _required(
         FeatureError: E105 the feature is closed, E142.
     """
     if not feature.is_open:
-        raise FeatureError.of("E105", feature=feature.name, status=feature.status)
+        raise feature.closed()
     known = {each.id: each for each in criteria_of(feature, workflow, outputs)}
     found = known.get(criterion.upper())
     phase = proving_phase(workflow)

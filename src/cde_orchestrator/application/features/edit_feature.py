@@ -55,7 +55,7 @@ class EditFeature(UseCase[EditReply], operation="edit_feature", in_worktree=True
         leases = features.leases(self.agent)
         with features.change(self.feature_id) as (project, feature, workflow):
             if not feature.is_open:
-                raise FeatureError.of("E105", feature=feature.name, status=feature.status)
+                raise feature.closed()
             leases.require_free(feature, takeover=self.takeover)
             before: dict[str, str] = {}
             if goal is not None and goal != feature.prompt:

@@ -15,7 +15,7 @@ from cde_orchestrator.application.runs.show_agents import chosen_agents, require
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureView, feature_view
 from cde_orchestrator.domain.clock import parse_utc
-from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError, ValidationError
+from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, FAILED, Feature
 from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
@@ -194,7 +194,7 @@ class StopRun(UseCase[StoppedReply], operation="stop_run"):
 def _require_work(feature: Feature) -> None:
     """Refuse a feature in which no agent has anything to do."""
     if feature.status in CLOSED_STATUSES - {FAILED}:  # which a run resumes
-        raise FeatureError.of("E105", feature=feature.name, status=feature.status)
+        raise feature.closed()
     if feature.status == WAITS_FOR_PERSON:
         reason = "it waits for a person, who has to decide first"
         raise ValidationError.of("E336", feature=feature.name, reason=reason)

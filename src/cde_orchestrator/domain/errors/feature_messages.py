@@ -85,15 +85,13 @@ FEATURE_MESSAGES = {
         "Feature Is Closed",
         "The feature '{feature}' is {status} and accepts no more work.",
         Suggestion("See what it delivered", *STATUS_CALL),
-        Suggestion("If it failed, resume it", "cde resume {feature}", "cde_resumeFeature()"),
         Suggestion(
-            "If it was cancelled, reopen it",
+            "To continue it, take it up again",
             "cde reopen {feature} --reason REASON",
-            "cde_rollbackFeature()",
+            "cde_rollbackFeature(), or cde_resumeFeature() where it failed",
         ),
-        Suggestion(
-            "If it is completed, start a new feature", "cde start PROMPT", "cde_startFeature()"
-        ),
+        "If it is completed, a person commits it: cde finish {feature}; for whoever reviews it: "
+        "cde report {feature}",
         fixes=(SHOW_STATUS,),
     ),
     "E106": message(

@@ -129,6 +129,13 @@ def test_the_doctor_notices_outputs_that_changed_and_a_clock_that_lies(shop: Ter
     assert sorted(codes(shop)) == ["E214", "E214", "E920"]
 
 
+def test_the_doctor_misses_no_output_that_a_rollback_removed(shop: Terminal) -> None:
+    deliver(shop, "login")
+    shop.answer("rollback", "login", "define", "--reason", "Better")
+    assert not (shop.folder / "specs" / "login" / "spec.md").exists()
+    assert codes(shop) == []
+
+
 def test_the_doctor_tells_of_changes_that_are_lost(shop: Terminal) -> None:
     cde = shop.folder / ".cde"
     journal = cde / "journal.jsonl"
