@@ -173,6 +173,7 @@ def test_what_changes_while_a_person_reads_is_not_approved(desk: Desk) -> None:
         said = answered(asked, "y")
     assert asked.code == 1
     assert "E132" in said or "E141" in said
+    assert "operation_refused" not in said  # it is in the log, and no person reads lines of that
     status = desk.status()
     assert status["feature"]["current_phase"] == "approve-spec"
     assert all(event["event"] != "approved" for event in status["events"])

@@ -364,7 +364,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         change = Change(
             at=self._clock().isoformat(),
             operation=context.operation or operation,
-            actor=without_secrets(context.actor),
+            actor=without_secrets(context.doer),
             correlation_id=context.correlation_id,
             changes=clean,
             encoded=encoded,

@@ -11,7 +11,10 @@ from cde_orchestrator.application.ports.runs import Where
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.lease import Caller, Process, name_commands
-from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.observability.correlation import (
+    COMMAND_LINE,
+    call_context,
+)
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.trust.person import (
     PERSON,
@@ -20,7 +23,6 @@ from cde_orchestrator.infrastructure.trust.person import (
     user_name,
 )
 
-COMMAND_LINE = "cli"
 LIBRARY = "library"
 UNNAMED = frozenset({COMMAND_LINE, LIBRARY})
 """Callers that are no agents unless they name one: people's commands, programs in Python."""

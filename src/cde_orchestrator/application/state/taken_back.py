@@ -84,8 +84,13 @@ def is_harmless(rows: Sequence[TakenBackView], lost: Sequence[str], own: set[str
         own: the names that whoever restores goes by.
     """
     calls = {row["call"] for row in rows}
-    callers = {row["by"].partition(" (")[0] for row in rows}  # without a person's channel
+    callers = {_without_channel(row["by"]) for row in rows}
     return not lost or (len(calls) == 1 and callers <= own)
+
+
+def _without_channel(by: str) -> str:
+    """The person, whichever way they went; any other caller as it is."""
+    return by.partition(" (")[0] if by.startswith("person:") else by
 
 
 def taken_back_words(rows: Sequence[TakenBackView], removed: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ def restore_asked(call: Call, wanted: RestoreState, *, yes: bool, dry_run: bool)
         if not dry_run and application.standing.acts:  # else it is refused, whoever agrees
             found = reply["difference"]
             lost = [*found["removed"], *(each["name"] for each in found["changed"])]
-            own = {call_context().actor, person_name()}
+            own = {call_context().doer, person_name()}
             harmless = is_harmless(reply["taken_back"], lost, own)
             if not harmless and (not yes or agent_at_work() is not None):
                 _require_yes(call, wanted, reply)

@@ -22,10 +22,11 @@ from cde_orchestrator.cli.session.help import PARSER_ERROR
 from cde_orchestrator.discovery import find_project_root, project_passed_over
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.standing import Standing
-from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
 from cde_orchestrator.infrastructure.observability.operations import COMMAND
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.gc_tuning import resume_collections
+from cde_orchestrator.infrastructure.trust.person import agent_session
 
 REFUSED = 1
 FINDINGS = 1
@@ -57,7 +58,10 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
     serves = name == SERVER
     if serves:
         _say_what_is_only_viewed(standing, project)
-    with calling("cli") as call, nullcontext() if serves else traced(name, call, str(root)) as span:
+    with (
+        calling(COMMAND_LINE, agent=_agent(context)) as call,
+        nullcontext() if serves else traced(name, call, str(root)) as span,
+    ):
         try:
             yield
         except KeyboardInterrupt:
@@ -103,6 +107,12 @@ def _say_what_is_only_viewed(standing: Standing, project: Path | None) -> None:
 def starts_elsewhere(context: Any) -> bool:
     """Whether the call has ``-C``: whoever typed it is in another folder than it works in."""
     return context is not None and bool(context.find_root().params.get("start_in"))
+
+
+def _agent(context: Any) -> str:
+    """The agent that a command is for: the one that it names, else the one that called it."""
+    named = context.params.get("agent") if context is not None else None
+    return named if isinstance(named, str) else agent_session()[0]
 
 
 def _runs_anyway(context: Any) -> bool:

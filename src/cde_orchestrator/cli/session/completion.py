@@ -17,7 +17,7 @@ from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.session.application import project_root
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
 from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 
 Reply = TypeVar("Reply")
@@ -64,7 +64,7 @@ def _ask(context: typer.Context, use_case: UseCase[Reply]) -> Reply | None:
     try:
         application = build_application(project_root(Path(*folders) if folders else None))
         try:
-            with calling("cli"):
+            with calling(COMMAND_LINE):
                 return application.handle(use_case)
         finally:
             application.close()

@@ -18,6 +18,10 @@ from cde_orchestrator.domain.value import Value
 
 ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
+COMMAND_LINE = "cli"
+"""Who calls by a command, as long as nothing says more."""
+AGENT_LIMIT = 100
+"""Characters of an agent's name that the journal has."""
 CALL_VARIABLES = (ENVIRONMENT_VARIABLE, TRACE_VARIABLE)
 OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 """Variables that are nobody's business but the orchestrator's."""
@@ -45,6 +49,8 @@ class CallContext(Value):
         said: what a person who calls was notified of.
         connection: names the connection that the call came by, where one is kept; else empty.
         tools: those that its client was offered, where it was not all.
+        agent: for which agent, as far as a command says it or its environment does; else empty.
+        is_command: whether a command makes it, whoever acts in it: it says itself what it did.
     """
 
     correlation_id: str = ""
@@ -58,6 +64,14 @@ class CallContext(Value):
     said: set[str] = field(default_factory=set, compare=False)
     connection: str = ""
     tools: frozenset[str] | None = None
+    is_command: bool = False
+    agent: str = ""
+
+    @property
+    def doer(self) -> str:
+        """Who calls, with the agent that a command is for, as the journal names them."""
+        named = self.agent and self.actor == COMMAND_LINE
+        return f"{self.actor} ({self.agent[:AGENT_LIMIT]})" if named else self.actor
 
 
 _OUTSIDE = CallContext()
@@ -75,6 +89,7 @@ def calling(
     traceparent: str | None = None,
     *,
     connection: str = "",
+    agent: str = "",
 ) -> AbstractContextManager[CallContext]:
     """Begin a call.
 
@@ -85,6 +100,7 @@ def calling(
         correlation_id: the caller's own; one that is no word of 1 to 128 plain characters, or
             that looks like a secret, is not taken.
         connection: as of ``CallContext``.
+        agent: as of ``CallContext``.
         traceparent: a W3C trace context; its trace id names the call where the caller gave no
             correlation id. A malformed one counts as none.
     """
@@ -99,6 +115,8 @@ def calling(
             traceparent=place or parent_place,
             parent_correlation_id=other,
             connection=connection,
+            is_command=actor == COMMAND_LINE,
+            agent=agent,
         )
     )
 

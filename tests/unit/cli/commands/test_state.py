@@ -44,6 +44,18 @@ def test_history_lists_changes_newest_first_and_of_one_feature(shop: Terminal) -
     assert "start_feature" in shop.run("state", "history")
 
 
+def test_history_names_the_agent_that_a_command_is_for(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.answer("save", "login", "Mine", "--agent", "ann")
+    monkeypatch.setenv("CLAUDECODE", "1")
+    shop.answer("save", "login", "Also mine")
+    changes = shop.answer("state", "history")["changes"]
+    named = ["cli (Claude Code)", "cli (ann)", "cli", "cli"]
+    assert [change["actor"] for change in changes][:4] == named
+    assert "cli (ann)" in shop.run("state", "history")
+
+
 def test_a_state_is_restored_shown_compared_and_the_restore_undone(shop: Terminal) -> None:
     dry = shop.answer("state", "restore", "--at", "3", "--dry-run")
     assert dry["difference"]["removed"] == ["search"]

@@ -236,7 +236,7 @@ class StderrHandler(logging.Handler):
 
     def _is_for_person(self) -> bool:
         """Whether a person called, who did not ask for the log."""
-        return self.level > logging.INFO and call_context().actor == "cli"
+        return self.level > logging.INFO and call_context().is_command
 
     def _is_shown_anyway(self, record: logging.LogRecord) -> bool:
         """Whether the caller sees it anyway: the command line shows failures in its own words.
