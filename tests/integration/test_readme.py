@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from cde_orchestrator.domain.clients import CLIENTS
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.terminal import at_terminal
@@ -16,7 +18,10 @@ from tests.terminal import at_terminal
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_a_newcomer_who_follows_the_readme_finishes_a_feature(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_at_terminal", [True, False])
+def test_a_newcomer_who_follows_the_readme_finishes_a_feature(
+    tmp_path: Path, is_at_terminal: bool
+) -> None:
     chapter = README.read_text().partition("## A finished feature")[2].partition("\n## ")[0]
     script = "\n".join(re.findall(r"```sh\n(.*?)```", chapter, re.DOTALL))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -26,7 +31,19 @@ def test_a_newcomer_who_follows_the_readme_finishes_a_feature(tmp_path: Path) ->
         newcomer.pop(name, None)
 
     words = ["bash", "-c", f"{script}\ncde list --json"]
-    written, shown = at_terminal(words, tmp_path, newcomer)
+    if is_at_terminal:
+        written, shown = at_terminal(words, tmp_path, newcomer)
+    else:  # as a script
+        done = subprocess.run(
+            words,
+            cwd=tmp_path,
+            env=newcomer,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        written, shown = done.stdout, done.stderr
 
     listed = json.loads(written[written.index("\n{\n") :])
     assert [row["status"] for row in listed["features"]] == ["completed"]
