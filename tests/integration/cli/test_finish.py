@@ -423,6 +423,20 @@ def without_gh(completed: Shop, offered: dict[str, str]) -> dict[str, str]:
     return offered | {"PATH": str(tools)}
 
 
+def test_nobody_is_told_to_push_to_the_branch_that_others_are_merged_into(
+    completed: Shop, offered: dict[str, str]
+) -> None:
+    git(completed.root, "branch", "--move", "main")
+    said = asked(completed, {"Commit this?": "y"}, offered)
+
+    before, _, after = said.partition("Commit this?")
+    assert "$ git switch --create login\n" in before
+    assert "$ git switch --create login\n" in after
+    assert "$ git push --set-upstream origin login\n" in after
+    assert "cde report login | gh pr create --head login" in after
+    assert "origin main" not in said
+
+
 def test_without_gh_a_person_is_told_how_to_open_it_by_hand(
     completed: Shop, without_gh: dict[str, str]
 ) -> None:

@@ -215,7 +215,8 @@ class _Chosen:
 def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iterator[str]:
     """What git is at, or has, that a commit must not come across."""
     if tree.branch is None:
-        yield "no branch is checked out (detached HEAD): switch to one with git switch"
+        make = f"git switch --create {plain(feature.branch or feature.name)}"
+        yield f"no branch is checked out (detached HEAD): make one with {make}"
     elif feature.branch is not None and tree.branch != feature.branch:
         branch, other = plain(feature.branch), plain(tree.branch)
         yield f"its branch is {branch}, and {other} is checked out: git switch {branch}"
@@ -308,7 +309,9 @@ def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
     if tree.branch is None:
         return "no branch is checked out"
     if tree.is_default:
-        return f"{plain(tree.branch)} is the branch that others are merged into: make another one"
+        make = f"git switch --create {plain(feature.name)}"
+        others = f"{plain(tree.branch)} is the branch that others are merged into"
+        return f"{others}: make another one with {make}"
     if not tree.remote:
         return f"git knows no remote to push {plain(tree.branch)} to"
     known = commits.can_ask_for_review()

@@ -11,6 +11,7 @@ from cde_orchestrator.application.features.commit_message import SUBJECT_LIMIT
 from cde_orchestrator.application.features.finish_feature import FinishReply, PullRequestReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced, to_type
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, command, counted
+from cde_orchestrator.domain.text import opening_words
 
 _FILES_SHOWN = 50
 
@@ -22,7 +23,14 @@ def plan(reply: FinishReply) -> RenderableType:
     if (more := len(reply["files"]) - len(files)) > 0:
         files.append(Text(f"  and {more} more", "dim"))
     lines = [Text(f"  {line}", "dim") for line in clean_lines(reply["message"].strip()).split("\n")]
-    return spaced(Group(head, *files), _left(reply), Group(Text("Message:"), *lines))
+    shown = spaced(Group(head, *files), _left(reply), Group(Text("Message:"), *lines))
+    if not reply["is_default"]:
+        return shown
+    words = f"{clean(reply['branch'])} is the branch that others are merged into. To have this"
+    switch = _typed("git", "switch", "--create", reply["feature"]["name"])
+    return spaced(
+        shown, Group(note(f"{words} reviewed first, make one of its own before:"), switch)
+    )
 
 
 def finished(
@@ -61,16 +69,26 @@ def _left(reply: FinishReply) -> RenderableType | None:
 
 
 def _by_hand(reply: FinishReply, look: RenderTarget) -> RenderableType:
-    """The commands that push the branch and open a pull request."""
+    """The commands that push the branch and open a pull request; none pushes to a default one."""
     name, branch = reply["feature"]["name"], reply["branch"]
-    push = ["git", "push", "--set-upstream", reply["remote"] or "REMOTE", branch]
-    steps: list[RenderableType] = [to_type(clean(shlex.join(push)))]
+    steps: list[RenderableType] = []
+    if reply["is_default"]:
+        steps.append(note(f"{clean(branch)} is the branch that others are merged into"))
+        steps.append(_typed("git", "switch", "--create", name))
+        branch = name
+    if reply["remote"] is None:
+        steps.append(_typed("git", "remote", "add", "origin", "ADDRESS"))
+    steps.append(_typed("git", "push", "--set-upstream", reply["remote"] or "origin", branch))
     report = command(look, "report", name)
-    if not reply["is_default"] and reply["remote"] and not reply["can_open"]:
+    if reply["remote"] and not reply["can_open"]:
         words = "gh is not on PATH: install it and run this again with --pr, or give this text to"
         steps += [note(f"{words} the page that opens pull requests"), to_type(report)]
-    elif not reply["is_default"]:
-        subject = clean(reply["message"].partition("\n")[0])[:SUBJECT_LIMIT]
-        ask = ["gh", "pr", "create", "--head", branch, "--title", subject, "--body-file", "-"]
-        steps.append(to_type(f"{report} | {clean(shlex.join(ask))}"))
+    else:
+        subject = opening_words(clean(reply["message"].partition("\n")[0]), SUBJECT_LIMIT)
+        ask = ["gh", "pr", "create", "--head", branch, "--title", subject or name]
+        steps.append(to_type(f"{report} | {clean(shlex.join([*ask, '--body-file', '-']))}"))
     return Group(Text("To push it and ask for its review", "dim"), *steps)
+
+
+def _typed(*words: str) -> RenderableType:
+    return to_type(clean(shlex.join(words)))
