@@ -55,6 +55,13 @@ def test_a_yes_without_a_terminal_does_not_trust_what_changed(world: World) -> N
     assert "-        check: [sh, check.sh]" in said
     refused = world.json("trust", "--yes")["error"]
     assert refused["code"] == "E128"
+    line = world.clone.joinpath(".cde/workflow.yml").read_text().splitlines()
+    first = next(
+        at
+        for at, (new, old) in enumerate(zip(line, WORKFLOW.splitlines(), strict=False), 1)
+        if new != old
+    )
+    assert f"trusted before: .cde/workflow.yml (line {first})" in refused["message"]
     assert "check: [sh, check.sh]" in refused["context"]["difference"][".cde/workflow.yml"]
     assert world.code("project", "activate") == "E326"
     world.trust_again()

@@ -12,6 +12,7 @@ from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.trust import (
+    changed_places,
     checks,
     differences,
     lines_not_shown,
@@ -82,8 +83,8 @@ def review(
         if not _is_first(reply):
             show(to_review(reply), on_stderr=True)
             reason = (
-                "what acts there is not what was trusted before, and only a person at a terminal "
-                "may trust the difference, with or without --yes"
+                f"other than what was trusted before: {changed_places(reply)}; only a person at a "
+                "terminal may trust the difference, with or without --yes"
             )
             raise FeatureError.of("E128", path=path, reason=reason, difference=differences(reply))
         if ask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -19,6 +20,8 @@ from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
 from cde_orchestrator.domain.text import command_words
 
 _LINES = 200
+_PLACES = 5
+_HUNK = re.compile(r"@@ -\S+ \+(\d+)")
 
 
 def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
@@ -63,6 +66,35 @@ def differences(reply: TrustReply) -> dict[str, str]:
         if not row["trusted"]
     }
     return {**files, **commands}
+
+
+def changed_places(reply: TrustReply) -> str:
+    """What is other than it was trusted: files, each with its first line that is, and commands."""
+    found = [
+        clean(row["path"]) + _first_line(row["difference"])
+        for row in reply["folder"]["files"]
+        if row["difference"]
+    ]
+    found += [
+        f"the command {command_words(row['command'])}"
+        for row in reply["checks"]
+        if not row["trusted"]
+    ]
+    more = f" and {len(found) - _PLACES} more" if len(found) > _PLACES else ""
+    return ", ".join(found[:_PLACES]) + more or "what acts there"
+
+
+def _first_line(difference: str) -> str:
+    """The number of the first line that differs, of a unified difference; empty where none says."""
+    line: int | None = None
+    for each in difference.splitlines():
+        if begun := _HUNK.match(each):
+            line = int(begun[1])
+        elif line is not None and each[:1] in {"+", "-"}:
+            return f" (line {line})"
+        elif line is not None:
+            line += 1
+    return ""
 
 
 def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:

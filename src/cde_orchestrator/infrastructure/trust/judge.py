@@ -92,7 +92,9 @@ class FolderTrust:
         unknown = [name for name, digest in found.items() if digest == acting.UNKNOWN]
         if unknown or found != dict(shown):
             reasons = [f"{name} {acting.why_unknown(files[name])}" for name in unknown]
-            reason = "; ".join(reasons) or "the files that act changed while they were read"
+            other = {name for name, _ in {*found.items()} ^ {*shown.items()}} - {*unknown}
+            reasons += [f"{name} changed while it was read" for name in sorted(other)]
+            reason = "; ".join(reasons)
             raise FeatureError.of("E128", path=str(root), reason=reason)
         stamped = {
             name: (found[name], acting.settled_stamp(path, at or began))
