@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LINES_SHOWN = 20
 PLACES_SHOWN = 10
+_ONE_LINE = re.compile(r"\blines (\d+)-\1\b")
 
 
 class DifferenceView(TypedDict):
@@ -136,7 +138,7 @@ def places_in_words(places: Sequence[str]) -> str:
     files: dict[str, list[str]] = {}
     for place in places[:PLACES_SHOWN]:
         path, _, name = place.partition(":")
-        files.setdefault(path, []).append(name)
+        files.setdefault(path, []).append(_ONE_LINE.sub(r"line \1", name))
     shown = "; ".join(f"{plain(path)}: {plain(', '.join(files[path]))}" for path in files)
     more = len(places) - PLACES_SHOWN
     shown = f"{shown} and {more} more" if more > 0 else shown

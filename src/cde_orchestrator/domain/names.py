@@ -87,7 +87,7 @@ def checked_name(name: str) -> str:
         ValidationError: E304, it is not.
     """
     if len(name) > NAME_LIMIT or not _SLUG.fullmatch(name) or name in _DEVICES:
-        raise ValidationError.of("E304", name=name, limit=NAME_LIMIT)
+        raise ValidationError.of("E304", name=name, limit=NAME_LIMIT, example=slug_from(name))
     return name
 
 

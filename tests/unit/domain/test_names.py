@@ -157,7 +157,10 @@ def test_anything_else_is_no_name(name: str) -> None:
         checked_name(name)
 
     assert refused.value.code == "E304"
-    assert refused.value.context == {"name": name, "limit": NAME_LIMIT}
+    example = slug_from(name)
+    assert refused.value.context == {"name": name, "limit": NAME_LIMIT, "example": example}
+    assert checked_name(example) == example
+    assert f"at most {NAME_LIMIT} characters, for example {example}." in str(refused.value)
 
 
 def test_a_name_that_is_free_stays_as_it_is() -> None:

@@ -91,7 +91,8 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         sources: ProjectSources,
     ) -> RollbackReply:
         """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
-        reason = checked_reason(self.reason)
+        given = self.reason or ("preview" if self.dry_run else None)
+        reason = checked_reason(given)
         leases = features.leases(self.agent)
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         project, feature, workflow = features.read(self.feature_id)

@@ -248,7 +248,7 @@ def rollback(
     use_case = RollbackFeature(
         feature_id=feature,
         to_phase=to_phase if to_phase is not None else _target(call, feature),
-        reason=_why(call, reason),
+        reason="" if dry_run and reason is None else _why(call, reason),
         code=code,
         dry_run=dry_run,
         agent=agent,

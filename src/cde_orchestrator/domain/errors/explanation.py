@@ -30,6 +30,11 @@ CATALOG_PAGE = "docs/errors/catalog.md"
 """Where the documentation explains every code, each under its own anchor."""
 
 
+_ADDED = frozenset({"near", "known", "elsewhere", "origin"})
+"""Values that continue a sentence, or are empty."""
+_HERE = ("--project", "{project_path}")
+
+
 class Explanation(TypedDict):
     """Everything that is known about a code; values that differ are in angle brackets."""
 
@@ -114,9 +119,8 @@ def markdown(
 
 
 def _explained(fix: Fix) -> FixPayload:
-    words = (
-        _shown(each) if PLACEHOLDER.search(each) else shlex.quote(each) for each in fix.command
-    )
+    command = fix.command[:-2] if fix.command[-2:] == _HERE else fix.command
+    words = (_shown(each) if PLACEHOLDER.search(each) else shlex.quote(each) for each in command)
     return {
         "tool": fix.tool,
         "arguments": {
@@ -128,7 +132,8 @@ def _explained(fix: Fix) -> FixPayload:
 
 
 def _shown(template: str) -> str:
-    return PLACEHOLDER.sub(lambda match: f"<{match[1]}>", template)
+    """The text, its values in angle brackets; without what only some errors add to a word."""
+    return PLACEHOLDER.sub(lambda match: "" if match[1] in _ADDED else f"<{match[1]}>", template)
 
 
 def _escaped(text: str) -> str:

@@ -20,7 +20,7 @@ from cde_orchestrator.domain.errors.fixes import (
 VALIDATION_MESSAGES = {
     "E301": message(
         "Empty Prompt",
-        "The prompt has no text.",
+        "The prompt has no text: it says what the feature should do, for example Add a login page.",
         "Describe in a sentence or two what the feature should do",
         'For example: "Add a login page with password reset"',
         "If it is in a file, pass the content of the file",
@@ -44,13 +44,11 @@ VALIDATION_MESSAGES = {
     ),
     "E304": message(
         "Name Not Usable",
-        "'{name}' is not a valid feature name.",
-        (
-            "Use lower-case letters, digits and single hyphens, at most {limit} characters, "
-            "and no name that Windows reserves, such as con or nul"
-        ),
+        "'{name}' is no name for a feature: it has lower-case letters a to z, digits and single "
+        "hyphens between them, at most 60 characters, for example {example}.",
+        "Use a name like the example, and none that Windows reserves, such as con or nul",
         "Omit the name: one is derived from the prompt",
-        "For example: add-login-page",
+        "Write other scripts and blanks as they are in the goal, which may be any text",
         fixes=(LIST_FEATURES,),
     ),
     "E305": message(

@@ -227,3 +227,8 @@ def test_on_a_terminal_a_history_fits_its_width_and_what_changed_stands_beneath(
     assert lines[2].startswith("    a-a-a-")
     assert lines[-1].strip() == "name: shop"
     assert max(map(len, lines)) <= 80
+
+
+def test_a_preview_of_a_rollback_needs_no_reason(shop: Terminal) -> None:
+    assert shop.answer("rollback", "login", "define", "--dry-run")["dry_run"] is True
+    assert "--reason" in shop.misused("rollback", "login", "define")
