@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 LINES_SHOWN = 20
 PLACES_SHOWN = 10
-_ONE_LINE = re.compile(r"\blines (\d+)-\1\b")
 
 
 class DifferenceView(TypedDict):
@@ -138,11 +136,17 @@ def places_in_words(places: Sequence[str]) -> str:
     files: dict[str, list[str]] = {}
     for place in places[:PLACES_SHOWN]:
         path, _, name = place.partition(":")
-        files.setdefault(path, []).append(_ONE_LINE.sub(r"line \1", name))
+        files.setdefault(path, []).append(_of_one_line(name))
     shown = "; ".join(f"{plain(path)}: {plain(', '.join(files[path]))}" for path in files)
     more = len(places) - PLACES_SHOWN
     shown = f"{shown} and {more} more" if more > 0 else shown
     return shown if len(places) == 1 else f"at least one of {shown}"
+
+
+def _of_one_line(name: str) -> str:
+    """The name of a place, where it is one line without that as its end too."""
+    first, _, last = name.removeprefix("lines ").partition("-")
+    return f"line {first}" if name.startswith("lines ") and first == last else name
 
 
 def difference_words(changed: DifferenceView) -> str:

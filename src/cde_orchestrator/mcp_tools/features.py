@@ -21,7 +21,6 @@ from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.application.views import FeatureListReply, FeatureReply, SubmitReply
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _next, _texts
-from cde_orchestrator.mcp_tools._asking import can_ask
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST, excess_of
 from cde_orchestrator.mcp_tools._progress import ProgressReports
@@ -249,7 +248,11 @@ def _submitted(
     """The reply to a submission; of a phase that waits for a person, if the client asks them."""
     try:
         answer = service.handle(use_case)
-        if "restored" not in answer or not (service.asks_clients and can_ask(context)):
+        if "restored" not in answer or not service.asks_clients:
+            return answer
+        from cde_orchestrator.mcp_tools._asking import can_ask
+
+        if not can_ask(context):
             return answer
         return service.handle(replace(use_case, restore=False))  # the person is asked at once
     except FeatureError as error:

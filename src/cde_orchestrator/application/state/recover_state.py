@@ -15,7 +15,6 @@ from cde_orchestrator.application.features.source_changes import SourceRow
 from cde_orchestrator.application.ports.core import StateRecovery, WorkflowRepository
 from cde_orchestrator.application.state.foreign_states import require_usable
 from cde_orchestrator.application.state.state_exports import export_of, merge_exports, parse_export
-from cde_orchestrator.application.state.taken_back import TakenBackView, only, taken_back
 from cde_orchestrator.application.state.undo_rollback import (
     WorkPlaces,
     follow_rollbacks,
@@ -78,6 +77,18 @@ class StateReply(TypedDict):
 
     sequence: int
     state: dict[str, Any]
+
+
+class TakenBackView(TypedDict):
+    """How many changes of a feature, or of the project where it is None, one call made.
+
+    ``by`` is who called, and ``call`` the call's correlation id.
+    """
+
+    feature: str | None
+    by: str
+    call: str
+    changes: int
 
 
 class RestoreReply(TypedDict):
@@ -209,6 +220,11 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         places: WorkPlaces,
     ) -> RestoreReply:
         """Raises E004, E102, E103, E206, E208 to E211, E305."""
+        from cde_orchestrator.application.state.taken_back import (
+            only,
+            taken_back,
+        )
+
         source, document = self._source(root, recovery)
         present, before = present_state(root, recovery)
         conflicts: list[str] = []

@@ -6,26 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.ports.core import StateRecovery
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
 
+if TYPE_CHECKING:
+    from cde_orchestrator.application.state.recover_state import TakenBackView
+
 SHOWN = 5
 """How many features, and how many of those who changed them, are named."""
-
-
-class TakenBackView(TypedDict):
-    """How many changes of a feature, or of the project where it is None, one call made.
-
-    ``by`` is who called, and ``call`` the call's correlation id.
-    """
-
-    feature: str | None
-    by: str
-    call: str
-    changes: int
 
 
 def taken_back(

@@ -15,7 +15,6 @@ from cde_orchestrator.application.state import (
     salvage_state,
     state_exports,
 )
-from cde_orchestrator.cli.commands.restoring import restore_asked
 from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
 from cde_orchestrator.cli.console.output import say_json_text
 from cde_orchestrator.cli.session.boundary import FINDINGS
@@ -117,6 +116,8 @@ def restore(
         raise typer.BadParameter("name exactly one of --at, --backup and --file")
     text = _export_in(file) if file is not None else None
     wanted = recover_state.RestoreState(at=at, feature=feature, backup=backup, export=text)
+    from cde_orchestrator.cli.commands.restoring import restore_asked  # noqa: PLC0415 - its own
+
     restore_asked(call, wanted, yes=yes, dry_run=dry_run)
 
 
@@ -160,6 +161,8 @@ def import_state(
 ) -> None:
     """Import an export as the current state; it is validated before anything changes."""
     wanted = recover_state.RestoreState(export=_export_in(file))
+    from cde_orchestrator.cli.commands.restoring import restore_asked  # noqa: PLC0415 - its own
+
     restore_asked(call, wanted, yes=yes, dry_run=dry_run)
 
 

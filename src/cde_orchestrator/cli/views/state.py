@@ -11,7 +11,6 @@ from rich.text import Text
 from cde_orchestrator.application.state import recover_state as replies
 from cde_orchestrator.application.state.move_state import MoveReply
 from cde_orchestrator.application.state.salvage_state import SalvageReply
-from cde_orchestrator.application.state.taken_back import taken_back_words
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -130,6 +129,10 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
         changed = _difference(reply["difference"])
+        from cde_orchestrator.application.state.taken_back import (  # noqa: PLC0415 - a restore's
+            taken_back_words,
+        )
+
         words = taken_back_words(reply["taken_back"], [])
         gone = note(f"It {words}") if words else None
         rows = (file_rows(reply["files"]), source_rows(reply["code"]))

@@ -21,7 +21,6 @@ from cde_orchestrator.domain.text import command_words
 
 _LINES = 200
 _PLACES = 5
-_HUNK = re.compile(r"@@ -\S+ \+(\d+)")
 
 
 def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
@@ -88,7 +87,7 @@ def _first_line(difference: str) -> str:
     """The number of the first line that differs, of a unified difference; empty where none says."""
     line: int | None = None
     for each in difference.splitlines():
-        if begun := _HUNK.match(each):
+        if begun := re.match(r"@@ -\S+ \+(\d+)", each):
             line = int(begun[1])
         elif line is not None and each[:1] in {"+", "-"}:
             return f" (line {line})"
