@@ -90,9 +90,9 @@ def test_a_person_rolls_back_once_they_saw_what_would_change(login: Site, visit:
     dialog.get_by_label("Why it goes back").fill("It says nothing of passkeys")
     dialog.get_by_role("button", name="Roll back").click()
     expect(dialog).to_contain_text("login is at the beginning of write.")
-    expect(dialog).to_contain_text("and all that changed in the project since")
+    expect(dialog).to_contain_text("and all that changed in this feature since")
     undo = dialog.locator(".command code").inner_text()
-    assert re.fullmatch(r"cde state restore --at [0-9]+", undo)
+    assert re.fullmatch(r"cde state restore --at [0-9]+ --feature [a-z-]+", undo)
     expect(dialog.get_by_role("button", name=f"Copy: {undo}")).to_be_visible()
     assert not (login.root / "notes" / "login.md").exists()
     assert serious(page) == []
@@ -153,7 +153,7 @@ def test_a_person_closes_and_reopens(login: Site, visit: Visit) -> None:
     dialog.get_by_role("button", name="Reopen it").click()
     expect(dialog).to_contain_text("login is in check again.")
     undo = dialog.locator(".command code").inner_text()
-    assert re.fullmatch(r"cde state restore --at [0-9]+", undo)
+    assert re.fullmatch(r"cde state restore --at [0-9]+ --feature [a-z-]+", undo)
     dialog.get_by_role("button", name="Done", exact=True).click()
     expect(page.locator("#status")).to_have_text("in progress")
 

@@ -68,9 +68,9 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     expect(page.locator("#parts")).to_contain_text("Without a password")
     done = page.get_by_role("region", name="What was done")
     expect(done).to_contain_text("Sent back to write")
-    expect(done).to_contain_text("and all that changed in the project since")
+    expect(done).to_contain_text("and all that changed in this feature since")
     undo = done.locator("code").inner_text()
-    assert re.fullmatch(r"cde state restore --at [0-9]+", undo)
+    assert re.fullmatch(r"cde state restore --at [0-9]+ --feature [a-z-]+", undo)
     assert serious(page) == []
     cde(waiting.root, *undo.split()[1:])
     expect(card).to_contain_text("With a password.")

@@ -65,7 +65,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
 
     Attributes:
         to_phase: a phase that was begun.
-        reason: why.
+        reason: why; a preview needs none.
         code: also take back what the feature, and nobody else, changed in the source since.
         dry_run: only show what would happen.
         seen: the feature's state as it was shown to whoever decides, as of ``SeeFeature``.
@@ -91,8 +91,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         sources: ProjectSources,
     ) -> RollbackReply:
         """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
-        given = self.reason or ("preview" if self.dry_run else None)
-        reason = checked_reason(given)
+        reason = "" if self.dry_run and not self.reason else checked_reason(self.reason)
         leases = features.leases(self.agent)
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         project, feature, workflow = features.read(self.feature_id)

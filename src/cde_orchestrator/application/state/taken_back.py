@@ -48,7 +48,7 @@ def only(feature: str, present: Mapping[str, Any], restored: Mapping[str, Any]) 
         restored: the one that has the feature as it is to be.
 
     Raises:
-        CDEError: E102, neither has it; E305, only the present one has.
+        CDEError: E102, neither has it; E305, only the present one has, or its name is taken.
     """
     found = _id_of(feature, present["features"]) or _id_of(feature, restored["features"])
     if found is None:
@@ -56,8 +56,15 @@ def only(feature: str, present: Mapping[str, Any], restored: Mapping[str, Any]) 
     if found not in restored["features"]:
         reason = f"{feature!r} was not there yet; cde close ends it"
         raise ValidationError.of("E305", argument="feature", reason=reason)
-    features = {**present["features"], found: restored["features"][found]}
-    return {**present, "features": features}
+    name = restored["features"][found]["name"]
+    if _id_of(name, present["features"]) not in {None, found}:
+        reason = f"it was called {name} then, as another feature is now; cde edit renames that one"
+        raise ValidationError.of("E305", argument="feature", reason=reason)
+    return {
+        **present,
+        "workflows": {**(restored.get("workflows") or {}), **(present.get("workflows") or {})},
+        "features": {**present["features"], found: restored["features"][found]},
+    }
 
 
 def _id_of(reference: str, features: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from cde_orchestrator.application.approvals.shown import ShowApproval
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.web.actions.action import Action, Asked
-from cde_orchestrator.web.actions.features import shell
+from cde_orchestrator.web.actions.features import restoring, shell
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -42,7 +42,7 @@ def _undo(reply: SubmitReply) -> str | None:
     if "accepted" in reply:
         return shell("rollback", reply["feature"]["name"], reply["accepted"]["id"])
     at = reply["sent_back"].get("undo_at") if "sent_back" in reply else None
-    return None if at is None else shell("state", "restore", "--at", at)
+    return restoring(reply, at)
 
 
 DECIDE = Action("decide", "cde approve {about}", _show, _do)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cde_orchestrator.application.features.seen_feature import SeeFeature
 from cde_orchestrator.application.state.recover_state import ListChanges
+from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.web.actions.action import Asked
@@ -63,6 +64,12 @@ def _news(asked: Asked) -> str:
 
 def _who(actor: str) -> str:
     return plain(actor.removeprefix("person:").removeprefix("mcp:"))
+
+
+def restoring(reply: FeatureReply, at: int | None) -> str | None:
+    """The command by which a feature alone becomes as it was after a change; None without one."""
+    name = reply["feature"]["name"]
+    return None if at is None else shell("state", "restore", "--at", at, "--feature", name)
 
 
 def shell(*words: object) -> str:

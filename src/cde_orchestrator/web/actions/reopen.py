@@ -9,7 +9,7 @@ from cde_orchestrator.application.features.reopen_feature import ReopenFeature
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.web.actions.action import Action, Asked
-from cde_orchestrator.web.actions.features import facts_of, saying_news, seen, shell
+from cde_orchestrator.web.actions.features import facts_of, restoring, saying_news, seen
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -26,9 +26,7 @@ def _do(asked: Asked) -> Mapping[str, Any]:
     reopen = ReopenFeature(feature_id=asked.about, reason=reason, to_work=False, seen=state)
     with saying_news(asked):
         reply = asked.handle(reopen)
-    at = reply["undo_at"]
-    back = None if at is None else shell("state", "restore", "--at", at)
-    return {"feature": reply["feature"], "undo": back}
+    return {"feature": reply["feature"], "undo": restoring(reply, reply["undo_at"])}
 
 
 REOPEN = Action("reopen", "cde reopen {about} --reason REASON", _show, _do)

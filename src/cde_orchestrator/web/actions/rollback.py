@@ -13,9 +13,7 @@ from cde_orchestrator.application.features.rollback_feature import (
 from cde_orchestrator.application.features.source_changes import source_words
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.web.actions.action import Action, Asked, digest_of
-from cde_orchestrator.web.actions.features import bound, facts_of, saying_news, seen, shell
-
-_SHOWN = "to see what would change"
+from cde_orchestrator.web.actions.features import bound, facts_of, restoring, saying_news, seen
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
@@ -44,16 +42,15 @@ def _do(asked: Asked) -> Mapping[str, Any]:
         if digest_of(_preview(asked, to_phase)) != would_change:
             raise FeatureError.of("E155", feature=asked.about, news="")
         reply: RollbackReply = asked.handle(roll_back)
-    at = reply["undo_at"]
-    back = None if at is None else shell("state", "restore", "--at", at)
-    return {"feature": reply["feature"], **_changes(reply), "undo": back}
+    undo = restoring(reply, reply["undo_at"])
+    return {"feature": reply["feature"], **_changes(reply), "undo": undo}
 
 
 def _preview(asked: Asked, to_phase: str) -> dict[str, Any]:
     would = RollbackFeature(
         feature_id=asked.about,
         to_phase=to_phase,
-        reason=_SHOWN,
+        reason="",
         code=bool(_code(asked)),
         dry_run=True,
         takeover=True,

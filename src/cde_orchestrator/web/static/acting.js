@@ -12,8 +12,8 @@ export const acting = signedIn.then(() => load("/dashboard/actions")).then((who)
   return who;
 }, () => ({ person: null }));
 
-/** How a command undoes it: a restore is of the whole project. */
-export const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in the project since, in a terminal:" : "To undo it, in a terminal:");
+/** How a command undoes it: a restore takes back what came since as well. */
+export const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in this feature since, in a terminal:" : "To undo it, in a terminal:");
 
 const NOTICED = 10_000; // milliseconds for which a notice is there that says no command
 

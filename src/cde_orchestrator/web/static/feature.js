@@ -287,7 +287,7 @@ function showTimeline(changes) {
 /** A notice whose command takes back all that changed since goes with the next change: that would be taken back as well. */
 function dropNotice(changes) {
   const notice = document.querySelector(".notice");
-  const [, at] = / state restore --at (\d+)$/.exec(notice?.dataset.undo) ?? [];
+  const [, at] = / state restore --at (\d+) /.exec(notice?.dataset.undo) ?? [];
   const later = at ? changes.filter((each) => each.sequence > Number(at)) : [];
   if (later.some((each) => each.correlation_id !== later.at(-1).correlation_id)) notice.remove(); // what it is about is one call
 }

@@ -104,6 +104,21 @@ def test_one_feature_alone_is_as_it_was(shop: Terminal) -> None:
     assert "--at" in shop.misused("state", "restore", "--backup", "x", "--feature", "login")
 
 
+def test_one_feature_that_grew_has_its_workflow_again(shop: Terminal) -> None:
+    shop.answer("start", "Small", "--name", "small", "--workflow", "lean")  # change 5
+    shop.answer("grow", "small")
+    shop.answer("state", "restore", "--at", "5", "--feature", "small")
+    shown = shop.answer("status", "small")
+    assert (shown["feature"]["workflow"], shown["phase"]["id"]) == ("lean", "plan")
+
+
+def test_one_feature_does_not_take_the_name_of_another_one(shop: Terminal) -> None:
+    first = shop.answer("edit", "login", "--name", "sign-in")["feature"]["id"]
+    shop.answer("start", "Another", "--name", "login")
+    assert shop.refused("state", "restore", "--at", "4", "--feature", first) == "E305"
+    assert names(shop) == ["login", "search", "sign-in"]
+
+
 def test_a_restore_that_changed_nothing_offers_no_undoing(shop: Terminal) -> None:
     assert "restore --at 4" in shop.run("state", "restore", "--at", "3")
     assert "--at" not in shop.run("state", "restore", "--at", "5")

@@ -46,7 +46,7 @@ PROOF: ProofView = {
     "at": "2026-01-01T00:00:00+00:00",
     "criteria": ["AC1", "AC2"],
     "notes": [],
-    "sees": {"AC1": ["a.py:pay", "a.py:Card.charge", "b.py:lines 3-3"]},
+    "sees": {"AC1": ["a.py:pay", "a.py:Card.charge", "b.py:lines 3-3", "b.py:lines 5-9"]},
     "tests": 1,
     "waived": ["AC2"],
     "runs": 5,
@@ -424,7 +424,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "\n"
         "Changed   1 file, +3 -0 lines\n"
         "Criteria  stale, 1 waived: a.py changed since it was proven\n"
-        "          AC1 sees at least one of a.py: pay, Card.charge; b.py: line 3\n"
+        "          AC1 sees at least one of a.py: pay, Card.charge; b.py: line 3, lines 5-9\n"
         "Approval  review approved by ada@desk at a terminal\n"
         "\n"
         "! A check runs for phase review, since 2026-01-01, for mcp:one.\n"
