@@ -16,8 +16,8 @@ from cde_orchestrator.application.state.recover_state import (
     Difference,
     RestoreReply,
     RestoreState,
+    taken_back_words,
 )
-from cde_orchestrator.application.state.taken_back import taken_back_words
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
@@ -145,7 +145,8 @@ def message_of(preview: RestoreReply, where: str) -> str:
         lines += ["Files that follow:", *first_of(files, "files")]
     if not (lost or others or files):
         lines.append("Nothing would change.")
-    undo = f"What there is now is kept. To undo it: cde state restore --at {now}"
+    only = "" if preview["feature"] is None else f" --feature {plain(preview['feature'])}"
+    undo = f"What there is now is kept. To undo it: cde state restore --at {now}{only}"
     lines += ["", undo if now else "The state that is there now cannot be read, nor returned to."]
     return "\n".join(lines)
 

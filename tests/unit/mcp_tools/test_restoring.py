@@ -22,6 +22,7 @@ def preview(sequence: int = 7, **differences: object) -> RestoreReply:
         "code": [],
         "conflicts": [],
         "taken_back": [],
+        "feature": None,
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.rollback import FileRow
 from cde_orchestrator.application.features.source_changes import SourceRow
 from cde_orchestrator.application.ports.core import StateRecovery, WorkflowRepository
@@ -21,9 +22,12 @@ from cde_orchestrator.application.state.undo_rollback import (
     follow_sources,
 )
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
 from cde_orchestrator.domain.history import Backup
 
+NAMES_SHOWN = 5
+"""Features of what a restore takes back, and of those who changed them, that are named."""
 LARGEST_HISTORY = 1_000
 
 
@@ -80,26 +84,27 @@ class StateReply(TypedDict):
 
 
 class TakenBackView(TypedDict):
-    """How many changes of a feature, or of the project where it is None, one call made.
+    """How many changes of a feature, or of the project where it is None, somebody made.
 
-    ``by`` is who called, and ``call`` the call's correlation id.
+    ``by`` is who called; empty where no history says it any more.
     """
 
     feature: str | None
     by: str
-    call: str
     changes: int
 
 
 class RestoreReply(TypedDict):
     """What a restore changed, or would change; ``token`` confirms a dry run.
 
-    ``taken_back`` are the changes that go, by the call that made them, where the history says it.
+    ``feature`` is the name of the one that alone is restored. ``taken_back`` are the changes that
+    go, with who made them.
     ``files`` are outputs that a rollback took back, and ``code`` is source code of that kind: they
     follow the state; ``conflicts`` is what both sides of a merged fork had changed.
     """
 
     source: str
+    feature: str | None
     dry_run: bool
     sequence: int
     difference: Difference
@@ -217,13 +222,11 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         root: Path,
         recovery: StateRecovery,
         workflows: WorkflowRepository,
+        features: ProjectFeatures,
         places: WorkPlaces,
     ) -> RestoreReply:
         """Raises E004, E102, E103, E206, E208 to E211, E305."""
-        from cde_orchestrator.application.state.taken_back import (
-            only,
-            taken_back,
-        )
+        from cde_orchestrator.application.state.taken_back import meant_id, taken_back, with_feature
 
         source, document = self._source(root, recovery)
         present, before = present_state(root, recovery)
@@ -231,8 +234,9 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         if self.merged is not None:
             base = recovery.fork_base(root, self.merged) or {"features": {}}
             document, conflicts = merge_exports(base, before, document)
-        if self.feature is not None:
-            document = only(self.feature, before, document)
+        found = None if self.feature is None else meant_id(self.feature, features, document)
+        if found is not None:
+            document = with_feature(found, before, document)
         document = recovery.checked_state(document)
         if self.export is not None:
             require_usable(document, workflows)
@@ -240,7 +244,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)
         changed, since = difference(before, document), self._since(root, recovery)
-        taken = taken_back(root, recovery, since, present, self.feature) if since else []
+        taken = taken_back(root, recovery, since, present, found) if since else []
         states, again = (before, document), self.export is None
         # First, so that one that is killed between the two can be repeated: it sees what is left.
         files = follow_rollbacks(*states, places, again=again, dry_run=self.dry_run)
@@ -252,6 +256,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
                 recovery.close_fork(root, side)
         return {
             "source": source,
+            "feature": None if found is None else document["features"][found]["name"],
             "dry_run": self.dry_run,
             "sequence": sequence,
             "difference": changed,
@@ -334,6 +339,25 @@ def present_state(root: Path, recovery: StateRecovery) -> tuple[int | None, Mapp
         if error.code not in {"E201", "E007"}:
             raise
         return None, {"features": {}}
+
+
+def taken_back_words(rows: Sequence[TakenBackView], removed: Sequence[str]) -> str:
+    """What goes, in a line: how many changes of which features, by whom; empty for nothing."""
+    words = [f"removes {_named(map(plain, removed))}"] if removed else []
+    if rows:
+        changes = sum(row["changes"] for row in rows)
+        features = _named(plain(row["feature"] or "the project") for row in rows)
+        whose = _named(plain(row["by"]) or "whom no history names" for row in rows)
+        plural = "" if changes == 1 else "s"
+        words.append(f"takes back {changes} change{plural} of {features}, by {whose}")
+    return " and ".join(words)
+
+
+def _named(names: Iterable[str]) -> str:
+    different = [*dict.fromkeys(names)]
+    beyond = len(different) - NAMES_SHOWN
+    more = f" and {beyond} more" if beyond > 0 else ""
+    return ", ".join(different[:NAMES_SHOWN]) + more
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:

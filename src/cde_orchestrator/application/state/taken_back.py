@@ -9,56 +9,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.ports.core import StateRecovery
-from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
+from cde_orchestrator.domain.history import HistoryEntry
 
 if TYPE_CHECKING:
-    from cde_orchestrator.application.state.recover_state import TakenBackView
-
-SHOWN = 5
-"""How many features, and how many of those who changed them, are named."""
+    from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+    from cde_orchestrator.application.state.recover_state import Difference, TakenBackView
 
 
 def taken_back(
     root: Path, recovery: StateRecovery, at: int, present: int | None, feature: str | None
 ) -> list[TakenBackView]:
-    """The changes after ``at`` by call, the first one first; none where no history can be read."""
+    """The changes after ``at``, of one feature if its id is given; the first ones first."""
     if present is None or present <= at:
         return []
-    entries: Sequence[Any] = ()
+    entries: Sequence[HistoryEntry] = ()
     with suppress(StateError, FeatureError):
         entries = recovery.history(root, present - at, feature)
-    made = Counter(
-        (each.feature, each.actor, each.correlation_id)
-        for each in reversed(entries)
-        if each.sequence > at
-    )
-    return [
-        {"feature": name, "by": by, "call": call, "changes": number}
-        for (name, by, call), number in made.items()
-    ]
+    gone = [each for each in reversed(entries) if each.sequence > at]
+    made = Counter((each.feature, each.actor) for each in gone)
+    if feature is None and len(gone) < present - at:
+        made[None, ""] += present - at - len(gone)
+    return [{"feature": name, "by": by, "changes": count} for (name, by), count in made.items()]
 
 
-def only(feature: str, present: Mapping[str, Any], restored: Mapping[str, Any]) -> dict[str, Any]:
-    """The present state, with one feature as it is in another.
-
-    Args:
-        feature: its id, or its name in one of the states.
-        present: the state that is there.
-        restored: the one that has the feature as it is to be.
+def with_feature(
+    found: str, present: Mapping[str, Any], restored: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The present state, with the feature of this id as it is in another.
 
     Raises:
-        CDEError: E102, neither has it; E305, only the present one has, or its name is taken.
+        ValidationError: E305, it was not there yet, or its name is another one's now.
     """
-    found = _id_of(feature, present["features"]) or _id_of(feature, restored["features"])
-    if found is None:
-        raise FeatureError.of("E102", reference=feature, near="")
     if found not in restored["features"]:
-        reason = f"{feature!r} was not there yet; cde close ends it"
+        reason = "it was not there yet; to end it, close it"
         raise ValidationError.of("E305", argument="feature", reason=reason)
     name = restored["features"][found]["name"]
     if _id_of(name, present["features"]) not in {None, found}:
-        reason = f"it was called {name} then, as another feature is now; cde edit renames that one"
+        reason = f"it was called {name} then, as another feature is now: rename that one first"
         raise ValidationError.of("E305", argument="feature", reason=reason)
     return {
         **present,
@@ -67,44 +55,32 @@ def only(feature: str, present: Mapping[str, Any], restored: Mapping[str, Any]) 
     }
 
 
+def meant_id(reference: str, features: ProjectFeatures, restored: Mapping[str, Any]) -> str:
+    """The id of the feature that is meant, which may be gone by now; E102 or E103 for none."""
+    try:
+        return features.read(reference)[1].id
+    except FeatureError:
+        gone = _id_of(reference, restored["features"])
+        if gone is None:
+            raise
+        return gone
+
+
 def _id_of(reference: str, features: Mapping[str, Any]) -> str | None:
     if reference in features:
         return reference
     return next((key for key, each in features.items() if each["name"] == reference), None)
 
 
-def is_harmless(rows: Sequence[TakenBackView], lost: Sequence[str], own: set[str]) -> bool:
-    """Whether nobody has to be asked: nothing goes but what one call of one's own did.
+def needs_no_yes(difference: Difference, rows: Sequence[TakenBackView], own: set[str]) -> bool:
+    """Whether nobody has to be asked: nothing goes but one change of one's own.
 
     Args:
+        difference: what would differ.
         rows: of ``taken_back``.
-        lost: names of what would go or differ.
         own: the names that whoever restores goes by.
     """
-    calls = {row["call"] for row in rows}
-    callers = {_without_channel(row["by"]) for row in rows}
-    return not lost or (len(calls) == 1 and callers <= own)
-
-
-def _without_channel(by: str) -> str:
-    """The person, whichever way they went; any other caller as it is."""
-    return by.partition(" (")[0] if by.startswith("person:") else by
-
-
-def taken_back_words(rows: Sequence[TakenBackView], removed: Sequence[str]) -> str:
-    """What goes, in a line: how many changes of which features, by whom; empty for nothing."""
-    words = [f"removes {_named(map(plain, removed))}"] if removed else []
-    if rows:
-        changes = sum(row["changes"] for row in rows)
-        features = _named(plain(row["feature"] or "the project") for row in rows)
-        whose = _named(plain(row["by"]) for row in rows)
-        plural = "" if changes == 1 else "s"
-        words.append(f"takes back {changes} change{plural} of {features}, by {whose}")
-    return " and ".join(words)
-
-
-def _named(names: Any) -> str:
-    different = [*dict.fromkeys(names)]
-    beyond = len(different) - SHOWN
-    more = f" and {beyond} more" if beyond > 0 else ""
-    return ", ".join(different[:SHOWN]) + more
+    if not rows:
+        project = {*difference["project"]} - {"updated_at"}
+        return not (difference["removed"] or difference["changed"] or project)
+    return rows[0]["by"] in own and [row["changes"] for row in rows] == [1]

@@ -6,15 +6,20 @@ import shlex
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import typer
 
-from cde_orchestrator.application.state.recover_state import RestoreReply, RestoreState
-from cde_orchestrator.application.state.taken_back import is_harmless, taken_back_words
+from cde_orchestrator.application.state.recover_state import (
+    RestoreReply,
+    RestoreState,
+    taken_back_words,
+)
+from cde_orchestrator.application.state.taken_back import needs_no_yes
 from cde_orchestrator.cli.session.call import Call
 from cde_orchestrator.cli.views import state as view
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, call_context
 from cde_orchestrator.infrastructure.trust.person import (
     agent_at_work,
     person_name,
@@ -22,7 +27,9 @@ from cde_orchestrator.infrastructure.trust.person import (
 )
 
 
-def restore_asked(call: Call, wanted: RestoreState, *, yes: bool, dry_run: bool) -> None:
+def restore_confirmed(
+    call: Call, wanted: RestoreState, *, yes: bool, dry_run: bool, file: Path | None = None
+) -> None:
     """Restore, once it was said what goes, and a person at the terminal agreed where need be.
 
     Args:
@@ -30,6 +37,7 @@ def restore_asked(call: Call, wanted: RestoreState, *, yes: bool, dry_run: bool)
         wanted: the restore, with its source alone.
         yes: whether the person agreed beforehand, which no agent can do for them.
         dry_run: only show it.
+        file: where an export was read from.
 
     Raises:
         CDEError: E335, nobody can be asked; and as of ``RestoreState``.
@@ -38,21 +46,28 @@ def restore_asked(call: Call, wanted: RestoreState, *, yes: bool, dry_run: bool)
     with call.application() as application:
         reply = application.handle(replace(wanted, dry_run=True))
         if not dry_run and application.standing.acts:  # else it is refused, whoever agrees
-            found = reply["difference"]
-            lost = [*found["removed"], *(each["name"] for each in found["changed"])]
-            own = {call_context().doer, person_name()}
-            harmless = is_harmless(reply["taken_back"], lost, own)
-            if not harmless and (not yes or agent_at_work() is not None):
-                _require_yes(call, wanted, reply)
+            is_free = needs_no_yes(reply["difference"], reply["taken_back"], _own_names())
+            if not is_free and (not yes or agent_at_work() is not None):
+                _require_yes(call, wanted, reply, file)
         if not dry_run:
             reply = application.handle(replace(wanted, token=reply["token"]))
     call.say(reply, view.restored)
 
 
-def _require_yes(call: Call, wanted: RestoreState, preview: RestoreReply) -> None:
+def _own_names() -> set[str]:
+    """What whoever calls is named in the history; an agent that has no name, nothing."""
+    name = call_context().doer
+    if agent_at_work() is None:
+        return {name, person_name(), person_name("page")}
+    return {name} - {COMMAND_LINE}
+
+
+def _require_yes(
+    call: Call, wanted: RestoreState, preview: RestoreReply, file: Path | None
+) -> None:
     problem = terminal_problem([sys.stdin, sys.stderr if call.as_json else sys.stdout])
     if problem is not None:
-        options = _options(wanted)
+        options = _options(wanted, file)
         gone = taken_back_words(preview["taken_back"], preview["difference"]["removed"])
         raise ValidationError.of(
             "E335",
@@ -66,10 +81,10 @@ def _require_yes(call: Call, wanted: RestoreState, preview: RestoreReply) -> Non
     typer.confirm("Restore it?", err=call.as_json, abort=True)
 
 
-def _options(wanted: RestoreState) -> list[str]:
-    """The words that name the source; ``FILE`` for an export, whose path is not known here."""
-    if wanted.export is not None:
-        return ["--file", "FILE"]
+def _options(wanted: RestoreState, file: Path | None) -> list[str]:
+    """The words that name the source."""
+    if file is not None:
+        return ["--file", str(file)]
     if wanted.backup is not None:
         return ["--backup", wanted.backup]
     only = ["--feature", wanted.feature] if wanted.feature is not None else []

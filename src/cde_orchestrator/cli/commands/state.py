@@ -108,7 +108,7 @@ def restore(
 ) -> None:
     """Restore an earlier state, as one change that can be undone.
 
-    It says what goes since then, whose it is, and asks; of your own last call it does not ask.
+    It says what goes since then, whose it is, and asks; of your own last change it does not.
     """
     if feature is not None and at is None:
         raise typer.BadParameter("give it with --at", param_hint="'--feature'")
@@ -116,9 +116,7 @@ def restore(
         raise typer.BadParameter("name exactly one of --at, --backup and --file")
     text = _export_in(file) if file is not None else None
     wanted = recover_state.RestoreState(at=at, feature=feature, backup=backup, export=text)
-    from cde_orchestrator.cli.commands.restoring import restore_asked  # noqa: PLC0415 - its own
-
-    restore_asked(call, wanted, yes=yes, dry_run=dry_run)
+    _restore(call, wanted, file, yes=yes, dry_run=dry_run)
 
 
 @group.command("cde state salvage --dry-run", "cde state salvage --to salvaged.json")
@@ -161,9 +159,7 @@ def import_state(
 ) -> None:
     """Import an export as the current state; it is validated before anything changes."""
     wanted = recover_state.RestoreState(export=_export_in(file))
-    from cde_orchestrator.cli.commands.restoring import restore_asked  # noqa: PLC0415 - its own
-
-    restore_asked(call, wanted, yes=yes, dry_run=dry_run)
+    _restore(call, wanted, file, yes=yes, dry_run=dry_run)
 
 
 @group.command("cde state compact")
@@ -267,3 +263,13 @@ def _write(path: Path, text: str) -> None:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         replace_file(OsFileOps(), path, text.encode())
+
+
+def _restore(
+    call: Call, wanted: recover_state.RestoreState, file: Path | None, *, yes: bool, dry_run: bool
+) -> None:
+    from cde_orchestrator.cli.commands.restoring import (  # noqa: PLC0415 - no other command's
+        restore_confirmed,
+    )
+
+    restore_confirmed(call, wanted, yes=yes, dry_run=dry_run, file=file)

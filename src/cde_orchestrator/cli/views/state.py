@@ -129,16 +129,13 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
         changed = _difference(reply["difference"])
-        from cde_orchestrator.application.state.taken_back import (  # noqa: PLC0415 - a restore's
-            taken_back_words,
-        )
-
-        words = taken_back_words(reply["taken_back"], [])
+        words = replies.taken_back_words(reply["taken_back"], [])
         gone = note(f"It {words}") if words else None
         rows = (file_rows(reply["files"]), source_rows(reply["code"]))
         return spaced(head, changed, conflicts, *rows, gone)
     head = done("Restored ", (clean(reply["source"]), "bold"), f" as change {reply['sequence']}")
-    undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1))
+    only = [] if reply["feature"] is None else ["--feature", reply["feature"]]
+    undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1), *only)
     return spaced(
         head,
         _difference(reply["difference"]),

@@ -273,7 +273,7 @@ VALIDATION_MESSAGES = {
     "E335": message(
         "A Person Restores",
         "A person decides about the restore of {source}: {reason}. Nothing was changed.",
-        "Ask a person to run this in the project, in a script of theirs with --yes: {command}",
+        "Ask a person to run this in the project: {command}",
         "Or let the agent's client ask its person, if it can and the settings allow it",
         Suggestion(
             "Or go back in one feature alone, without a restore",

@@ -86,10 +86,42 @@ def test_what_came_after_the_call_that_is_undone_is_said_and_asked_for(shop: Ter
     assert names(shop) == ["search", "login"]
 
 
-def test_no_agent_agrees_for_a_person(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLAUDECODE", "1")
+@pytest.mark.parametrize("agent", ["CLAUDECODE", "CDE_RUN_ID"])
+@pytest.mark.parametrize("change", ["login", "project"])
+def test_no_agent_agrees_for_a_person(
+    shop: Terminal, agent: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("save", "login", "Mine") if change == "login" else ("project", "archive")
+    shop.answer(*words)  # change 5, a person's
+    monkeypatch.setenv(agent, "1")
+    assert shop.refused("state", "restore", "--at", "4") == "E335"
     assert shop.refused("state", "restore", "--at", "2", "--yes") == "E335"
-    assert names(shop) == ["search", "login"]
+    assert shop.answer("state", "history", "--limit", "1")["changes"][0]["sequence"] == 5
+
+
+def test_an_agent_takes_its_own_last_change_back(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDECODE", "1")
+    shop.answer("save", "login", "Mine")
+    assert shop.answer("state", "restore", "--at", "4")["sequence"] == 6
+
+
+def test_two_calls_in_one_trace_are_asked_for(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACEPARENT", f"00-{'1' * 32}-{'2' * 16}-01")
+    shop.answer("save", "login", "Mine")
+    shop.answer("save", "login", "More")
+    assert shop.refused("state", "restore", "--at", "4") == "E335"
+
+
+def test_an_import_over_a_project_that_differs_is_asked_for(shop: Terminal) -> None:
+    shop.run("state", "export", "--output", "past.json")
+    shop.answer("project", "archive")
+    said = json.loads(shop.run("state", "import", "past.json", "--json"))["error"]
+    assert said["code"] == "E335"
+    assert said["fixes"][-1]["command"].startswith("cde state restore --file past.json")
 
 
 def test_one_feature_alone_is_as_it_was(shop: Terminal) -> None:
@@ -99,6 +131,8 @@ def test_one_feature_alone_is_as_it_was(shop: Terminal) -> None:
     assert [each["name"] for each in restored["difference"]["changed"]] == ["login"]
     assert names(shop) == ["later", "search", "login"]
     assert shop.answer("status", "login")["feature"]["status"] == "defining"
+    printed = shop.run("state", "restore", "--at", "6", "--feature", "log", "--yes")
+    assert "cde state restore --at 7 --feature login" in " ".join(printed.split())
     assert shop.refused("state", "restore", "--at", "3", "--feature", "search") == "E305"
     assert shop.refused("state", "restore", "--at", "3", "--feature", "nope") == "E102"
     assert "--at" in shop.misused("state", "restore", "--backup", "x", "--feature", "login")
