@@ -46,6 +46,7 @@ class PersonsAnswer:
     proving: Proving
     git: VersionControl
     source: Source = field(default_factory=Source)
+    given: str | None = None
 
     def find_source(self, feature: Feature, workflow: Workflow) -> None:
         """Find the source as it is now; git is asked, so outside a change.
@@ -63,24 +64,29 @@ class PersonsAnswer:
         """
         shown = Shown.of(feature, workflow, self.outputs, self.source)
         if shown.digest != self.digest:
-            reason = "what was shown is not what there is now; nothing was recorded"
-            raise FeatureError.of("E141", feature=feature.name, phase=shown.phase.id, reason=reason)
+            raise _changed(feature, shown)
+        self.given = shown.given
         return shown
 
     def record(self, feature: Feature, workflow: Workflow, at: datetime) -> None:
         """Keep the yes with the feature's current phase, in a change.
 
+        The gate has proven the criteria again since ``require``: what it found may be another
+        thing than was shown, and is no reason to refuse what it accepts.
+
         Raises:
             FeatureError: E141 or E145.
         """
-        shown, who = self.require(feature, workflow), self.person
+        shown, who = Shown.of(feature, workflow, self.outputs, self.source), self.person
+        if shown.given != self.given:
+            raise _changed(feature, shown)
         feature.phases[shown.phase.id].approval = Approval(
             at=at,
             user=who.user,
             host=who.host,
             channel=who.channel,
             place=who.place,
-            digest=shown.digest,
+            digest=self.digest,
             outputs=shown.digests(),
         )
         self.note(feature, APPROVED, at, phase=shown.phase.id)
@@ -89,6 +95,11 @@ class PersonsAnswer:
         """Keep among the feature's events who decided, when and how."""
         who = {"channel": self.person.channel, "place": self.person.place, "digest": self.digest}
         feature.note(event, at=at.isoformat(), by=self.person.name, **facts, **who)
+
+
+def _changed(feature: Feature, shown: Shown) -> FeatureError:
+    reason = "what was shown is not what there is now; nothing was recorded"
+    return FeatureError.of("E141", feature=feature.name, phase=shown.phase.id, reason=reason)
 
 
 class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=True):

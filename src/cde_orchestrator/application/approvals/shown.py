@@ -35,6 +35,8 @@ WEIGHED = frozenset(
 )
 """Headings of what a person weighs, besides the criteria; in documents without one, all count."""
 CRITERIA = "acceptance criteria"
+_OF_PEOPLE = ("id", "digest", "waived")
+"""Of a criterion; its state, and what its proofs see, are found again once a person agreed."""
 OTHERS_LIMIT = 600
 """Characters that are shown of a document without such a heading."""
 
@@ -164,9 +166,16 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _digest_of(facts: Mapping[str, object]) -> str:
+    return _sha256(json.dumps(facts, sort_keys=True).encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person is shown of a feature's current phase."""
+    """What a person is shown of a feature's current phase.
+
+    ``digest`` is of it all, ``given`` of what the gate does not find out itself once they agreed.
+    """
 
     phase: Phase
     goal: str
@@ -175,6 +184,7 @@ class Shown:
     source: Source
     back_to: str
     digest: str
+    given: str
 
     @classmethod
     def of(
@@ -201,12 +211,13 @@ class Shown:
             "attempt": record.attempts,
             "goal": feature.prompt,
             "outputs": {each["path"]: each["sha256"] for each in shown},
-            "criteria": criteria,
             "source": source.changed and dict(source.changed),
         }
-        digest = _sha256(json.dumps(facts, sort_keys=True).encode())
+        digest = _digest_of({**facts, "criteria": criteria})
+        kept = [{key: each.get(key) for key in _OF_PEOPLE} for each in criteria]
+        given = _digest_of({**facts, "criteria": kept})
         back_to = workflow.judged_phase(phase.id).id
-        return cls(phase, feature.prompt, shown, criteria, source, back_to, digest)
+        return cls(phase, feature.prompt, shown, criteria, source, back_to, digest, given)
 
     def digests(self) -> dict[str, str | None]:
         """SHA-256 of each output that was shown, by path."""

@@ -323,8 +323,8 @@ class _Course(Value):
             proven.write_record(seen, feature, self.work.outputs)
         feature.complete_phase(phase.id, artifacts, found.workflow, now)
         following = found.workflow.after(phase.id)
-        if following is not None and following.agent:
-            feature.claim = None  # whom it is for must find it free
+        if following is not None and (following.agent or following.handler == "human_input"):
+            feature.claim = None  # whom it is for must find it free, a person as well
 
 
 def _proof_of(found: Found, record: PhaseRecord) -> ProofEvidence | None:

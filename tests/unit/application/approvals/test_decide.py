@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
+from cde_orchestrator.application.approvals import shown as approval
+from cde_orchestrator.application.approvals.decide import ApprovePhase, PersonsAnswer, SendBack
 from cde_orchestrator.application.approvals.shown import ShowApproval, ShownView
 from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -311,3 +313,41 @@ def test_a_change_of_the_project_s_own_file_voids_the_yes_until_the_next_submiss
     world.files.contents["LATER.md"] = b"At last\n"
     reply = world.run(SubmitWork(feature_id="shop", phase_id="ship"))
     assert reply["feature"]["status"] == "completed"
+
+
+def test_what_the_gate_found_again_meanwhile_refuses_no_yes(
+    waiting: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {"id": "AC1", "text": "Sells", "digest": "d", "state": "proven", "sees": ["shop.s:sell"]}
+    monkeypatch.setattr(approval, "criteria_of", lambda *_: ["AC1"])
+    monkeypatch.setattr(approval, "criterion_view", lambda *_: {"waived": None, **seen})
+    record = PersonsAnswer.record
+
+    def later(self: PersonsAnswer, *found: Any) -> None:
+        seen["sees"] = ["shop.s:sell", "shop.s:lines 3-4"]
+        record(self, *found)
+
+    monkeypatch.setattr(PersonsAnswer, "record", later)
+    approve(waiting, shown(waiting)["digest"])
+    assert waiting.project.feature("shop").current_phase == "ship"
+
+
+def test_a_criterion_that_was_waived_meanwhile_refuses_the_yes(
+    waiting: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {"id": "AC1", "text": "Sells", "digest": "d", "waived": None}
+    monkeypatch.setattr(approval, "criteria_of", lambda *_: ["AC1"])
+    monkeypatch.setattr(approval, "criterion_view", lambda *_: dict(seen))
+    record = PersonsAnswer.record
+
+    def later(self: PersonsAnswer, *found: Any) -> None:
+        seen["waived"] = "not now"
+        record(self, *found)
+
+    monkeypatch.setattr(PersonsAnswer, "record", later)
+    digest = shown(waiting)["digest"]
+    assert refused(waiting, ApprovePhase(feature_id="shop", digest=digest)) == "E141"
+
+
+def test_nobody_is_at_work_where_a_person_is_waited_for(waiting: World) -> None:
+    assert waiting.project.feature("shop").claim is None
