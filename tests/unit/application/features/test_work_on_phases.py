@@ -607,19 +607,20 @@ def test_agents_that_share_a_client_are_told_apart_by_their_names(started: World
     assert code_of(started, ResumeFeature(feature_id="login", agent="ben")) == "E122"
     assert refusal(started, agent="ben").code == "E122"
     resume(started, agent="ann")
-    assert submit(started, agent="ann")["accepted"]["status"] == "completed"
     claim = started.project.feature("login").claim
     assert claim is not None
     assert (claim.agent, claim.deliberate) == ("ann", True)
+    assert submit(started, agent="ann")["accepted"]["status"] == "completed"
 
 
 def test_a_person_passes_a_lease_that_nobody_took_deliberately(started: World) -> None:
-    started.callers.become_person()
-    submit(started)
-
     claim = started.project.feature("login").claim
     assert claim is not None
-    assert claim.agent == "robot"
+    assert (claim.agent, claim.deliberate) == ("robot", False)
+    started.callers.become_person()
+
+    assert submit(started)["accepted"]["status"] == "completed"
+    assert started.project.feature("login").events == []
 
 
 def test_a_person_takes_over_a_deliberate_lease_and_holds_none(started: World) -> None:
