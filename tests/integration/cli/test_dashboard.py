@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from cde_orchestrator.adapters.runners.server_file import usual_port
 from cde_orchestrator.cli.commands import dashboard
+from cde_orchestrator.cli.commands.serve import listening
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from tests.let_in import bearer
 from tests.unit.cli.conftest import Terminal
@@ -53,6 +55,23 @@ def test_the_dashboard_is_served_opened_found_again_and_ended(
     stopped = ending.answer("dashboard", "--stop")
     assert stopped == {"url": first["url"], "pid": first["pid"], "stopped": True}
     assert ending.answer("dashboard", "--stop")["stopped"] is False
+
+
+def test_the_next_server_has_the_same_port_unless_another_program_has_it(ending: Terminal) -> None:
+    first = ending.answer("dashboard", "--no-open")
+    port = int(first["url"].removesuffix("/dashboard").rpartition(":")[2])
+    assert port == usual_port(ending.folder)
+
+    ending.run("dashboard", "--stop")
+    again = ending.answer("dashboard", "--no-open")
+    assert again["pid"] != first["pid"]
+    assert again["url"] == first["url"], "else a browser loses what somebody typed"
+
+    ending.run("dashboard", "--stop")
+    with listening("127.0.0.1", port):
+        other = ending.answer("dashboard", "--no-open")
+    assert other["started"]
+    assert other["url"] != first["url"]
 
 
 def test_a_server_that_does_not_start_is_e935(

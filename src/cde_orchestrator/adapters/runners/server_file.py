@@ -47,6 +47,8 @@ TOKEN_FILE = "http-token"  # noqa: S105 - the name of a file
 BACKGROUND_VARIABLE = "CDE_BACKGROUND_SERVER"
 """Set for a server that was started by a command, and is to be ended by one."""
 ANSWER_SECONDS = 3.0
+PORTS = range(20_000, 30_000)
+"""Of servers that take any free port: below what systems give to connections that go out."""
 _LOCK_SECONDS = 5.0
 _SIZE_LIMIT = 16 * 1024
 _LOOPBACK = re.compile(r"http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}")
@@ -82,6 +84,17 @@ def server_folder(root: Path) -> Path:
         raise OSError(errno.ENOENT, "the user has no home folder")
     place = os.fsencode(os.path.realpath(home_of(root)))
     return folder / "servers" / hashlib.blake2b(place, digest_size=16).hexdigest()
+
+
+def usual_port(root: Path) -> int:
+    """The port that a project's servers try first when any free one will do.
+
+    A browser keeps what somebody typed for the port of a page: the next server is to have the same.
+
+    Raises:
+        OSError: the user has no folder.
+    """
+    return PORTS[int(server_folder(root).name, 16) % len(PORTS)]
 
 
 def kept_token(root: Path) -> tuple[str, Path]:

@@ -77,7 +77,7 @@ def _open(root: Path, *, browse: bool, acts: bool) -> dict[str, Any]:
 
 
 def _start(root: Path) -> HttpServer:
-    """A server in the background, on a port that is free.
+    """A server in the background, on the project's usual port, or else on one that is free.
 
     Raises:
         CDESystemError: E935, it does not come up.

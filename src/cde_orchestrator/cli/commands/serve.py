@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -107,7 +107,12 @@ def serve(
     ] = Transport.STDIO,
     host: Annotated[str, typer.Option(help="The address to listen on, for http.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="The port, for http; 0 picks a free one.")
+        int,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="The port, for http; 0 picks one for the project, or any free one if it is taken.",
+        ),
     ] = DEFAULT_PORT,
     health_port: Annotated[
         int | None,
@@ -250,7 +255,7 @@ def _gate(file: Path | None, allowed: tuple[str, ...], *, no_token: bool, read_o
 def _serve_http(
     root: Path, gate: _Gate, offer: Mapping[str, bool], *, host: str, port: int, as_json: bool
 ) -> None:
-    with listening(host, port, root) as listener:
+    with _listening_for(root, host, port) as listener:
         url = _address(host, listener)
         side, file = gate.side(root, host, listener)
         if as_json:
@@ -262,6 +267,16 @@ def _serve_http(
         from cde_orchestrator.server import run_http  # noqa: PLC0415 - not for help
 
         run_http(root, at=side, asked_to_end=lambda: _ASKED_TO_END.is_so, **offer)
+
+
+def _listening_for(root: Path, host: str, port: int) -> socket.socket:
+    """As ``listening``; any free port is the project's usual one as long as nobody else has it."""
+    if port == 0:
+        from cde_orchestrator.adapters.runners.server_file import usual_port  # noqa: PLC0415
+
+        with suppress(OSError, CDESystemError):
+            return listening(host, usual_port(root), root)
+    return listening(host, port, root)
 
 
 def _serve_with_pages(

@@ -17,7 +17,13 @@ import pytest
 import structlog
 
 from cde_orchestrator import server
-from cde_orchestrator.adapters.runners.server_file import FILE, kept_token, server_folder
+from cde_orchestrator.adapters.runners import server_file
+from cde_orchestrator.adapters.runners.server_file import (
+    FILE,
+    kept_token,
+    server_folder,
+    usual_port,
+)
 from cde_orchestrator.cli.commands import serve
 from cde_orchestrator.cli.commands.serve import bearer_token, listening
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
@@ -107,6 +113,23 @@ def test_http_asks_for_a_token_that_stays_and_is_yours_alone(
     assert f"Clients send the token that is in {file}" in said
     assert token not in said
     assert "#once=" not in said, "which is for a terminal alone"
+
+
+def test_port_0_is_the_project_s_own_one_and_any_other_where_it_is_taken(
+    at_project: Terminal, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def port() -> int:
+        said: int = json.loads(at_project.run(*OVER_HTTP, "--json"))["port"]
+        return said
+
+    own = usual_port(at_project.folder)
+    assert port() == own
+    assert usual_port(at_project.folder.parent) != own
+    with listening("127.0.0.1", own):
+        assert port() not in {0, own}
+
+    monkeypatch.setattr(server_file, "user_state_folder", lambda: None)
+    assert json.loads(at_project.run(*OVER_HTTP, "--no-token", "--json"))["port"] not in {0, own}
 
 
 def test_a_terminal_is_shown_an_address_that_signs_in_once(
