@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -96,14 +97,54 @@ def test_what_another_server_left_in_the_browser_harms_nothing(
 ) -> None:
     visitor = visit(login.url)
     page = visitor.act(login)
-    page.evaluate("(left) => { localStorage['cde-typed start '] = left; }", left)
+    key = f"cde-typed {login.root} start "
+    page.evaluate("([key, left]) => { localStorage[key] = left; }", [key, left])
     goal = opened(page, "Start a feature").get_by_label("What it should do")
     expect(goal).to_have_value("")
     goal.fill("x" * 6_000_000)  # more than a browser keeps
     assert page.evaluate(KEPT) == []
     goal.fill(TYPED)
-    assert page.evaluate(KEPT) == ["cde-typed start "]
+    assert page.evaluate(KEPT) == [key]
     assert [each for each in visitor.problems if "401" not in each] == []
+
+
+def test_what_is_typed_for_a_project_is_not_filled_in_for_another_at_its_port(
+    login: Site, serve: Serve, visit: Visit, tmp_path: Path
+) -> None:
+    visitor = visit(login.url)
+    page = visitor.act(login)
+    opened(page, "Start a feature").get_by_label("What it should do").fill(TYPED)
+    login.close()
+    other = tmp_path / "other"
+    other.mkdir()
+    cde(other, "init", "--name", "other")
+    second = serve(other, ScriptedHealth(), port=int(login.url.rpartition(":")[2]))
+    page = visitor.context.new_page()
+    page.goto(f"{second.url}/dashboard#once={second.key.ticket(person=True)}")
+    page.wait_for_selector("body.ready")
+    goal = opened(page, "Start a feature").get_by_label("What it should do")
+    expect(goal).to_have_value("")
+    goal.fill("Of the other")
+    assert len(page.evaluate(KEPT)) == 2
+
+
+def test_what_was_typed_is_gone_after_a_day_whichever_form_is_opened(
+    login: Site, visit: Visit
+) -> None:
+    page = visit(login.url).act(login, LOGIN)
+    page.evaluate(
+        """() => {
+          const age = (hours) => JSON.stringify({ at: Date.now() - hours * 3600000, values: {} });
+          localStorage["cde-typed /gone close x"] = age(24.1);
+          localStorage["cde-typed start "] = "[]";
+          localStorage["cde-typed /other start "] = age(23);
+          localStorage["cde-theme"] = "dark";
+        }"""
+    )
+    opened(page, "Save a note").get_by_label("Note").fill(TYPED)
+    kept = [each.split()[1] for each in page.evaluate(KEPT)]
+    assert sorted(kept) == sorted(["/other", str(login.root)])
+    assert page.evaluate("localStorage['cde-theme']") == "dark"
 
 
 def test_the_first_answer_after_a_new_sign_in_counts(
