@@ -267,3 +267,22 @@ def test_an_error_opens_its_explanation_and_its_report(site: Site, visit: Visit)
     expect(dialog).to_contain_text("get trusted agents")
     dialog.locator("summary").click()
     expect(dialog.locator("pre")).to_contain_text('"code": "E912"')
+
+
+def test_a_report_that_cannot_be_had_says_why(site: Site, visit: Visit) -> None:
+    start(site, "login")
+    refuse(site)
+    page = visit(site.url).open(OPERATIONS)
+    dialog = page.get_by_role("dialog")
+
+    reports = "**/dashboard/data/errors/*"
+    page.route(reports, lambda route: route.abort())
+    page.locator("#errors button").click()
+    expect(dialog).to_contain_text("The server does not answer")
+    expect(dialog).not_to_contain_text("no longer kept")
+    dialog.get_by_role("button", name="Close").click()
+
+    page.unroute(reports)
+    page.route(reports, lambda route: route.continue_(url=f"{site.url}/dashboard/data/errors/gone"))
+    page.locator("#errors button").click()
+    expect(dialog).to_contain_text("no longer kept")

@@ -184,8 +184,8 @@ async function openReport(summary) {
   dialog.replaceChildren(
     element("header", { class: "head" }, element("h2", { id: "report-title" }, element("span", { class: "code" }, summary.code), ` ${summary.title}`), close), body);
   dialog.showModal();
-  const answer = await load(`/dashboard/data/errors/${encodeURIComponent(summary.id)}`).catch(() => null);
-  body.replaceChildren(element("p", { class: "told" }, summary.message), ...whatToDo(answer?.advice), ...details(summary, answer?.report));
+  const answer = await load(`/dashboard/data/errors/${encodeURIComponent(summary.id)}`).catch(({ told }) => ({ missing: told?.code === "E322" ? "The report is no longer kept." : told?.message ?? "The server does not answer: open the report again." }));
+  body.replaceChildren(element("p", { class: "told" }, summary.message), ...whatToDo(answer.advice), ...details(summary, answer));
 }
 
 function whatToDo(advice) {
@@ -196,13 +196,13 @@ function whatToDo(advice) {
   ];
 }
 
-function details(summary, report) {
+function details(summary, { report, missing }) {
   const facts = { When: summary.at ? absolute(summary.at) : "?", Operation: words(summary.operation), "Called by": report?.operation?.actor, "Correlation id": summary.correlation_id, Report: summary.id };
   return [
     element("h3", {}, "What happened"),
     element("dl", { class: "facts" }, Object.entries(facts).filter(([, value]) => value).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
     report ? element("details", {}, element("summary", {}, "Full report"), element("pre", { tabindex: 0 }, JSON.stringify(report, null, 2)))
-      : element("p", { class: "muted" }, "The report is no longer kept."),
+      : element("p", { class: "muted" }, missing),
   ];
 }
 
