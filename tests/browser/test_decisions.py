@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
 from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, serious
 
 Visit = Callable[..., Visitor]
@@ -36,8 +37,6 @@ workflows:
 @pytest.fixture
 def waiting(project: Path, serve: Serve) -> Site:
     """A site with the feature ``login``, which waits for a person."""
-    from cde_orchestrator.application.features.submit_work import SubmitWork
-
     (project / ".cde" / "workflow.yml").write_text(WORKFLOW)
     site = serve(project, ScriptedHealth())
     site.application.handle(StartFeature(prompt="Add login", name="login"))
@@ -79,8 +78,6 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     expect(card).to_have_count(0)
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")
 
-    from cde_orchestrator.application.features.submit_work import SubmitWork
-
     given = {"spec": "# Login\n\nWith a key.\n"}
     waiting.application.handle(SubmitWork(feature_id="login", phase_id="write", results=given))
     card.get_by_role("button", name="Approve").click()
@@ -108,3 +105,58 @@ def test_a_browser_that_has_the_token_alone_is_shown_where_to_decide(
     page.goto(of_person(waiting))  # into the page that is open
     expect(card.get_by_role("button", name="Approve")).to_be_visible()
     assert "#" not in page.url
+
+
+def test_a_reason_is_of_one_approval(project: Path, serve: Serve, visit: Visit) -> None:
+    both = WORKFLOW.replace(
+        "      - id: build\n",
+        """\
+      - id: approve-again
+        description: Somebody has to want it twice.
+        handler: human_input
+        prompt: standard/approve-spec.md
+        inputs: [spec]
+      - id: build
+""",
+    )
+    (project / ".cde" / "workflow.yml").write_text(both)
+    site = serve(project, ScriptedHealth())
+    site.application.handle(StartFeature(prompt="Add login", name="login"))
+    given = {"spec": "# Login\n\nWith a password.\n"}
+    site.application.handle(SubmitWork(feature_id="login", phase_id="write", results=given))
+    visitor = visit(site.url)
+    page = visitor.page
+    page.goto(of_person(site))
+    card = page.get_by_role("region", name="Waits for a person")
+    reason = card.get_by_label("What has to become better")
+    kept = "Object.keys(localStorage).filter((each) => each.startsWith('cde-typed'))"
+
+    answers: list[tuple[Route, APIResponse]] = []
+
+    def late(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        headers = {**route.request.headers, "origin": site.url}
+        return answers.append((route, route.fetch(headers=headers)))
+
+    reason.fill("Of the first")
+    page.route("**/dashboard/actions/decide/*", late)
+    card.get_by_role("button", name="Approve").click()
+    expect(card).to_contain_text("want it twice")
+    expect(reason).to_have_value("")
+    [(route, response)] = answers
+    route.fulfill(response=response)
+    expect(page.get_by_role("region", name="What was done")).to_contain_text("Approved")
+    assert page.evaluate(kept) == []
+    page.unroute("**/dashboard/actions/decide/*")
+
+    reason.fill("Of the second")
+    cde(site.root, "rollback", "login", "approve", "--reason", "Too early")
+    expect(card).to_contain_text("has to want it.")
+    expect(reason).to_have_value("")
+    reason.fill("Of the first again")
+    card.get_by_role("button", name="Approve").click()
+    expect(card).to_contain_text("want it twice")
+    expect(reason).to_have_value("Of the second")
+    assert [each.split()[-1] for each in page.evaluate(kept)] == ["approve-again"]
+    assert visitor.violations() == []

@@ -13,6 +13,7 @@ const approve = element("button", { class: "button primary", type: "button", onc
 const back = element("button", { class: "button", type: "button", onclick: () => answer("send back") });
 const form = element("form", { class: "answer", autocomplete: "off", onsubmit: (event) => event.preventDefault() }, approve, reason, back);
 let asked = null; // what is shown, of which feature, and how the page is read again
+let named = null; // what the reason that is typed is kept as
 let sent = null;
 let isAnswering = false;
 
@@ -21,7 +22,11 @@ export function known({ approval, form: word, feature }, { phases }) {
   const accepted = new Map(phases.flatMap((phase) => phase.outputs.map((each) => [`${phase.id} ${each.id}`, each.sha256])));
   const changed = approval.outputs.filter((each) => accepted.has(`${each.phase} ${each.id}`) && accepted.get(`${each.phase} ${each.id}`) !== each.sha256)
     .map((each) => ({ ...each, accepted: accepted.get(`${each.phase} ${each.id}`) }));
-  sent ??= keepTyped(form, `decide ${feature.id}`);
+  const name = `decide ${feature.id} ${approval.phase}`;
+  if (name !== named) {
+    form.reset(); // a reason is of one approval
+    sent = keepTyped(form, (named = name));
+  }
   return { ...approval, changed, can: word !== null };
 }
 
@@ -65,6 +70,7 @@ async function answer(decided) {
     write(problem, "Say what has to become better: whoever does it again reads it.");
     return reason.focus();
   }
+  const answered = sent; // the next approval may be shown before the answer to this one is here
   isAnswering = true;
   write(problem, "");
   try {
@@ -73,7 +79,7 @@ async function answer(decided) {
     if (now.refused) throw Object.assign(new Error(now.refused.message), { told: now.refused });
     if (now.approval.digest !== approval.digest) throw Object.assign(new Error(OTHER.message), { told: OTHER });
     const { undo } = await load(address, { form: now.form, decision: decided, ...(isYes ? {} : { reason: reason.value }) });
-    if (!isYes) sent();
+    answered();
     notice(isYes ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`, undo);
     dispatchEvent(new Event("acted"));
   } catch (error) {

@@ -22,9 +22,10 @@ export function keepTyped(form, name) {
       localStorage.removeItem(key); // the form alone has room for it
     }
   }
-  form.addEventListener("input", keep);
+  form.oninput = keep; // in place of one for another name
   keep();
   return () => {
+    if (form.oninput !== keep) return localStorage.removeItem(key); // the form holds something else by now
     form.reset();
     keep();
   };
