@@ -90,7 +90,15 @@ def test_what_is_typed_into_a_form_outlives_a_reload(login: Site, visit: Visit) 
 
 
 @pytest.mark.parametrize(
-    "left", ["no JSON", "null", "[]", '{"at": "x", "values": null}', '{"at": 0, "values": {}}']
+    "left",
+    [
+        "no JSON",
+        "null",
+        "[]",
+        '{"at": "x", "values": null}',
+        '{"at": NOW, "values": null}',
+        '{"at": 0, "values": {}}',
+    ],
 )
 def test_what_another_server_left_in_the_browser_harms_nothing(
     login: Site, visit: Visit, left: str
@@ -98,7 +106,9 @@ def test_what_another_server_left_in_the_browser_harms_nothing(
     visitor = visit(login.url)
     page = visitor.act(login)
     key = f"cde-typed {login.root} start "
-    page.evaluate("([key, left]) => { localStorage[key] = left; }", [key, left])
+    page.evaluate(
+        "([key, left]) => { localStorage[key] = left.replace('NOW', Date.now()); }", [key, left]
+    )
     goal = opened(page, "Start a feature").get_by_label("What it should do")
     expect(goal).to_have_value("")
     goal.fill("x" * 6_000_000)  # more than a browser keeps
@@ -137,6 +147,7 @@ def test_what_was_typed_is_gone_after_a_day_whichever_form_is_opened(
           const age = (hours) => JSON.stringify({ at: Date.now() - hours * 3600000, values: {} });
           localStorage["cde-typed /gone close x"] = age(24.1);
           localStorage["cde-typed start "] = "[]";
+          localStorage["cde-typed /ahead start "] = age(-100);
           localStorage["cde-typed /other start "] = age(23);
           localStorage["cde-theme"] = "dark";
         }"""

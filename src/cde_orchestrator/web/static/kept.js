@@ -3,7 +3,7 @@ import { $, attribute } from "./base.js";
 
 const PREFIX = "cde-typed ";
 const DAY = 86_400_000; // milliseconds after which nobody comes back to it
-const isOld = (at) => !(Date.now() - at < DAY);
+const isOld = (at) => !(Math.abs(Date.now() - at) < DAY);
 const typed = (form) => [...form.querySelectorAll("textarea, input:not([type=checkbox])")].filter((each) => each.name);
 
 /** Fill in what was typed into a form of this name and project before, and keep what is typed from now on; a function that says that it was sent. */
@@ -34,7 +34,7 @@ export function keepTyped(form, name) {
 function read(key) {
   try {
     const { at = 0, values = {} } = JSON.parse(localStorage[key] ?? "{}");
-    return { at, values };
+    return { at, values: values ?? {} };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
     return { at: 0, values: {} }; // whoever served at this port before left it
