@@ -13,12 +13,12 @@ export const acting = signedIn.then(() => load("/dashboard/actions")).then((who)
 }, () => ({ person: null }));
 
 /** How a command undoes it: a restore takes back what came since as well. */
-export const undoing = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in this feature since, in a terminal:" : "To undo it, in a terminal:");
+export const undoLabel = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in this feature since, in a terminal:" : "To undo it, in a terminal:");
 
 const NOTICED = 10_000; // milliseconds for which a notice is there that says no command
 
 /** Show what was done, and by which command it is undone, if by any. */
-export function notice(text, undo, how = undoing(undo)) {
+export function notice(text, undo, how = undoLabel(undo)) {
   announce(text);
   document.querySelector(".notice")?.remove();
   const shown = element("section", { class: "notice", "aria-label": "What was done", "data-undo": undo },
@@ -51,12 +51,12 @@ export function actionButton({ action, about, label, tone, module, form }) {
     dialog ??= loaded[0].actionDialog({ action, about, title: label, ...form(loaded[1]) });
     dialog.open();
   }
-  /** There is nothing to act on any more. */
-  function over() {
+  /** Close the dialog, as there is nothing to act on any more. */
+  function closeDialog() {
     if (dialog?.isOpen()) notice(`${label}: there is nothing to do any more`, null);
     dialog?.close();
   }
   const button = element("button", { class: tone ? `button ${tone}` : "button", type: "button", "aria-haspopup": "dialog", onclick: open }, label);
-  buttons.set(key, Object.assign(button, { over }));
+  buttons.set(key, Object.assign(button, { closeDialog }));
   return button;
 }

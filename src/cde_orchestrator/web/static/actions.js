@@ -1,7 +1,7 @@
 // The form of an action, in a dialog; each form is answered once. `actionButton` loads it when it is first used.
 // `fields(ask, shown)` are made once, so that nothing typed is lost; `show(reply)` draws each answer to GET, and `ask()` reads again, with the fields that have `data-asks`.
 // `done(reply)` draws what came of it, else `said` is; `how` says in which way the command in `reply.undo` undoes it.
-import { actionAddress, notice, undoing } from "./acting.js";
+import { actionAddress, notice, undoLabel } from "./acting.js";
 import { attribute, command, element, load, write } from "./base.js";
 import { keepTyped } from "./kept.js";
 
@@ -27,7 +27,7 @@ export const takeover = ({ claim }) => claim && field(`Take it over from ${claim
 
 /** What was done, and how it is undone. */
 export const undone = (title, undo, more) => [element("p", { class: "strong" }, title), more ? element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What changed" }, more) : null,
-  undo ? element("div", {}, element("p", { class: "muted" }, undoing(undo)), command(undo)) : null];
+  undo ? element("div", {}, element("p", { class: "muted" }, undoLabel(undo)), command(undo)) : null];
 
 const OUT = ["E334", "E902"]; // who asks is not known as a person any more
 
@@ -98,11 +98,11 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
 
   function refuse(error) {
     if (!isRefusal(error)) throw error;
-    const over = error.told?.code === "E122" && form.querySelector("[name=takeover]")?.labels[0].textContent;
+    const takeoverLabel = error.told?.code === "E122" && form.querySelector("[name=takeover]")?.labels[0].textContent;
     const wrong = faulty(form, error.told);
     if (wrong) attribute(wrong, "aria-invalid", "true");
     const told = wrong ? { ...error.told, message: inWordsOf(wrong.labels[0].textContent, error.told) } : error.told;
-    problem.replaceChildren(...refusal({ told }, over ? `To continue anyway, tick “${over}”.` : undefined));
+    problem.replaceChildren(...refusal({ told }, takeoverLabel ? `To continue anyway, tick “${takeoverLabel}”.` : undefined));
   }
 
   async function answer(event) {

@@ -2,7 +2,7 @@ import { $, Connection, Stack, absolute, ago, bytes, coded, duration, element, e
 import { acting, actionAddress } from "./acting.js";
 import { actionsOf } from "./actions-feature.js";
 import { gliding } from "./glide.js";
-import { keepUp, liveCard, stirs, updateRun } from "./live.js";
+import { liveCard, notePhaseChange, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
 import { group, sees } from "./rows.js";
 import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";
@@ -25,7 +25,7 @@ async function refresh() {
   serverTime(reply.at);
   known = reply.status.updated_at;
   feature = reply.status.feature.id;
-  keepUp(reply.status);
+  notePhaseChange(reply.status);
   const asked = await askedOf(reply.status);
   const { person } = await acting;
   await glide(() => {

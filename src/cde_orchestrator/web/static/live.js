@@ -39,12 +39,12 @@ export function stirs(feature, marks) {
   return other;
 }
 
-let wentOn = 0; // when the feature's present phase or attempt began, or its last phase was completed
-let spoke = null; // when the run's newest line came
+let phaseChangedAt = 0; // when the feature's present phase or attempt began, or its last phase was completed
+let lastLineAt = null; // when the run's newest line came
 
 /** A run that ended is of its phase and attempt: it is not shown once the feature is in a later one. */
-export function keepUp({ phases }) {
-  wentOn = Math.max(0, ...phases.flatMap((each) => [each.started_at, each.completed_at]).filter(Boolean).map(Date.parse));
+export function notePhaseChange({ phases }) {
+  phaseChangedAt = Math.max(0, ...phases.flatMap((each) => [each.started_at, each.completed_at]).filter(Boolean).map(Date.parse));
 }
 
 /** Ask for what is new, one request at a time, and let `draw` show it. */
@@ -68,7 +68,7 @@ const STATES = { running: ["at work", "accent"], lost: ["ended without a word", 
 const ENDS = { done: ["ended", "ok"], stopped: ["stopped", "warning"], broke: ["ended with an error", "critical"] };
 
 function present(run) {
-  spoke = run.lines.at(-1)?.at ?? (run.id === shown.id ? spoke : run.since);
+  lastLineAt = run.lines.at(-1)?.at ?? (run.id === shown.id ? lastLineAt : run.since);
   if (run.id !== shown.id) {
     list.replaceChildren();
     unsaid = 0;
@@ -79,14 +79,14 @@ function present(run) {
   write(place, placeWords(run));
   attribute(card, "data-state", run.state);
   stop.hidden = run.state !== "running";
-  if (stop.hidden) stop.firstChild?.over();
+  if (stop.hidden) stop.firstChild?.closeDialog();
   if (run.state === "running") showMoment(moment, run.since, (at) => `for ${duration(since(at))} · process ${run.pid}`);
   else showMoment(moment, run.end?.at ?? run.since, (at) => `${run.end ? "ended" : "began"} ${duration(since(at))} ago`);
   if (run.id !== shown.id || run.state !== shown.state) lines.open = run.state === "running" || run.state === "lost";
   const fresh = run.id !== shown.id || run.last > shown.last;
   const before = shown;
   shown = { id: run.id, last: run.last, state: run.state };
-  card.hidden = run.state !== "running" && wentOn > Date.parse(run.end?.at ?? spoke);
+  card.hidden = run.state !== "running" && phaseChangedAt > Date.parse(run.end?.at ?? lastLineAt);
   if (fresh) append(run);
   if (before.id === run.id && before.state === "running" && run.state !== "running") announce(`The agent's run ${word}`);
   else if (run.state === "running") say(run, before.id === run.id);
