@@ -37,6 +37,7 @@ workflows:
         inputs: [spec]
 """
 NOTES = "specs/shop/notes.md"
+COPY = "specs/shop/spec.md.before-rollback"
 BACK_DOOR = "# Specification\n\nA back door.\n"
 SPEC = "# Specification\n\nA shop that sells.\n"
 
@@ -163,7 +164,32 @@ async def test_a_changed_output_is_put_back_before_the_person_is_asked(
         assert error["code"] == "E132"
         told = await agent.call(error["fixes"][0]["tool"], **error["fixes"][0]["arguments"])
     assert told["feature"]["current_phase"] == "build"
+    assert told["restored"] == [{"path": "specs/shop/spec.md", "kept_as": COPY}]
+    assert COPY in person.asked[1].message
     assert spec.read_text() == SPEC
+
+
+async def test_a_person_who_does_not_decide_leaves_the_copy_named(project: Path, mode: str) -> None:
+    (project / "specs" / "shop" / "spec.md").write_text(BACK_DOOR)
+    async with stdio_agent(project, mode=mode, elicit=Person(no())) as agent:
+        error = await agent.refused("cde_submitWork", **SUBMIT, restore=True)
+    assert error["code"] == "E140"
+    assert COPY in error["message"]
+    assert (project / COPY).read_text() == BACK_DOOR
+
+
+async def test_texts_beside_a_restore_are_refused_and_say_that_nothing_was_restored(
+    project: Path, mode: str
+) -> None:
+    spec = project / "specs" / "shop" / "spec.md"
+    spec.write_text(BACK_DOOR)
+    async with stdio_agent(project, mode=mode, elicit=Person(yes())) as agent:
+        error = await agent.refused(
+            "cde_submitWork", **SUBMIT, restore=True, results={"notes": "Mine"}
+        )
+    assert error["code"] == "E140"
+    assert "Nothing was restored" in error["message"]
+    assert spec.read_text() == BACK_DOOR
 
 
 async def test_an_agent_without_a_person_to_ask_puts_it_back(project: Path, mode: str) -> None:
@@ -171,9 +197,7 @@ async def test_an_agent_without_a_person_to_ask_puts_it_back(project: Path, mode
     spec.write_text(BACK_DOOR)
     async with stdio_agent(project, mode=mode) as agent:
         told = await agent.call("cde_submitWork", **SUBMIT, restore=True)
-        assert told["restored"] == [
-            {"path": "specs/shop/spec.md", "kept_as": "specs/shop/spec.md.before-rollback"}
-        ]
+        assert told["restored"] == [{"path": "specs/shop/spec.md", "kept_as": COPY}]
         assert (await agent.refused("cde_submitWork", **SUBMIT, restore=True))["code"] == "E140"
         assert await phase_of(agent) == "approve"
     assert spec.read_text() == SPEC

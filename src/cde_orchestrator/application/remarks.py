@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cde_orchestrator.application.made_views import made_words
 from cde_orchestrator.application.related_views import related_words
-from cde_orchestrator.application.views import SentBackView, SharedView, StartReply, SubmitReply
+from cde_orchestrator.application.views import (
+    RestoredView,
+    SentBackView,
+    SharedView,
+    StartReply,
+    SubmitReply,
+)
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 
@@ -40,7 +46,8 @@ def writers(shared: SharedView) -> str:
 def submit_remarks(reply: SubmitReply) -> list[str]:
     """Which files somebody else had changed, and what keeps others from verifying, for both."""
     lost, without = reply.get("base_problem"), reply.get("unproven")
-    remarks = [f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []
+    remarks = [restored_words(reply["restored"])] if "restored" in reply else []
+    remarks += [f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []
     remarks += [f"Note: {without}."] if without else []
     remarks += [reply["waiting"]] if "waiting" in reply else []
     remarks += [related_words(each) for each in reply.get("overlaps", ())]
@@ -86,12 +93,19 @@ def sent_back_words(sent: SentBackView) -> str:
     return f"{said}. The feature went back to {plain(sent['to'])}.{copies}"
 
 
-def restored_words(reply: SubmitReply) -> str:
-    """That outputs are as they were accepted, for a person to decide on, for both."""
+def restored_words(restored: Sequence[RestoredView]) -> str:
+    """That outputs are again as they were accepted, and where copies are, for both."""
     rows = [
         plain(each["path"])
         + (f" (what was there is kept as {plain(each['kept_as'])})" if each["kept_as"] else "")
-        for each in reply["restored"]
+        for each in restored
     ]
     verb = "is" if len(rows) == 1 else "are"
-    return f"{', '.join(rows)} {verb} again as accepted; the phase waits for a person."
+    return f"{', '.join(rows)} {verb} again as accepted."
+
+
+def waiting_remark(reply: SubmitReply) -> str | None:
+    """That outputs were put back and the phase waits for a person, where nothing else was done."""
+    if "restored" not in reply or "accepted" in reply or "sent_back" in reply:
+        return None
+    return f"{restored_words(reply['restored'])} The phase waits for a person."

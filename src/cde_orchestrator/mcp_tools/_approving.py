@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
 from mcp.server.mcpserver import Context
 from mcp.types import InputRequiredResult
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
 from cde_orchestrator.application.proof_views import places_in_words
-from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.application.remarks import restored_words
+from cde_orchestrator.application.views import RestoredView, SubmitReply
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name
-from cde_orchestrator.mcp_tools._asking import ANSWER_SECONDS, Question, ask, can_ask, first_of
+from cde_orchestrator.mcp_tools._asking import (
+    ANSWER_SECONDS,
+    Answer,
+    Question,
+    ask,
+    can_ask,
+    first_of,
+)
 from cde_orchestrator.mcp_tools._boundary import Service
 from cde_orchestrator.mcp_tools._caller import actor
 
 GOAL_SHOWN = 600
 SECTION_SHOWN = 300
+_COPIES = TypeAdapter(dict[str, str | None])
 
 
 class Decision(BaseModel):
@@ -35,6 +47,7 @@ def answer_by_person(
     context: Context,
     feature_id: str,
     refusal: FeatureError,
+    restored: Sequence[RestoredView] = (),
     seconds: float = ANSWER_SECONDS,
 ) -> SubmitReply | InputRequiredResult:
     """What became of a phase that waits for a person, who is asked at the client.
@@ -44,6 +57,7 @@ def answer_by_person(
         context: of the call.
         feature_id: as the call has it.
         refusal: E140, raised again where the person cannot be asked or says nothing.
+        restored: what was put back for the person; the answer names it, or the error does.
         seconds: to wait for an answer, where it is not one to a later call.
 
     Raises:
@@ -54,16 +68,32 @@ def answer_by_person(
     """
     if not service.asks_clients or not can_ask(context):
         raise refusal
-    shown = service.handle(ShowApproval(feature_id=feature_id))
-    question = Question("approval", _message(shown), Decision, shown["approval"]["digest"])
+    with _naming(restored):
+        shown = service.handle(ShowApproval(feature_id=feature_id))
+    copies = {each["path"]: each["kept_as"] for each in restored}
+    done = _COPIES.dump_json(copies).decode() if copies else ""
+    digest = shown["approval"]["digest"]
+    question = Question("approval", _message(shown, restored), Decision, digest, done)
     answer = ask(context, question, seconds)
     if isinstance(answer, InputRequiredResult):
         return answer
+    restored = read_copies(answer.done)
+    with _naming(restored):
+        reply = _decided(service, context, shown["feature"]["id"], refusal, answer)
+    return {**reply, "restored": [*restored]} if restored else reply
+
+
+def _decided(
+    service: Service,
+    context: Context,
+    feature_id: str,
+    refusal: FeatureError,
+    answer: Answer[Decision],
+) -> SubmitReply:
     decision = answer.form
     if decision is None:
         raise _undecided(refusal, answer.reason)
-    feature_id, digest = shown["feature"]["id"], answer.shown
-    place = actor(context.request_context)
+    place, digest = actor(context.request_context), answer.shown
     with acting_as(person_name()):
         if decision.approve:
             return service.handle(
@@ -84,16 +114,35 @@ def answer_by_person(
         )
 
 
+@contextmanager
+def _naming(restored: Sequence[RestoredView]) -> Iterator[None]:
+    """Let an error name what was put back before it, and the copies."""
+    try:
+        yield
+    except CDEError as error:
+        error.also(restored_words(restored) if restored else "")
+        raise
+
+
+def read_copies(done: str) -> Sequence[RestoredView]:
+    """What was put back, as the client says: it alone is told of it."""
+    with suppress(ValueError):
+        copies = _COPIES.validate_json(done)
+        return [RestoredView(path=path, kept_as=copy) for path, copy in copies.items()]
+    return []
+
+
 def _undecided(refusal: FeatureError, reason: str) -> FeatureError:
     return FeatureError.of("E140", **{**refusal.context, "reason": reason})
 
 
-def _message(shown: ApprovalReply) -> str:
+def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
     """What is approved, in brief; the digest is of all of it."""
     view = shown["approval"]
     lines = [
         f"{plain(shown['feature']['name'])} waits for a person: {plain(view['phase'])}",
         *([plain(view["description"])] if view["description"] else []),
+        *([restored_words(restored)] if restored else []),
         "",
         f"Goal: {plain(shortened(view['goal'], GOAL_SHOWN))}",
     ]

@@ -34,13 +34,15 @@ class Question(Generic[Form]):
         key: its name among what the call asks.
         message: what they are shown, free of characters that could forge it.
         form: what they fill in.
-        shown: names what they are shown, and comes back with the answer.
+        shown: names what they are shown, in one line, and comes back with the answer.
+        done: what the call did before it asked, which comes back too; the client can change it.
     """
 
     key: str
     message: str
     form: type[Form]
     shown: str
+    done: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,13 @@ class Answer(Generic[Form]):
     Attributes:
         form: as the person filled it in; None where they did not.
         reason: why not.
-        shown: as of the question that they answered, which may be an earlier call's.
+        shown, done: as of the question that they answered, which may be an earlier call's.
     """
 
     form: Form | None
     reason: str
     shown: str
+    done: str = ""
 
 
 def can_ask(context: Context) -> bool:
@@ -96,14 +99,17 @@ def ask(
             )
             return InputRequiredResult(
                 input_requests={question.key: ElicitRequest(params=params)},
-                request_state=question.shown,
+                request_state="\n".join(filter(None, [question.shown, question.done])),
             )
         # The state names what was shown, not what there is now.
-        return _read(question.form, given, context.request_state or "")
+        shown, _, done = (context.request_state or "").partition("\n")
+        return _read(question.form, given, shown, done)
     answered = anyio.from_thread.run(_answered, context, question, seconds)
     if answered is None:
-        return Answer(None, "the person at the client did not answer in time", question.shown)
-    return _read(question.form, answered, question.shown)
+        return Answer(
+            None, "the person at the client did not answer in time", question.shown, question.done
+        )
+    return _read(question.form, answered, question.shown, question.done)
 
 
 def first_of(rows: Sequence[str], what: str) -> list[str]:
@@ -123,10 +129,10 @@ async def _answered(
     return None
 
 
-def _read(form: type[Form], given: ElicitResult, shown: str) -> Answer[Form]:
+def _read(form: type[Form], given: ElicitResult, shown: str, done: str) -> Answer[Form]:
     if given.action != "accept":
-        return Answer(None, f"the person at the client chose {given.action}", shown)
+        return Answer(None, f"the person at the client chose {given.action}", shown, done)
     try:
-        return Answer(form.model_validate(given.content or {}), "", shown)
+        return Answer(form.model_validate(given.content or {}), "", shown, done)
     except ValidationError:
-        return Answer(None, "the client did not answer what was asked", shown)
+        return Answer(None, "the client did not answer what was asked", shown, done)

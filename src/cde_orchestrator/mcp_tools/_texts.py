@@ -17,10 +17,10 @@ from cde_orchestrator.application.proofs.verdicts import status_words, verdict_l
 from cde_orchestrator.application.remarks import (
     ending_remarks,
     repeated_words,
-    restored_words,
     sent_back_words,
     start_remarks,
     submit_remarks,
+    waiting_remark,
 )
 from cde_orchestrator.application.task_views import task_lines
 from cde_orchestrator.domain.clock import to_the_second
@@ -146,8 +146,8 @@ def started(reply: StartReply, *, is_named: bool = True) -> str:
 
 def accepted(reply: SubmitReply) -> str:
     """That a phase was accepted or sent back, what was kept aside for it, and the next phase."""
-    if "restored" in reply:
-        return work(reply, restored_words(reply))
+    if waiting := waiting_remark(reply):
+        return work(reply, waiting)
     if "sent_back" in reply:
         return work(reply, " ".join([sent_back_words(reply["sent_back"]), *submit_remarks(reply)]))
     if "repeated" in reply:

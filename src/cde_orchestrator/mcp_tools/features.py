@@ -18,7 +18,12 @@ from cde_orchestrator.application.features.list_features import (
 )
 from cde_orchestrator.application.features.phase_prompt import GOAL_LIMIT
 from cde_orchestrator.application.task_views import tasks_words
-from cde_orchestrator.application.views import FeatureListReply, FeatureReply, SubmitReply
+from cde_orchestrator.application.views import (
+    FeatureListReply,
+    FeatureReply,
+    RestoredView,
+    SubmitReply,
+)
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
@@ -246,10 +251,12 @@ def _submitted(
     service: Service, context: Context, use_case: SubmitWork
 ) -> SubmitReply | InputRequiredResult:
     """The reply to a submission; of a phase that waits for a person, if the client asks them."""
+    restored: list[RestoredView] = []
     try:
         answer = service.handle(use_case)
         if "restored" not in answer or not service.asks_clients:
             return answer
+        restored = answer["restored"]
         from cde_orchestrator.mcp_tools._asking import can_ask
 
         if not can_ask(context):
@@ -260,7 +267,7 @@ def _submitted(
             raise
         from cde_orchestrator.mcp_tools._approving import answer_by_person
 
-        return answer_by_person(service, context, use_case.feature_id, error)
+        return answer_by_person(service, context, use_case.feature_id, error, restored)
 
 
 def _full(answer: FeatureReply, text: str) -> CallToolResult:

@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.system.process_guard import MARK
-from cde_orchestrator.mcp_tools._approving import SECTION_SHOWN, answer_by_person
+from cde_orchestrator.mcp_tools._approving import SECTION_SHOWN, answer_by_person, read_copies
 from cde_orchestrator.mcp_tools._asking import ROWS_SHOWN
 from cde_orchestrator.mcp_tools._boundary import Service
 
@@ -86,3 +86,9 @@ async def test_what_is_not_shown_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(shown) <= ROWS_SHOWN * (SECTION_SHOWN + 100)
     shown, _ = await question(ROWS_SHOWN - 1, monkeypatch)
     assert "more" not in shown.replace("All of it", "")
+
+
+@pytest.mark.parametrize("done", ["", "{", "[1]", '{"a": 1}', "[" * 100_000, '{"a": "b"'])
+def test_what_a_client_made_of_its_state_is_nothing_or_what_it_says(done: str) -> None:
+    assert read_copies(done) == []
+    assert read_copies('{"a": null}') == [{"path": "a", "kept_as": None}]

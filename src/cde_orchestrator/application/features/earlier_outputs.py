@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.domain.errors.fixes import START_AGAIN
@@ -42,34 +42,29 @@ def require_accepted(
     accepted = list(_accepted(feature, phase, workflow, outputs))
     changed = [each for each in accepted if each.is_changed]
     if changed:
-        problems = [_problem(each, feature, outputs) for each in changed]
-        lost = [each for each in changed if outputs.kept(each.artifact.sha256) is None]
-        raise OutputError.of(
-            "E132",
-            feature=feature.name,
-            phase=phase.id,
-            owner=(lost or changed)[0].phase.id,
-            problems="; ".join(map(str, problems)),
-            outputs=[problem_as_dict(problem) for problem in problems],
-        ).fixed_by([START_AGAIN] if lost else [])
+        raise _changed(changed, feature, phase, outputs)
     return {each.artifact.path: each.current for each in accepted}
 
 
 def put_back(
     feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
 ) -> dict[str, str | None]:
-    """Put them back as they were accepted, as far as they are kept; a copy is kept next to them.
+    """Put them back as they were accepted, all or none; a copy is kept next to them.
 
     Returns:
         By the path of each that was put back, that of the copy; None where nothing was there.
 
     Raises:
-        OutputError: E112, a path is no place for an output any more.
+        OutputError: E112, a path is no place for an output any more; E132, the accepted version
+            of one is no longer kept, and nothing was put back.
         StateError: E203 or E204, one cannot be written.
     """
     root, files, restored = outputs.root, outputs.files, dict[str, str | None]()
-    for each in _accepted(feature, phase, workflow, outputs):
-        data = outputs.kept(each.artifact.sha256) if each.is_changed else None
+    changed = [each for each in _accepted(feature, phase, workflow, outputs) if each.is_changed]
+    kept = [(each, outputs.kept(each.artifact.sha256)) for each in changed]
+    if any(data is None for _, data in kept):
+        raise _changed(changed, feature, phase, outputs)
+    for each, data in kept:
         if data is not None:
             path, copy = each.artifact.path, None
             if each.current is not None:
@@ -77,6 +72,21 @@ def put_back(
             files.restore(root, path, each.artifact.id, data)
             restored[path] = copy
     return restored
+
+
+def _changed(
+    changed: Sequence[_Accepted], feature: Feature, phase: Phase, outputs: ProjectOutputs
+) -> OutputError:
+    problems = [_problem(each, feature, outputs) for each in changed]
+    lost = [each for each in changed if outputs.kept(each.artifact.sha256) is None]
+    return OutputError.of(
+        "E132",
+        feature=feature.name,
+        phase=phase.id,
+        owner=(lost or changed)[0].phase.id,
+        problems="; ".join(map(str, problems)),
+        outputs=[problem_as_dict(problem) for problem in problems],
+    ).fixed_by([START_AGAIN] if lost else [])
 
 
 def _accepted(

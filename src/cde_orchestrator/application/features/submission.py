@@ -50,6 +50,8 @@ from cde_orchestrator.domain.text import as_file
 from cde_orchestrator.domain.value import Value, completed
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
+_NOT_RESTORED = "Nothing was restored: that is done of a submission without results alone."
+
 
 def require_answerable(feature: Feature, phase: Phase, leases: CallerLeases) -> None:
     """Refuse a phase that waits for a person, unless a program answers in its own name.
@@ -205,7 +207,7 @@ class Submission(Value, kw_only=True):
             As of ``put_back``; nothing where this submission is none of such a phase.
 
         Raises:
-            CDEError: E112, E122 or E132, it cannot be, or not all of it; E203 or E204.
+            CDEError: E112, E122 or E132, it cannot be; E203 or E204.
         """
         feature, workflow = found.feature, found.workflow
         phase = workflow.find(self.phase_id)
@@ -215,9 +217,7 @@ class Submission(Value, kw_only=True):
         if phase is None or not (self.restore and is_current) or answers or self.results:
             return {}
         self.leases.require_free(feature, takeover=self.takeover)
-        restored = put_back(feature, phase, workflow, self.outputs)
-        require_accepted(feature, phase, workflow, self.outputs)
-        return restored
+        return put_back(feature, phase, workflow, self.outputs)
 
     def _following(
         self,
@@ -255,7 +255,10 @@ class Submission(Value, kw_only=True):
             self.approval.require(feature, workflow)
             return feature.require_current(self.phase_id, workflow)
         phase = feature.require_current(self.phase_id, workflow)
-        require_answerable(feature, phase, self.leases)
+        try:
+            require_answerable(feature, phase, self.leases)
+        except FeatureError as error:
+            raise error.also(_NOT_RESTORED if self.restore and self.results else "") from None
         self.leases.require_free(feature, takeover=self.takeover)
         return phase
 

@@ -88,8 +88,8 @@ def gave_up(reply: replies.FailedReply, look: RenderTarget) -> RenderableType:
 
 def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     """A phase that was accepted or sent back, what was recorded of it, and the next phase."""
-    if "restored" in reply:
-        return spaced(note(remarks.restored_words(reply)), *assignment(reply, look))
+    if waiting := remarks.waiting_remark(reply):
+        return spaced(note(waiting), *assignment(reply, look))
     if "sent_back" in reply:
         sent = reply["sent_back"]
         words = [note(remarks.sent_back_words(sent)), *map(note, remarks.submit_remarks(reply))]

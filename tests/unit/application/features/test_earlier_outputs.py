@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cde_orchestrator.application.features.rollback_feature import RollbackFeatu
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import OutputError, ReadOnlyModeError
+from cde_orchestrator.domain.workflow import Handler
 from tests.fakes import InMemoryFiles, World, catalog, writing_workflow
 
 SPEC = "specs/login/spec.md"
@@ -129,6 +131,25 @@ def test_what_is_no_longer_kept_cannot_be_put_back_and_says_so(building: World) 
 
     assert "no longer kept" in error.context["problems"]
     assert building.files.contents[SPEC] == b"x"
+
+
+@pytest.mark.parametrize("handler", ["agent", "human_input"])
+def test_where_one_is_no_longer_kept_none_is_put_back(world: World, handler: Handler) -> None:
+    workflow = writing_workflow()
+    define, build = workflow.phases
+    phases = (define, replace(build, handler=handler))
+    world.workflows.own = catalog(replace(workflow, phases=phases), packaged=False)
+    begin(world)
+    changed = {SPEC: b"x", NOTES: b"y"}
+    world.files.contents |= changed
+    kept = world.objects.contents
+    del kept[hashlib.sha256(b"Mind it\n").hexdigest()]
+    use_case = SubmitWork(feature_id="login", phase_id="build", restore=True)
+    with pytest.raises(OutputError) as caught:
+        world.run(use_case)
+
+    assert caught.value.code == "E132"
+    assert world.files.contents == changed
 
 
 def test_a_read_only_project_has_nothing_put_back(building: World) -> None:
