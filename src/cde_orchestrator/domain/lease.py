@@ -12,6 +12,8 @@ from cde_orchestrator.domain.value import Value
 
 Surface = Literal["mcp", "shell", "run"]
 
+AGENT_LIMIT = 60
+"""Characters of an agent's name."""
 LEASE = timedelta(minutes=15)
 RENEWAL = timedelta(minutes=5)
 """How much of a lease may pass before a mere question renews it."""

@@ -13,12 +13,9 @@ from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureSummary
-from cde_orchestrator.domain.lease import Caller, Claim, is_alive
+from cde_orchestrator.domain.lease import AGENT_LIMIT, Caller, Claim, is_alive
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.domain.value import Value
-
-AGENT_LIMIT = 60
-"""Characters of an agent's name."""
 
 
 class CallerLeases(Value):

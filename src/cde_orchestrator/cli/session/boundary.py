@@ -19,8 +19,11 @@ from cde_orchestrator.cli.console.output import print_to_stderr
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.cli.session.help import PARSER_ERROR
+from cde_orchestrator.cli.session.options import AGENT
 from cde_orchestrator.discovery import find_project_root, project_passed_over
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.lease import AGENT_LIMIT
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
 from cde_orchestrator.infrastructure.observability.operations import COMMAND
@@ -38,6 +41,8 @@ SERVER = "cde serve"
 """It waits for calls, which are the spans, and logs its own start and end."""
 _REVIEWS = frozenset({"cde trust", "cde explain"})
 """Commands that are not about a folder, or say themselves how it is trusted."""
+_NO_NAME = pattern(r"[^\w .,@/+'-]")
+"""What no name of an agent has in the journal: nothing there may look like another caller."""
 _OF_TRUST = frozenset({"E325", "E326", "E327"})
 
 
@@ -111,8 +116,9 @@ def starts_elsewhere(context: Any) -> bool:
 
 def _agent(context: Any) -> str:
     """The agent that a command is for: the one that it names, else the one that called it."""
-    named = context.params.get("agent") if context is not None else None
-    return named if isinstance(named, str) else agent_session()[0]
+    named = context.meta.get(AGENT) if context is not None else None
+    name = (named or agent_session()[0])[:AGENT_LIMIT]
+    return _NO_NAME.sub("_", name) if name else ""
 
 
 def _runs_anyway(context: Any) -> bool:

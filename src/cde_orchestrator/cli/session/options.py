@@ -50,10 +50,22 @@ JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output.")
 ]
 
+AGENT = "cde_orchestrator.agent"
+"""Where the parser's context has the agent that a command is for."""
+
+
+def _noted(context: typer.Context, name: str | None) -> str | None:
+    """The name of an agent at work, which the journal is to have: no list of agents to run."""
+    context.meta[AGENT] = name
+    return name
+
+
 AgentOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="The name of the agent at work; without it, no lease is taken."
+        metavar="NAME",
+        help="The name of the agent at work; without it, no lease is taken.",
+        callback=_noted,
     ),
 ]
 

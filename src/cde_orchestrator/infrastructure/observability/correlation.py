@@ -20,8 +20,6 @@ ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
 COMMAND_LINE = "cli"
 """Who calls by a command, as long as nothing says more."""
-AGENT_LIMIT = 100
-"""Characters of an agent's name that the journal has."""
 CALL_VARIABLES = (ENVIRONMENT_VARIABLE, TRACE_VARIABLE)
 OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 """Variables that are nobody's business but the orchestrator's."""
@@ -71,7 +69,7 @@ class CallContext(Value):
     def doer(self) -> str:
         """Who calls, with the agent that a command is for, as the journal names them."""
         named = self.agent and self.actor == COMMAND_LINE
-        return f"{self.actor} ({self.agent[:AGENT_LIMIT]})" if named else self.actor
+        return f"{self.actor} ({self.agent})" if named else self.actor
 
 
 _OUTSIDE = CallContext()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from datetime import datetime
 from io import StringIO
 
@@ -12,8 +13,9 @@ from rich.console import Console
 from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.console.wording import RenderTarget
+from cde_orchestrator.cli.session import boundary
 from cde_orchestrator.cli.views.state import changes
-from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import CallContext, calling
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.unit.cli.conftest import Terminal
 
@@ -54,6 +56,42 @@ def test_history_names_the_agent_that_a_command_is_for(
     named = ["cli (Claude Code)", "cli (ann)", "cli", "cli"]
     assert [change["actor"] for change in changes][:4] == named
     assert "cli (ann)" in shop.run("state", "history")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["save", "login", "Mine", "--agent", ""], "cli (Claude Code)"),
+        (["run", "login", "--agent", "codex,claude"], "cli (Claude Code)"),
+        (
+            ["save", "login", "Mine", "--agent", "evil) person:root@vm (terminal"],
+            "cli (evil_ person_root@vm _terminal)",
+        ),
+        (
+            ["list", "--agent", "evil\uff09 person\uff1aroot@vm \x1b[1m"],
+            "cli (Claude Code)",
+        ),
+        (
+            ["resume", "login", "--agent", "evil\uff09 person\uff1aroot@vm \x1b[1m"],
+            "cli (evil_ person_root@vm __1m)",
+        ),
+        (["save", "login", "Mine", "--agent", "n" * 2_000_000], f"cli ({'n' * 60})"),
+    ],
+)
+def test_no_name_of_an_agent_hides_who_calls(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch, words: list[str], shown: str
+) -> None:
+    """In what a call leaves, whether it is refused or not."""
+    monkeypatch.setenv("CLAUDECODE", "1")
+    seen: list[str] = []
+
+    def noted(actor: str, agent: str) -> AbstractContextManager[CallContext]:
+        seen.append(CallContext(actor=actor, agent=agent).doer)
+        return calling(actor, agent=agent)
+
+    monkeypatch.setattr(boundary, "calling", noted)
+    at_project.run(*words)
+    assert seen == [shown]
 
 
 def test_a_state_is_restored_shown_compared_and_the_restore_undone(shop: Terminal) -> None:
