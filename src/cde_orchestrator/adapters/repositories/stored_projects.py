@@ -33,7 +33,6 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, Salvaged
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system import acting_files
@@ -364,7 +363,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         change = Change(
             at=self._clock().isoformat(),
             operation=context.operation or operation,
-            actor=without_secrets(context.doer),
+            actor=context.doer,
             correlation_id=context.correlation_id,
             changes=clean,
             encoded=encoded,

@@ -40,7 +40,7 @@ def noted(descriptor: int, offset: int, phase: str) -> Iterator[Watch]:
         "process": os.getpid(),
         "phase": phase,
         "since": utc_now().isoformat(timespec="seconds"),
-        "by": call_context().actor,
+        "by": call_context().doer,
         "line": "",
     }
     last = 0.0

@@ -67,9 +67,13 @@ class CallContext(Value):
 
     @property
     def doer(self) -> str:
-        """Who calls, with the agent that a command is for, as the journal names them."""
+        """Who calls, with the agent that a command is for, as they are named wherever it is kept.
+
+        That is the same name in journal, log, spans, reports and the note of a check, and has no
+        secret.
+        """
         named = self.agent and self.actor == COMMAND_LINE
-        return f"{self.actor} ({self.agent})" if named else self.actor
+        return without_secrets(f"{self.actor} ({self.agent})" if named else self.actor)
 
 
 _OUTSIDE = CallContext()

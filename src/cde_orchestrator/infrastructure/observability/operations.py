@@ -196,7 +196,7 @@ class _Run:
             self.context.logged.set()
         ago_ms = self.watch.elapsed_ms
         late = {"seconds_ago": ago_ms / 1000} if ago_ms > _AT_ONCE_MS else {}
-        self.log.log(level, "operation_started", actor=self.context.actor, **late)
+        self.log.log(level, "operation_started", actor=self.context.doer, **late)
 
     def failed(self, error: CDEError, raised: BaseException) -> dict[str, Any]:
         """Complete the error and report it; then as ``ended``."""

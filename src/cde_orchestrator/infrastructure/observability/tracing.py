@@ -76,7 +76,7 @@ def traced(
             PREFIX + "operation": operation,
             PREFIX + "operation_id": context.operation_id,
             PREFIX + "correlation_id": context.correlation_id,
-            PREFIX + "actor": context.actor,
+            PREFIX + "actor": context.doer,
         },
         record_exception=False,
         set_status_on_exception=False,

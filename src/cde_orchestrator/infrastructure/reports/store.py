@@ -146,7 +146,7 @@ class FileErrorReports(Value):
             "correlation_id": error.correlation_id,
             "operation": {
                 "name": without_secrets(operation, strict=True),
-                "actor": call.actor,
+                "actor": call.doer,
                 "arguments": shown,
             },
             "context": snapshot.bounded(error.context),

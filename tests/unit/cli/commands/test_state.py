@@ -94,6 +94,13 @@ def test_no_name_of_an_agent_hides_who_calls(
     assert seen == [shown]
 
 
+def test_the_log_names_the_same_caller_as_the_journal(shop: Terminal) -> None:
+    shop.answer("save", "login", "Mine", "--agent", "ann")
+    change = shop.answer("state", "history")["changes"][0]
+    told = shop.answer("logs", "trace", change["correlation_id"])
+    assert told["actor"] == change["actor"] == "cli (ann)"
+
+
 def test_a_state_is_restored_shown_compared_and_the_restore_undone(shop: Terminal) -> None:
     dry = shop.answer("state", "restore", "--at", "3", "--dry-run")
     assert dry["difference"]["removed"] == ["search"]

@@ -24,6 +24,7 @@ from cde_orchestrator.application.logs.error_reports import ListErrorReports, Sh
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
+from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
 from cde_orchestrator.infrastructure.reports import store
 from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, settings_file
@@ -71,6 +72,12 @@ def capture(reports: FileErrorReports, root: Path, error: CDEError, **arguments:
 
 def failure() -> CDEError:
     return CDEError.of("E203", path="state.json", reason="no space left")
+
+
+def test_a_report_names_the_caller_as_the_journal_does(application: Application) -> None:
+    with calling(COMMAND_LINE, agent="ann"):
+        error = refusal(application)
+    assert report_of(application, error)["operation"]["actor"] == "cli (ann)"
 
 
 def codes(reports: FileErrorReports, root: Path) -> Counter[str]:
