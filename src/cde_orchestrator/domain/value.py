@@ -35,14 +35,16 @@ class Value:
         """Remember what is to be made of the class.
 
         Args:
-            frozen: whether its objects stay as they are made.
+            frozen: whether its objects stay as they are made; those of a class that inherits
+                from one whose objects change can change too; say it again, for type checkers.
             kw_only: whether its fields are given by name.
             abstract: whether it has no fields, and only its subclasses have.
         """
         super().__init_subclass__()
         if not frozen:
             for name, method in _OF_WHAT_CHANGES.items():
-                setattr(cls, name, method)
+                if name not in vars(cls):
+                    setattr(cls, name, method)
         if not abstract:
             _TO_COMPLETE[cls] = kw_only
         if any(is_dataclass(each) or each in _TO_COMPLETE for each in cls.__mro__[1:]):
@@ -75,6 +77,15 @@ class Value:
         own: Any = completed(type(self))
         return hash(own._equal_by(self))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Whoever unpickles or copies one may have made none, and asks for its fields.
+        return _without_fields, (type(self),), self.__dict__
+
+
+def _without_fields(kind: type) -> Any:
+    """An object of a class that has its fields, for what sets them."""
+    return object.__new__(completed(kind))
+
 
 _OF_WHAT_CHANGES = {
     "__setattr__": object.__setattr__,
@@ -102,6 +113,7 @@ def _complete(kind: Any) -> None:
     kind._equal_by = attrgetter(*names) if len(names) > 1 else one_by_one
 
     known: dict[str, Any] = {"_PUT": object.__setattr__, "_LATER": MISSING}
+    put = "_PUT(self, {!r}, {})" if kind.__setattr__ is Value.__setattr__ else "self.{} = {}"
     given, named, lines = ["self"], ["*"], ["pass"]
     for each in fields(kind):
         name = value = each.name
@@ -112,12 +124,14 @@ def _complete(kind: Any) -> None:
         elif each.default is not MISSING:
             known[f"_OF_{name}"], default = each.default, f"=_OF_{name}"
         if each.init:
+            if not (default or each.kw_only) and given[-1].count("="):
+                raise TypeError(f"non-default argument {name!r} follows default argument")
             (named if each.kw_only else given).append(name + default)
         elif default == "=_LATER":
             value = f"_OF_{name}()"
         else:
             continue
-        lines.append(f"_PUT(self, {name!r}, {value})")
+        lines.append(put.format(name, value))
     if hasattr(kind, "__post_init__"):
         lines.append("self.__post_init__()")
     words = ", ".join(given + (named if len(named) > 1 else []))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
@@ -11,7 +13,9 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.domain.value import Value, completed
+from cde_orchestrator.domain.workflow import Phase
 
 Item = TypeVar("Item")
 
@@ -194,6 +198,63 @@ def test_one_that_was_copied_or_unpickled_is_the_same() -> None:
     made = Point(1, tags=["a"])
 
     assert copy.copy(made) == copy.deepcopy(made) == pickle.loads(pickle.dumps(made)) == made
+
+
+def test_one_that_another_process_made_has_its_fields() -> None:
+    """Where none was made yet: this process cannot say it, as it made one."""
+    made: list[Any] = [Phase(id="build", prompt="p.md"), ResumeFeature(feature_id="f")]
+    code = (
+        "import pickle, sys\n"
+        "from dataclasses import asdict, fields, replace\n"
+        "for each in pickle.load(sys.stdin.buffer):\n"
+        "    print([each.name for each in fields(each)])\n"
+        "    print(asdict(each) == asdict(replace(each)))\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=pickle.dumps(made), capture_output=True, check=True)
+
+    names = [str([field.name for field in fields(each)]) for each in made]
+    assert done.stdout.decode().splitlines() == [names[0], "True", names[1], "True"]
+
+
+def test_what_inherits_from_one_that_changes_changes_too() -> None:
+    class Changing(Value, frozen=False):
+        x: int
+
+    class Below(Changing):  # type: ignore[misc]  # mypy wants frozen=False said again
+        y: int = 0
+
+    made: Any = Below(1)
+    made.x, made.y = 2, 3
+
+    assert (made.x, made.y) == (2, 3)
+    with pytest.raises(TypeError):
+        hash(made)
+
+
+def test_the_fields_of_one_that_changes_are_set_as_others_are() -> None:
+    seen: list[str] = []
+
+    class Seen(Value, frozen=False):
+        x: int
+        y: int = 0
+
+        def __setattr__(self, name: str, value: object) -> None:
+            seen.append(name)
+            object.__setattr__(self, name, value)
+
+    assert Seen(1) == Seen(1)
+    assert seen == ["x", "y"] * 2
+
+
+def test_a_field_that_must_be_given_after_one_that_need_not_is_refused() -> None:
+    class Odd(Value):
+        x: int = 0
+        y: int  # type: ignore[misc]  # what is tested
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match="'y'"):
+            completed(Odd)
 
 
 @pytest.mark.parametrize("use", [repr, hash, lambda each: each == 1])
