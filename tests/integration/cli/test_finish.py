@@ -221,7 +221,9 @@ def test_a_feature_that_is_not_completed_is_refused(shop: Shop) -> None:
 def test_a_detached_head_is_refused(completed: Shop) -> None:
     git(completed.root, "checkout", "--quiet", "--detach")
 
-    assert "no branch is checked out" in completed.refusal()
+    refusal = completed.refusal()
+    assert "no branch is checked out" in refusal
+    assert "git switch --create login" in refusal
 
 
 def test_another_branch_than_the_feature_s_is_refused(shop: Shop) -> None:
@@ -232,6 +234,10 @@ def test_another_branch_than_the_feature_s_is_refused(shop: Shop) -> None:
     git(shop.root, "switch", "--quiet", "--create", "other")
 
     assert "git switch feature/login" in shop.refusal()
+    git(shop.root, "switch", "--quiet", "--detach")
+    refusal = shop.refusal()
+    assert "no branch is checked out" in refusal
+    assert "git switch feature/login" in refusal
     git(shop.root, "switch", "--quiet", "feature/login")
     assert shop.finish()["branch"] == "feature/login"
 

@@ -215,8 +215,11 @@ class _Chosen:
 def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iterator[str]:
     """What git is at, or has, that a commit must not come across."""
     if tree.branch is None:
-        make = f"git switch --create {plain(feature.branch or feature.name)}"
-        yield f"no branch is checked out (detached HEAD): make one with {make}"
+        words = "make one with git switch --create"
+        if feature.branch is not None:  # a start made it
+            words = "its own is checked out with git switch"
+        branch = plain(feature.branch or feature.name)
+        yield f"no branch is checked out (detached HEAD): {words} {branch}"
     elif feature.branch is not None and tree.branch != feature.branch:
         branch, other = plain(feature.branch), plain(tree.branch)
         yield f"its branch is {branch}, and {other} is checked out: git switch {branch}"
