@@ -185,7 +185,8 @@ class Feature:
         """E105, for what needs an open feature: how this one ended, and since when it has."""
         done = [each.completed_at for each in self.phases.values() if each.completed_at]
         ended = max(done) if done and self.status == COMPLETED else self.updated_at
-        words = f"It is {self.status} since {to_the_second(ended.isoformat())}."
+        since = self.closing["at"] if self.closing else ended.isoformat()
+        words = f"It is {self.status} since {to_the_second(since)}."
         return FeatureError.of("E105", feature=self.name, status=self.status).also(words)
 
     def complete_phase(

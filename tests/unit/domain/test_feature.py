@@ -424,6 +424,15 @@ def test_a_closed_feature_says_how_why_by_whom_and_when(
     )
 
 
+def test_what_is_noted_of_a_closed_feature_does_not_change_since_when_it_is(
+    feature: Feature, clock: ManualClock
+) -> None:
+    feature.close("cancelled", "Enough", "eve", NOON)
+    feature.updated_at = clock.advance(3_600)
+
+    assert to_the_second(NOON.isoformat()) in feature.closed().message
+
+
 def test_a_closed_feature_cannot_be_closed_again(feature: Feature) -> None:
     feature.close("failed", "Enough", "ann", NOON)
     with pytest.raises(FeatureError) as refused:
