@@ -86,9 +86,23 @@ def checked_name(name: str) -> str:
     Raises:
         ValidationError: E304, it is not.
     """
-    if len(name) > NAME_LIMIT or not _SLUG.fullmatch(name) or name in _DEVICES:
-        raise ValidationError.of("E304", name=name, limit=NAME_LIMIT, example=slug_from(name))
+    reason = _problem(name)
+    if reason is not None:
+        example = slug_from(name)
+        raise ValidationError.of(
+            "E304", name=name, reason=reason, limit=NAME_LIMIT, example=example
+        )
     return name
+
+
+def _problem(name: str) -> str | None:
+    if not name:
+        return "it is empty"
+    if not _SLUG.fullmatch(name):
+        return "it has other characters than a name may have, or a hyphen too many"
+    if len(name) > NAME_LIMIT:
+        return f"it has {len(name)} characters"
+    return "Windows reserves it for a device" if name in _DEVICES else None
 
 
 def free_name(base: str, taken: Callable[[str], bool]) -> str:

@@ -158,7 +158,10 @@ def test_anything_else_is_no_name(name: str) -> None:
 
     assert refused.value.code == "E304"
     example = slug_from(name)
-    assert refused.value.context == {"name": name, "limit": NAME_LIMIT, "example": example}
+    reason = refused.value.context["reason"]
+    limited = {"name": name, "reason": reason, "limit": NAME_LIMIT, "example": example}
+    assert refused.value.context == limited
+    assert f": {reason}." in str(refused.value)
     assert checked_name(example) == example
     assert f"at most {NAME_LIMIT} characters, for example {example}." in str(refused.value)
 
@@ -204,3 +207,20 @@ def test_names_made_one_after_the_other_are_all_different(prompts: list[str]) ->
         names.append(free_name(slug_from(prompt), names.__contains__))
 
     assert len(set(names)) == len(prompts)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "it is empty"),
+        ("con", "Windows reserves it for a device"),
+        ("a" * (NAME_LIMIT + 1), f"it has {NAME_LIMIT + 1} characters"),
+        ("Con", "it has other characters than a name may have, or a hyphen too many"),
+        ("a--b", "it has other characters than a name may have, or a hyphen too many"),
+    ],
+)
+def test_the_reason_is_the_one_of_this_name(name: str, reason: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked_name(name)
+
+    assert refused.value.context["reason"] == reason

@@ -44,8 +44,11 @@ VALIDATION_MESSAGES = {
     ),
     "E304": message(
         "Name Not Usable",
-        "'{name}' is no name for a feature: it has lower-case letters a to z, digits and single "
-        "hyphens between them, at most 60 characters, for example {example}.",
+        (
+            "'{name}' is no name for a feature: {reason}. A name has lower-case letters a to z, "
+            "digits and single hyphens between them, at most {limit} characters, for example "
+            "{example}."
+        ),
         "Use a name like the example, and none that Windows reserves, such as con or nul",
         "Omit the name: one is derived from the prompt",
         "Write other scripts and blanks as they are in the goal, which may be any text",
