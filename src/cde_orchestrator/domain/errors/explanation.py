@@ -30,8 +30,8 @@ CATALOG_PAGE = "docs/errors/catalog.md"
 """Where the documentation explains every code, each under its own anchor."""
 
 
-_ADDED = frozenset({"near", "known", "elsewhere", "origin"})
-"""Values that continue a sentence, or are empty."""
+ADDED = frozenset({"near", "known", "elsewhere", "origin"})
+"""Values of any message that continue a sentence, or are empty; none is a word of its own."""
 _HERE = ("--project", "{project_path}")
 
 
@@ -133,7 +133,7 @@ def _explained(fix: Fix) -> FixPayload:
 
 def _shown(template: str) -> str:
     """The text, its values in angle brackets; without what only some errors add to a word."""
-    return PLACEHOLDER.sub(lambda match: "" if match[1] in _ADDED else f"<{match[1]}>", template)
+    return PLACEHOLDER.sub(lambda match: "" if match[1] in ADDED else f"<{match[1]}>", template)
 
 
 def _escaped(text: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 import cde_orchestrator
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity
+from cde_orchestrator.domain.errors.explanation import ADDED
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER, placeholders
 from tests.catalogue import wishes
@@ -233,6 +234,22 @@ def test_a_command_that_does_not_exist_would_be_noticed() -> None:
     for words in (["stat"], ["state", "compress"], ["errors"]):
         with pytest.raises(LookupError):
             resolved(words)
+
+
+def words_of_their_own(text: str) -> list[str]:
+    """Values of a text that may be empty, without which its sentence would have a hole."""
+    found = re.finditer(r"(^|.)\{(" + "|".join(sorted(ADDED)) + r")\}(.|$)", text)
+    return [each[2] for each in found if each[1] in {"", " ", "("} or each[3] not in {*".,;", ""}]
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_what_an_explanation_omits_is_no_word_of_its_own(code: str) -> None:
+    assert [each for text in texts(ERROR_MESSAGES[code]) for each in words_of_their_own(text)] == []
+
+
+def test_a_value_that_is_a_word_of_its_own_would_be_noticed() -> None:
+    assert words_of_their_own("Known{known}; all of {near}.") == ["near"]
+    assert words_of_their_own("{origin} is ({elsewhere})") == ["origin", "elsewhere"]
 
 
 def test_the_codes_that_are_raised_are_in_the_catalogue() -> None:
