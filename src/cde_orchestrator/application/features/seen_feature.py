@@ -30,13 +30,21 @@ class SeenReply(TypedDict):
 
 
 class SeeFeature(UseCase[SeenReply], operation="see_feature"):
-    """What a person decides about, before they do."""
+    """What a person decides about, before they do.
+
+    Attributes:
+        feature_id: as of other use cases.
+        must_be_open: whether there is nothing to decide where it is closed.
+    """
 
     feature_id: str
+    must_be_open: bool = False
 
     def __call__(self, *, features: ProjectFeatures) -> SeenReply:
-        """Raises E004, E102, E103."""
+        """Raises E004, E102, E103, E105."""
         project, feature, workflow = features.read(self.feature_id)
+        if self.must_be_open and not feature.is_open:
+            raise feature.closed()
         ids = [phase.id for phase in workflow.phases]
         last = ids.index(feature.current_phase) if feature.current_phase in ids else len(ids)
         begun = [

@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
-from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.feature import CANCELLED, CLOSED_STATUSES
+from cde_orchestrator.domain.feature import CANCELLED
 from cde_orchestrator.web.actions.action import Action, Asked
 from cde_orchestrator.web.actions.features import facts_of, saying_news, seen, shell
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
-    shown = seen(asked)
-    view = shown["feature"]
-    if view["status"] in CLOSED_STATUSES:
-        raise FeatureError.of("E105", feature=view["name"], status=view["status"])
-    return shown
+    return seen(asked, must_be_open=True)
 
 
 def _do(asked: Asked) -> Mapping[str, Any]:

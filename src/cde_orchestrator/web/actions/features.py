@@ -18,9 +18,9 @@ NEWS_SHOWN = 3
 _LOOKED_AT = 20
 
 
-def seen(asked: Asked) -> dict[str, Any]:
-    """The feature as it is now, with the digest for a form about it."""
-    shown = asked.handle(SeeFeature(feature_id=asked.about))
+def seen(asked: Asked, *, must_be_open: bool = False) -> dict[str, Any]:
+    """The feature as it is now, with the digest for a form about it; E105 as of ``SeeFeature``."""
+    shown = asked.handle(SeeFeature(feature_id=asked.about, must_be_open=must_be_open))
     return {**shown, "digest": bound(shown["sequence"], shown["seen"])}
 
 

@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from cde_orchestrator.application.features.save_progress import SaveProgress
-from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.web.actions.action import Action, Asked
 from cde_orchestrator.web.actions.features import bound, facts_of, saying_news, seen
 
 
 def _show(asked: Asked) -> Mapping[str, Any]:
-    shown = seen(asked)
-    view, phase = shown["feature"], shown["feature"]["current_phase"]
-    if phase is None or view["status"] in CLOSED_STATUSES:
-        raise FeatureError.of("E105", feature=view["name"], status=view["status"])
+    shown = seen(asked, must_be_open=True)
+    phase = shown["feature"]["current_phase"] or ""
     # Other notes are no reason to refuse this one; another phase is.
     return {**shown, "digest": bound(shown["sequence"], phase)}
 

@@ -83,3 +83,12 @@ def test_a_closed_one_is_reopened_as_it_was_seen(login: World, outcome: str) -> 
 def test_a_rollback_goes_to_phases_that_were_begun(login: World) -> None:
     shown = see(login)
     assert (shown["begun"], shown["goal"]) == (["define"], "Add login")
+
+
+def test_what_is_decided_of_open_ones_alone_says_since_when_it_is_closed(login: World) -> None:
+    login.run(CloseFeature(feature_id="login", outcome="cancelled", reason="x"))
+    assert see(login)["feature"]["status"] == "cancelled"
+    with pytest.raises(FeatureError) as refused:
+        login.run(SeeFeature(feature_id="login", must_be_open=True))
+    assert refused.value.code == "E105"
+    assert "It is cancelled since" in refused.value.message
