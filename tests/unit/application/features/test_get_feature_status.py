@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -65,7 +67,7 @@ def test_a_feature_is_told_with_all_its_phases_and_the_current_ones_prompt(start
 
 
 def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) -> None:
-    begun = started.run(GetFeatureStatus(feature_id="login", detail="full"))
+    begun: Any = started.run(GetFeatureStatus(feature_id="login", detail="full"))
     assert begun["claim"] == {
         "agent": "robot",
         "since": "2025-11-10T12:00:00+00:00",

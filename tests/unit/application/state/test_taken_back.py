@@ -15,7 +15,9 @@ from cde_orchestrator.application.state.recover_state import (
 from cde_orchestrator.application.state.taken_back import needs_no_yes, taken_back
 from cde_orchestrator.domain.history import HistoryEntry
 
-CHANGED = Difference(project=[], added=[], removed=[], changed=[{"name": "login"}])
+CHANGED = Difference(
+    project=[], added=[], removed=[], changed=[{"id": "1", "name": "login", "fields": ["prompt"]}]
+)
 OWN = {"cli", "person:ann@desk", "person:ann@desk (page)"}
 
 
