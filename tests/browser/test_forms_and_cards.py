@@ -50,7 +50,9 @@ def test_a_refused_field_is_named_as_in_the_form_has_the_focus_and_says_what_is_
     name.fill("No Name!")
     send.click()
     expect(alert(dialog)).to_contain_text("E304")
-    expect(alert(dialog)).to_contain_text("lower-case letters, digits and single hyphens, at most")
+    expect(alert(dialog)).to_contain_text(
+        "lower-case letters a to z, digits and single hyphens between them"
+    )
     expect(name).to_be_focused()
     expect(name).to_have_attribute("aria-invalid", "true")
     expect(goal).not_to_have_attribute("aria-invalid", "true")

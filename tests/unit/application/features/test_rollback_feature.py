@@ -20,7 +20,6 @@ from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.views.status import feature_status
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.phase_record import PhaseRecord
-from cde_orchestrator.domain.project import Project
 from cde_orchestrator.mcp_tools import _texts
 from tests.fakes import World
 
@@ -84,7 +83,6 @@ def test_a_summary_of_what_no_longer_counts_stays(building: World) -> None:
 
 
 def test_whoever_takes_a_phase_back_has_its_lease(building: World) -> None:
-    building.repository.put(_without_claim(building))
     building.callers.become("robot-2", 2)
     roll_back(building)
     claim = building.project.feature("login").claim
@@ -126,6 +124,7 @@ def test_an_agent_that_gave_its_name_takes_its_own_phase_back_and_keeps_the_leas
 def test_what_an_agent_holds_is_taken_over_by_a_person_which_is_recorded(
     building: World, wanted: Any
 ) -> None:
+    building.run(ResumeFeature(feature_id="login"))
     building.callers.become_person()
     building.run(ResumeFeature(feature_id="login", agent="ann", takeover=True))
     with pytest.raises(FeatureError) as caught:
@@ -152,7 +151,6 @@ def test_a_second_rollback_goes_back_to_what_the_first_one_left(building: World)
 
 
 def test_a_dry_run_enters_nothing_and_takes_no_lease(building: World) -> None:
-    building.repository.put(_without_claim(building))
     before, files = building.project.feature("login"), dict(building.files.contents)
     kept = {name: dict(trees) for name, trees in building.source.kept.items()}
     roll_back(building, dry_run=True, code=True)
@@ -161,14 +159,6 @@ def test_a_dry_run_enters_nothing_and_takes_no_lease(building: World) -> None:
     assert before.claim is None
     assert building.files.contents == files
     assert building.source.kept == kept
-
-
-def _without_claim(world: World) -> Project:
-    project = world.project
-    feature = project.feature("login")
-    assert feature.claim is not None
-    feature.claim = None
-    return project
 
 
 @pytest.mark.parametrize("past", [{"outputs": 1}, {"outputs": [1, {}, {"sha256": 2}]}, {}])
