@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -176,12 +176,17 @@ def test_the_first_answer_after_a_new_sign_in_counts(
 def test_an_approval_that_was_open_for_hours_counts_at_once(
     hours: list[float], waiting: Site, visit: Visit
 ) -> None:
-    page = visit(waiting.url).page
+    page, held = visit(waiting.url).page, list[Route]()
     page.goto(of_person(waiting))
     approve = decision(page).get_by_role("button", name="Approve")
     expect(approve).to_be_visible()
     hours.append(1.001)
+    page.route("**/dashboard/actions/decide/*", held.append)
     approve.click()
+    expect(decision(page).get_by_role("button", name="Approving: the check")).to_be_visible()
+    page.unroute("**/dashboard/actions/decide/*")
+    for route in held:
+        route.continue_()
     expect(page.get_by_role("region", name="What was done")).to_contain_text("Approved")
 
 
@@ -195,6 +200,8 @@ def test_an_answer_while_the_server_is_away_says_so_and_is_repeated(
     card.get_by_label(LABEL).fill(TYPED)
     problem = card.get_by_role("alert")
     visitor.context.set_offline(True)
+    card.get_by_role("button", name="Approve").click()
+    expect(problem).to_contain_text("An approval takes no words along.")
     for button in ("Approve", "Send back to write"):
         card.get_by_role("button", name=button).click()
         expect(problem).to_contain_text("The server does not answer")

@@ -38,7 +38,7 @@ export function refusal(error, way) {
   const out = OUT.includes(code);
   const first = way ?? (out ? "What you wrote is kept. Sign in again by this command, in a terminal of your own, and send it here:" : code === "E305" ? null : suggestions?.[0]);
   return [element("span", {}, code === "E902" ? "You are signed out: nothing was done." : message, " ", element("a", { class: "code", href: `/errors/${encodeURIComponent(code)}`, target: "_blank", rel: "noopener" }, code)),
-    first ? element("span", { class: "muted" }, first) : null, out ? command("cde dashboard") : null].filter(Boolean);
+    first ? [" ", element("span", { class: "muted" }, first)] : null, out ? command("cde dashboard") : null].flat().filter(Boolean);
 }
 
 /** What a request came to that no answer came to, or that was refused; anything else is a fault of the page. */

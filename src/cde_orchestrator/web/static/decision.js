@@ -7,6 +7,7 @@ import { group, sees } from "./rows.js";
 import { outputDifference } from "./work.js";
 
 const LABEL = "What has to become better";
+const NOT_SENT = "An approval takes no words along. Save them as a note, or send back; to approve without them, approve again.";
 const problem = element("div", { class: "problem", role: "alert" });
 const reason = element("textarea", { name: "reason", rows: 3, placeholder: LABEL, "aria-label": LABEL });
 const approve = element("button", { class: "button primary", type: "button", onclick: () => answer("approve") }, "Approve");
@@ -22,19 +23,20 @@ export function known({ approval, form: word, feature }, { phases }) {
   const accepted = new Map(phases.flatMap((phase) => phase.outputs.map((each) => [`${phase.id} ${each.id}`, each.sha256])));
   const changed = approval.outputs.filter((each) => accepted.has(`${each.phase} ${each.id}`) && accepted.get(`${each.phase} ${each.id}`) !== each.sha256)
     .map((each) => ({ ...each, accepted: accepted.get(`${each.phase} ${each.id}`) }));
-  const name = `decide ${feature.id} ${approval.phase}`;
-  if (name !== named) {
+  const key = `decide ${feature.id} ${approval.phase}`;
+  if (key !== named) {
     form.reset(); // a reason is of one approval
-    sent = keepTyped(form, (named = name));
+    sent = keepTyped(form, (named = key));
   }
   return { ...approval, changed, can: word !== null };
 }
 
 /** The card; `refresh` reads the page again. */
 export function decision({ feature }, approval, refresh) {
-  if (asked?.approval.digest !== approval.digest) write(problem, "");
+  const isOther = asked?.approval.digest !== approval.digest;
+  if (isOther) write(problem, "");
   asked = { feature, approval, refresh };
-  write(back, `Send back to ${words(approval.back_to)}`);
+  if (isOther || !isAnswering) name(approval);
   const { can, changed } = approval;
   const others = new Set(changed.map((each) => each.path));
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file"), others.has(each.path) ? [" ", element("span", { class: "badge", "data-tone": "warning" }, "not as accepted")] : null));
@@ -51,6 +53,12 @@ export function decision({ feature }, approval, refresh) {
     criteria.length ? group("Criteria", criteria) : null,
     source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
     can ? null : how, can || reason.value.trim() ? form : null, problem);
+}
+
+/** Name the buttons by what they do. */
+function name(approval) {
+  write(approve, "Approve");
+  write(back, `Send back to ${words(approval.back_to)}`);
 }
 
 /** An output that is not what was accepted: what differs, and what can be done. */
@@ -70,9 +78,11 @@ async function answer(decided) {
     write(problem, "Say what has to become better: whoever does it again reads it.");
     return reason.focus();
   }
+  if (isYes && reason.value.trim() && problem.textContent !== NOT_SENT) return write(problem, NOT_SENT);
   const answered = sent; // the next approval may be shown before the answer to this one is here
   isAnswering = true;
   write(problem, "");
+  write(isYes ? approve : back, isYes ? "Approving: the check and the proofs run…" : "Sending back…");
   try {
     const address = actionAddress("decide", feature.id);
     const now = await load(address);
@@ -90,6 +100,7 @@ async function answer(decided) {
     problem.replaceChildren(...refusal(error));
   } finally {
     isAnswering = false;
+    name(asked.approval);
   }
 }
 
