@@ -181,7 +181,11 @@ def test_an_approval_that_was_open_for_hours_counts_at_once(
     approve = decision(page).get_by_role("button", name="Approve")
     expect(approve).to_be_visible()
     hours.append(1.001)
-    page.route("**/dashboard/actions/decide/*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/dashboard/actions/decide/*", hold)
     approve.click()
     expect(decision(page).get_by_role("button", name="Approving: the check")).to_be_visible()
     page.unroute("**/dashboard/actions/decide/*")
