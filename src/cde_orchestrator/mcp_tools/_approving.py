@@ -150,6 +150,7 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
     for output in view["outputs"]:
         digest = output["sha256"]
         state = f"{output['size']} bytes, SHA-256 {digest[:12]}" if digest else "no file"
+        state += ", not as accepted: it cannot be approved" if output["changed"] else ""
         outputs.append(f"- {plain(output['path'])}: {state}")
     criteria = [
         f"- {plain(each['id'])} {each['state']}: {plain(each['text'])}"

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 def waiting(count: int) -> dict[str, Any]:
     """A feature that waits with so many outputs and criteria."""
     sections = [{"heading": "Scope", "text": "In: prices.\nOut: " + "taxes " * 99, "more": 0}]
-    output = {"sha256": None, "size": None, "sections": sections}
+    output = {"sha256": None, "size": None, "changed": False, "sections": sections}
     outputs = [{**output, "path": f"{at}.md"} for at in range(count)]
     criteria = [
         {"id": f"AC{at}", "state": "unproven", "text": "it works", "sees": []}

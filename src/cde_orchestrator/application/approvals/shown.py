@@ -52,6 +52,7 @@ class ShownSection(TypedDict):
 class ShownOutput(TypedDict):
     """An output that is approved; without a digest there is no file that can be read.
 
+    ``changed`` is whether it is another than was accepted, as which it cannot be approved.
     ``sections`` are what a person weighs, in short: the digest is of the whole file.
     """
 
@@ -61,6 +62,7 @@ class ShownOutput(TypedDict):
     required: bool
     sha256: str | None
     size: int | None
+    changed: bool
     sections: list[ShownSection]
 
 
@@ -197,7 +199,7 @@ class Shown:
         """
         phase = waiting_phase(feature, workflow)
         shown = tuple(
-            _output(owner, output, feature.name, outputs)
+            _output(owner, output, feature, outputs)
             for owner, output in _approved(phase, feature, workflow)
         )
         criteria = tuple(
@@ -306,20 +308,22 @@ def _approved(phase: Phase, feature: Feature, workflow: Workflow) -> list[tuple[
     return [*known, *((phase, output) for output in phase.outputs)]
 
 
-def _output(
-    owner: Phase, output: Output, feature_name: str, outputs: ProjectOutputs
-) -> ShownOutput:
-    path = output.path_for(feature_name)
+def _output(owner: Phase, output: Output, feature: Feature, outputs: ProjectOutputs) -> ShownOutput:
+    path = output.path_for(feature.name)
+    kept = feature.phases[owner.id].outputs if owner.id != feature.current_phase else []
+    accepted = {each.id: each.sha256 for each in kept}
     try:
         content = outputs.read(path, output.id)
     except (OutputError, ValidationError):  # the gate says what is wrong with it
         content = None
+    sha256 = content.sha256 if content else None
     return {
         "id": output.id,
         "phase": owner.id,
         "path": path,
         "required": output.required,
-        "sha256": content.sha256 if content else None,
+        "sha256": sha256,
+        "changed": accepted.get(output.id, sha256) != sha256,
         "size": len(content.data) if content else None,
         "sections": _weighed(content.data) if content and output.type == "markdown" else [],
     }

@@ -85,9 +85,11 @@ def _output(output: ShownOutput, phase: str) -> Text:
         line.append(f"  {missing}", "red" if output["required"] else "dim")
     else:
         line.append(f"  {size(output['size'] or 0)}, {output['sha256'][:DIGEST_SHOWN]}", "dim")
-    return (
-        line if output["phase"] == phase else line.append(f"  from {clean(output['phase'])}", "dim")
-    )
+    if output["phase"] != phase:
+        line.append(f"  from {clean(output['phase'])}", "dim")
+    if output["changed"]:
+        line.append("  not as accepted: it cannot be approved like this", "yellow")
+    return line
 
 
 def _said(output: ShownOutput) -> RenderableType | None:

@@ -21,7 +21,7 @@ let isAnswering = false;
 /** What is shown; another one makes the card anew, with the same form. */
 export function known({ approval, form: word, feature }, { phases }) {
   const accepted = new Map(phases.flatMap((phase) => phase.outputs.map((each) => [`${phase.id} ${each.id}`, each.sha256])));
-  const changed = approval.outputs.filter((each) => accepted.has(`${each.phase} ${each.id}`) && accepted.get(`${each.phase} ${each.id}`) !== each.sha256)
+  const changed = approval.outputs.filter((each) => each.changed)
     .map((each) => ({ ...each, accepted: accepted.get(`${each.phase} ${each.id}`) }));
   const key = `decide ${feature.id} ${approval.phase}`;
   if (key !== named) {

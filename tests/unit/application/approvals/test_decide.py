@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cde_orchestrator.application.approvals import shown as approval
 from cde_orchestrator.application.approvals.decide import ApprovePhase, PersonsAnswer, SendBack
@@ -16,6 +17,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.cli.views.approval import to_decide
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 from tests.fakes import World, catalog
@@ -351,3 +353,19 @@ def test_a_criterion_that_was_waived_meanwhile_refuses_the_yes(
 
 def test_nobody_is_at_work_where_a_person_is_waited_for(waiting: World) -> None:
     assert waiting.project.feature("shop").claim is None
+
+
+def test_what_is_not_as_it_was_accepted_is_marked_before_anybody_is_asked(waiting: World) -> None:
+    def words() -> str:
+        console = Console(width=300)
+        with console.capture() as capture:
+            console.print(to_decide(waiting.run(ShowApproval(feature_id="shop"))))
+        return capture.get()
+
+    assert not shown(waiting)["outputs"][0]["changed"]
+    assert "not as accepted" not in words()
+    waiting.files.contents[SPEC] = b"Sell more"
+    assert shown(waiting)["outputs"][0]["changed"]
+    assert "not as accepted: it cannot be approved like this" in words()
+    del waiting.files.contents[SPEC]
+    assert shown(waiting)["outputs"][0]["changed"]
