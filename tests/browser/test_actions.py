@@ -99,7 +99,7 @@ def test_a_person_rolls_back_once_they_saw_what_would_change(login: Site, visit:
     dialog.get_by_role("button", name="Done", exact=True).click()
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")
 
-    cde(login.root, *undo.split()[1:], "--yes")
+    cde(login.root, *undo.split()[1:])
     assert (login.root / "notes" / "login.md").exists()
     expect(page.get_by_role("region", name="Current phase")).to_contain_text("check")
 

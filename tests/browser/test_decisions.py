@@ -79,7 +79,7 @@ def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> N
     undo = done.locator("code").inner_text()
     assert re.fullmatch(r"cde state restore --at [0-9]+ --feature [a-z-]+", undo)
     assert serious(page) == []
-    cde(waiting.root, *undo.split()[1:], "--yes")
+    cde(waiting.root, *undo.split()[1:])
     expect(card).to_contain_text("With a password.")
     card.get_by_label("What has to become better").fill("Without a password")
     card.get_by_role("button", name="Send back to write").click()

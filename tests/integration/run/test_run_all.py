@@ -238,7 +238,8 @@ def test_the_code_of_a_feature_is_taken_back_where_it_is_worked_on(stage: Stage)
     done = stage.cde(*back).reply
     assert done["source"] == [{"path": "code.py", "state": "restored", "reason": None}]
     assert (theirs.read_text(), own.read_text()) == ("a person's\n", "x = 1\n")
-    undone = stage.cde("state", "restore", "--at", str(done["undo_at"]), "--json").reply
+    at = ("--at", str(done["undo_at"]), "--feature", "north")
+    undone = stage.cde("state", "restore", *at, "--json").reply
     assert [row["path"] for row in undone["code"]] == ["code.py"]
     assert (theirs.read_text(), own.read_text()) == ("a person's\n", "the feature's\n")
 

@@ -86,11 +86,12 @@ class StateReply(TypedDict):
 class TakenBackView(TypedDict):
     """How many changes of a feature, or of the project where it is None, somebody made.
 
-    ``by`` is who called; empty where no history says it any more.
+    ``by`` is who called, and ``call`` its correlation id; empty where no history says it any more.
     """
 
     feature: str | None
     by: str
+    call: str
     changes: int
 
 

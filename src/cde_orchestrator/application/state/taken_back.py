@@ -27,10 +27,13 @@ def taken_back(
     with suppress(StateError, FeatureError):
         entries = recovery.history(root, present - at, feature)
     gone = [each for each in reversed(entries) if each.sequence > at]
-    made = Counter((each.feature, each.actor) for each in gone)
+    made = Counter((each.feature, each.actor, each.correlation_id) for each in gone)
     if feature is None and len(gone) < present - at:
-        made[None, ""] += present - at - len(gone)
-    return [{"feature": name, "by": by, "changes": count} for (name, by), count in made.items()]
+        made[None, "", ""] += present - at - len(gone)
+    return [
+        {"feature": name, "by": by, "call": call, "changes": count}
+        for (name, by, call), count in made.items()
+    ]
 
 
 def with_feature(
@@ -72,15 +75,24 @@ def _id_of(reference: str, features: Mapping[str, Any]) -> str | None:
     return next((key for key, each in features.items() if each["name"] == reference), None)
 
 
-def needs_no_yes(difference: Difference, rows: Sequence[TakenBackView], own: set[str]) -> bool:
-    """Whether nobody has to be asked: nothing goes but one change of one's own.
+def needs_no_yes(
+    difference: Difference, rows: Sequence[TakenBackView], own: set[str], *, of_one: bool
+) -> bool:
+    """Whether nobody has to be asked: nothing goes but what one call of one's own did.
+
+    Calls in one trace have one id. So of the whole project it is one change, which is surely one
+    call's; of one feature alone the id will do.
 
     Args:
         difference: what would differ.
         rows: of ``taken_back``.
         own: the names that whoever restores goes by.
+        of_one: whether one feature alone is restored.
     """
     if not rows:
         project = {*difference["project"]} - {"updated_at"}
         return not (difference["removed"] or difference["changed"] or project)
-    return rows[0]["by"] in own and [row["changes"] for row in rows] == [1]
+    is_own = {row["by"] for row in rows} <= own
+    if of_one:
+        return is_own and len({row["call"] for row in rows}) == 1
+    return is_own and [row["changes"] for row in rows] == [1]

@@ -46,7 +46,8 @@ def restore_confirmed(
     with call.application() as application:
         reply = application.handle(replace(wanted, dry_run=True))
         if not dry_run and application.standing.acts:  # else it is refused, whoever agrees
-            is_free = needs_no_yes(reply["difference"], reply["taken_back"], _own_names())
+            rows, of_one = reply["taken_back"], wanted.feature is not None
+            is_free = needs_no_yes(reply["difference"], rows, _own_names(), of_one=of_one)
             if not is_free and (not yes or agent_at_work() is not None):
                 _require_yes(call, wanted, reply, file)
         if not dry_run:

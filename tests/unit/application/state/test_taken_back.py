@@ -36,7 +36,7 @@ def test_changes_that_no_history_names_any_more_are_counted() -> None:
     assert taken_back_words(rows, []) == (
         "takes back 3 changes of login, the project, by cli, whom no history names"
     )
-    assert not needs_no_yes(CHANGED, rows, OWN)
+    assert not needs_no_yes(CHANGED, rows, OWN, of_one=False)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,25 @@ def test_changes_that_no_history_names_any_more_are_counted() -> None:
 def test_one_change_of_one_s_own_goes_without_a_question(
     by: str, count: int, is_free: bool
 ) -> None:
-    row = TakenBackView(feature="login", by=by, changes=count)
+    row = TakenBackView(feature="login", by=by, call="1", changes=count)
 
-    assert needs_no_yes(CHANGED, [row], OWN) is is_free
+    assert needs_no_yes(CHANGED, [row], OWN, of_one=False) is is_free
 
 
 def test_what_only_comes_takes_nothing_back() -> None:
     coming = Difference(project=["updated_at"], added=["x"], removed=[], changed=[])
 
-    assert needs_no_yes(coming, [], OWN)
-    assert not needs_no_yes({**coming, "project": ["status", "updated_at"]}, [], OWN)
-    assert not needs_no_yes({**coming, "removed": ["y"]}, [], OWN)
+    assert needs_no_yes(coming, [], OWN, of_one=False)
+    assert not needs_no_yes({**coming, "project": ["status", "updated_at"]}, [], OWN, of_one=False)
+    assert not needs_no_yes({**coming, "removed": ["y"]}, [], OWN, of_one=False)
+
+
+@pytest.mark.parametrize(("call", "is_free"), [("1", True), ("2", False)])
+def test_of_one_feature_all_that_one_call_did_goes_without_a_question(
+    call: str, is_free: bool
+) -> None:
+    first = TakenBackView(feature="login", by="cli", call="1", changes=2)
+    second = TakenBackView(feature="login", by="cli", call=call, changes=1)
+
+    assert needs_no_yes(CHANGED, [first, second], OWN, of_one=True) is is_free
+    assert not needs_no_yes(CHANGED, [{**first, "by": "mcp:codex"}], OWN, of_one=True)
