@@ -228,6 +228,17 @@ def test_a_run_that_is_stopped_does_not_count_and_no_other_begins(
     assert BreakerRegistry(root).get("agent-mine").failure_count == 0
 
 
+def test_nothing_is_started_once_the_runs_are_stopped(
+    agents: CommandLineAgents, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_arguments: Any, **_keywords: Any) -> SupervisedProcess:
+        raise AssertionError("a quick program would have done its work")
+
+    monkeypatch.setattr(supervised_process, "SupervisedProcess", started)
+    agents.stop()
+    assert refusal(lambda: ran(agents, python(ECHO), root)).code == "E911"
+
+
 def test_its_version_is_asked_only_when_it_may_be(agents: CommandLineAgents) -> None:
     agent = python(ECHO, version=(sys.executable, "-c", "print('mine 2.0\\nmore')"))
     assert agents.probe(agent, ask_version=True)["version"] == "mine 2.0"

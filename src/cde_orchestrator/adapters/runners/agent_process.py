@@ -234,6 +234,8 @@ class CommandLineAgents:
             speaks, clear = agent.output == ACP, SecretLines()
 
             def once() -> supervised.Ending:
+                if self._stopped.is_set():  # a quick program would be done before it is ended
+                    raise CDESystemError.of("E911", agent=agent.name)
                 process = supervised.SupervisedProcess(
                     [program, *arguments[1:]],
                     folder=assignment.folder,

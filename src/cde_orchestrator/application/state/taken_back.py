@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.state.recover_state import Difference, TakenBackView
 
 
+_DECIDED = {"status", "metadata"}
+"""What somebody decided about a project; its name and times come with its features."""
+
+
 def taken_back(
     root: Path, recovery: StateRecovery, at: int, present: int | None, feature: str | None
 ) -> list[TakenBackView]:
@@ -90,8 +94,8 @@ def needs_no_yes(
         of_one: whether one feature alone is restored.
     """
     if not rows:
-        project = {*difference["project"]} - {"updated_at"}
-        return not (difference["removed"] or difference["changed"] or project)
+        decided = _DECIDED & {*difference["project"]}
+        return not (difference["removed"] or difference["changed"] or decided)
     is_own = {row["by"] for row in rows} <= own
     if of_one:
         return is_own and len({row["call"] for row in rows}) == 1

@@ -61,7 +61,7 @@ def test_one_change_of_one_s_own_goes_without_a_question(
 
 
 def test_what_only_comes_takes_nothing_back() -> None:
-    coming = Difference(project=["updated_at"], added=["x"], removed=[], changed=[])
+    coming = Difference(project=["name", "updated_at"], added=["x"], removed=[], changed=[])
 
     assert needs_no_yes(coming, [], OWN, of_one=False)
     assert not needs_no_yes({**coming, "project": ["status", "updated_at"]}, [], OWN, of_one=False)
