@@ -13,30 +13,18 @@ from typing import Any
 import pytest
 
 from tests.command_line import cde
+from tests.integration.test_approval_by_clients import SPEC
+from tests.integration.test_approval_by_clients import WORKFLOW as ASKED
 from tests.kept_folder import KeptFolder
 from tests.repository import git
 from tests.terminal import of_a_person, terminal
 
-WORKFLOW = """\
-version: 1
-default: asked
-workflows:
-  asked:
-    phases:
-      - id: define
-        prompt: standard/define.md
-        outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
-      - id: approve
-        handler: human_input
-        prompt: standard/approve-spec.md
-        inputs: [spec]
-        outputs: [{id: notes, path: "specs/{feature}/notes.md", required: false}]
-      - id: build
-        prompt: standard/implement.md
-        inputs: [spec]
+WORKFLOW = (
+    ASKED
+    + """\
         outputs: [{id: report, path: "specs/{feature}/report.md"}]
 """
-SPEC = "# Specification\n\nA shop that sells.\n"
+)
 READING = {"status", "list", "explain", "doctor", "workflow", "project", "state"}
 """Commands that only show something; ``state history`` is the one of these that is a fix."""
 STEPS = 4
