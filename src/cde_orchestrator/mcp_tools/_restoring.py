@@ -18,6 +18,7 @@ from cde_orchestrator.application.state.recover_state import (
     RestoreState,
     taken_back_words,
 )
+from cde_orchestrator.application.state.taken_back import source_options
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
@@ -72,7 +73,7 @@ def may_ask(service: Service, context: Context) -> bool:
 
 def command_for(wanted: RestoreState) -> str:
     """The command by which a person restores the same."""
-    return shlex.join(["cde", "state", "restore", *_options(wanted)])
+    return shlex.join(["cde", "state", "restore", *source_options(wanted)])
 
 
 def restore_text(done: RestoreReply, command: str | None) -> str:
@@ -107,13 +108,6 @@ def first_names(found: Difference) -> dict[str, Any]:
     }
 
 
-def _options(wanted: RestoreState) -> list[str]:
-    if wanted.backup is not None:
-        return ["--backup", wanted.backup]
-    only = ["--feature", wanted.feature] if wanted.feature is not None else []
-    return ["--at", str(wanted.at), *only]
-
-
 def _undecided(
     service: Service, wanted: RestoreState, preview: RestoreReply, reason: str
 ) -> ValidationError:
@@ -121,7 +115,7 @@ def _undecided(
         "E335",
         source=preview["source"],
         reason=reason,
-        options=_options(wanted),
+        options=source_options(wanted),
         command=command_for(wanted),
         project_path=service.place["path"],
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from cde_orchestrator.application.criterion_views import CriterionView, criterion_view
+from cde_orchestrator.application.features.earlier_outputs import accepted_before
 from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
@@ -198,8 +199,10 @@ class Shown:
             FeatureError: E145, the feature is in no phase that waits for a person.
         """
         phase = waiting_phase(feature, workflow)
+        before = accepted_before(feature, phase, workflow)
+        accepted = {artifact.path: artifact.sha256 for _, artifact in before}
         shown = tuple(
-            _output(owner, output, feature, outputs)
+            _output(owner, output, feature.name, outputs, accepted)
             for owner, output in _approved(phase, feature, workflow)
         )
         criteria = tuple(
@@ -308,10 +311,14 @@ def _approved(phase: Phase, feature: Feature, workflow: Workflow) -> list[tuple[
     return [*known, *((phase, output) for output in phase.outputs)]
 
 
-def _output(owner: Phase, output: Output, feature: Feature, outputs: ProjectOutputs) -> ShownOutput:
-    path = output.path_for(feature.name)
-    kept = feature.phases[owner.id].outputs if owner.id != feature.current_phase else []
-    accepted = {each.id: each.sha256 for each in kept}
+def _output(
+    owner: Phase,
+    output: Output,
+    feature_name: str,
+    outputs: ProjectOutputs,
+    accepted: Mapping[str, str],
+) -> ShownOutput:
+    path = output.path_for(feature_name)
     try:
         content = outputs.read(path, output.id)
     except (OutputError, ValidationError):  # the gate says what is wrong with it
@@ -323,7 +330,7 @@ def _output(owner: Phase, output: Output, feature: Feature, outputs: ProjectOutp
         "path": path,
         "required": output.required,
         "sha256": sha256,
-        "changed": accepted.get(output.id, sha256) != sha256,
+        "changed": accepted.get(path, sha256) != sha256,
         "size": len(content.data) if content else None,
         "sections": _weighed(content.data) if content and output.type == "markdown" else [],
     }

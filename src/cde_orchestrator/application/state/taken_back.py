@@ -14,7 +14,11 @@ from cde_orchestrator.domain.history import HistoryEntry
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-    from cde_orchestrator.application.state.recover_state import Difference, TakenBackView
+    from cde_orchestrator.application.state.recover_state import (
+        Difference,
+        RestoreState,
+        TakenBackView,
+    )
 
 
 _DECIDED = {"status", "metadata"}
@@ -100,3 +104,13 @@ def needs_no_yes(
     if of_one:
         return is_own and len({row["call"] for row in rows}) == 1
     return is_own and [row["changes"] for row in rows] == [1]
+
+
+def source_options(wanted: RestoreState, file: Path | None = None) -> list[str]:
+    """The words by which a command names what is restored; ``file`` is where an export is."""
+    if file is not None:
+        return ["--file", str(file)]
+    if wanted.backup is not None:
+        return ["--backup", wanted.backup]
+    only = ["--feature", wanted.feature] if wanted.feature is not None else []
+    return ["--at", str(wanted.at), *only]

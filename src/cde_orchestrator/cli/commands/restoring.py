@@ -15,7 +15,7 @@ from cde_orchestrator.application.state.recover_state import (
     RestoreState,
     taken_back_words,
 )
-from cde_orchestrator.application.state.taken_back import needs_no_yes
+from cde_orchestrator.application.state.taken_back import needs_no_yes, source_options
 from cde_orchestrator.cli.session.call import Call
 from cde_orchestrator.cli.views import state as view
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -68,7 +68,7 @@ def _require_yes(
 ) -> None:
     problem = terminal_problem([sys.stdin, sys.stderr if call.as_json else sys.stdout])
     if problem is not None:
-        options = _options(wanted, file)
+        options = source_options(wanted, file)
         gone = taken_back_words(preview["taken_back"], preview["difference"]["removed"])
         raise ValidationError.of(
             "E335",
@@ -80,13 +80,3 @@ def _require_yes(
         )
     call.remark(partial(view.restored, preview))
     typer.confirm("Restore it?", err=call.as_json, abort=True)
-
-
-def _options(wanted: RestoreState, file: Path | None) -> list[str]:
-    """The words that name the source."""
-    if file is not None:
-        return ["--file", str(file)]
-    if wanted.backup is not None:
-        return ["--backup", wanted.backup]
-    only = ["--feature", wanted.feature] if wanted.feature is not None else []
-    return ["--at", str(wanted.at), *only]

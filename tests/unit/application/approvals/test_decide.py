@@ -369,3 +369,15 @@ def test_what_is_not_as_it_was_accepted_is_marked_before_anybody_is_asked(waitin
     assert "not as accepted: it cannot be approved like this" in words()
     del waiting.files.contents[SPEC]
     assert shown(waiting)["outputs"][0]["changed"]
+
+
+def test_what_is_no_feature_s_alone_may_be_another_than_was_accepted(world: World) -> None:
+    workflow = asking()
+    shared = replace(workflow.phases[0].outputs[0], path="CHANGELOG.md")
+    wait(
+        world,
+        replace(workflow, phases=(Phase(id="define", outputs=(shared,)), *workflow.phases[1:])),
+    )
+    world.files.contents["CHANGELOG.md"] = b"Of another feature"
+
+    assert not shown(world)["outputs"][0]["changed"]
