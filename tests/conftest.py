@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         foreign = name.startswith((*FAMILIES, *AGENTS)) or name.lower() in (*NAMES, *PROXIES)
         if foreign and not name.startswith("CDE_SIMULATION_"):
             del os.environ[name]
+    for settings_file in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        os.environ[settings_file] = os.devnull
     _prefer_memory()
     catch_ignored_signals()
     guard = session_guard.start()

@@ -1,15 +1,13 @@
-"""Repositories of git for tests, whatever the settings of whoever runs them."""
+"""Repositories of git for tests."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 from cde_orchestrator.application.ports.proving import SourceTree, SourceTrees
 
 IDENTITY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
-WITHOUT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
 def git(folder: Path, *words: str) -> str:
@@ -17,7 +15,6 @@ def git(folder: Path, *words: str) -> str:
     done = subprocess.run(
         ["git", *IDENTITY, *words],
         cwd=folder,
-        env={**os.environ, **WITHOUT_SETTINGS},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -39,6 +36,12 @@ def commit_first(folder: Path) -> None:
     git(folder, "init", "--initial-branch=main")
     git(folder, "add", "--all")
     git(folder, "commit", "--message=Begin")
+
+
+def name_author(folder: Path) -> None:
+    """Let a repository say who commits in it, as the product does."""
+    git(folder, "config", "user.name", "Ann")
+    git(folder, "config", "user.email", "ann@example.com")
 
 
 def keep_now(trees: SourceTrees, root: Path, name: str) -> SourceTree:

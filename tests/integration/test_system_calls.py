@@ -54,7 +54,8 @@ repository.close()
 application.close()
 """
 _TRACED = "%file,%desc,flock,fsync,fdatasync"
-_LINE = re.compile(r'^(\w+)\((?:[^"\n]*"([^"\n]*)")?', re.MULTILINE)
+# Memory that is asked for, of no file, is as the interpreter had any left.
+_LINE = re.compile(r'^(?!mmap\([^\n]*MAP_ANONYMOUS)(\w+)\((?:[^"\n]*"([^"\n]*)")?', re.MULTILINE)
 _ONE_NAME = {"newfstatat": "stat", "lstat": "stat", "statx": "stat", "openat": "open"}
 _MARK = re.compile(r"/(?:begin-(\w+)|end)")
 

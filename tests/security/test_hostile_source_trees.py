@@ -17,7 +17,7 @@ from cde_orchestrator.adapters.git.source_trees import GitSourceTrees
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from tests.nobody import as_nobody, give_to_nobody
-from tests.repository import WITHOUT_SETTINGS, git, keep_now, repository_at
+from tests.repository import git, keep_now, repository_at
 
 BYTES = {
     "crlf.txt": b"a\r\nb\r\n",
@@ -108,9 +108,7 @@ def test_no_attribute_changes_a_byte(
     write(folder)
     where(folder, line)
     # What git itself keeps of the files is something else, and as fresh.
-    subprocess.run(
-        ["git", "add", "--all"], cwd=folder, env={**os.environ, **WITHOUT_SETTINGS}, check=False
-    )
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=False)
     require_each_byte(trees, folder, tmp_path / "there")
 
 
@@ -122,9 +120,7 @@ def test_no_setting_changes_a_byte(
     (folder / "Lf.txt").write_bytes(b"another one\n")
     (folder / "link").symlink_to("lf.txt")
     git(folder, "config", *setting.split("="))
-    subprocess.run(
-        ["git", "add", "--all"], cwd=folder, env={**os.environ, **WITHOUT_SETTINGS}, check=False
-    )
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=False)
     require_each_byte(trees, folder, tmp_path / "there")
     assert (tmp_path / "there" / "link").is_symlink()
     found = os.lstat(folder / "lf.txt")

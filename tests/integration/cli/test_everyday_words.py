@@ -16,7 +16,7 @@ import pytest
 from tests.integration.cli.commands import answer, environment
 from tests.integration.cli.test_few_words import ONE_PHASE
 from tests.integration.cli.test_finish import offer
-from tests.repository import git
+from tests.repository import git, name_author
 from tests.terminal import of_a_person, terminal
 
 
@@ -100,6 +100,7 @@ def person(project: Path) -> dict[str, str]:
     (project / ".cde" / "workflow.yml").write_text(ONE_PHASE)
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message=Begin")
+    name_author(project)
     answer("start", "Add a login page", "--name", "login", "--no-baseline", cwd=project)
     return of_a_person(environment(**offer(project, os.environ["PATH"])))
 

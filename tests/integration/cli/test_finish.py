@@ -13,7 +13,7 @@ import pytest
 from tests.integration.cli.commands import answer, cde, environment, refused
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, Bench
 from tests.programs import program
-from tests.repository import git
+from tests.repository import git, name_author
 from tests.terminal import of_a_person, terminal
 
 WORKFLOW = """\
@@ -64,8 +64,7 @@ class Shop:
         answer("init", cwd=root)
         git(root, "add", "--all")
         git(root, "commit", "--quiet", "--message=Begin")
-        for key, value in (("user.name", "Ann"), ("user.email", "ann@example.com")):
-            git(root, "config", key, value)
+        name_author(root)
 
     def complete(self, name: str = "login", goal: str = GOAL, **files: str) -> None:
         """Take a feature through its phases, with these files, ``_py`` for ``.py``."""
@@ -369,6 +368,7 @@ def test_a_pull_request_has_the_criteria_and_what_proves_them(tmp_path: Path) ->
         assert bench.code("submit", "discount", phase) == ""
     bench.environment |= offer(bench.root, bench.environment["PATH"])
     git(bench.root, "checkout", "-qb", "work")
+    name_author(bench.root)
 
     assert bench.cde("finish", "discount", "--yes", "--pr")["pull_request"]
 

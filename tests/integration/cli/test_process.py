@@ -265,18 +265,24 @@ def test_a_server_on_a_terminal_says_how_to_connect(project: Path) -> None:
 
 
 DROPPED = """
-import gc, os, signal, sys
+import gc, signal
 from cde_orchestrator.__main__ import main
 
-before = signal.getsignal(signal.SIGTERM)  # a measurement of coverage sets one of its own
+set_handler = signal.signal
 
 def ask(phase, _):
-    if signal.getsignal(signal.SIGTERM) != before:
-        gc.callbacks.remove(ask)
-        os.kill(os.getpid(), signal.SIGTERM)  # what is raised in a callback is dropped
+    gc.callbacks.remove(ask)
+    signal.raise_signal(signal.SIGTERM)  # what its handler raises in a callback is dropped
 
-gc.callbacks.append(ask)
-gc.set_threshold(50)
+def asked_at_once(number, handler):
+    before = set_handler(number, handler)
+    if number == signal.SIGTERM:
+        signal.signal = set_handler
+        gc.callbacks.append(ask)
+        gc.collect()
+    return before
+
+signal.signal = asked_at_once
 main()
 """
 

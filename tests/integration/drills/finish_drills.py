@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 
 from tests.integration.drills.stage import Outcome, Stage, drill
-from tests.repository import git
+from tests.repository import git, name_author
 
 
 def make_repository(stage: Stage) -> None:
     git(stage.root, "init", "--initial-branch=work")
-    git(stage.root, "config", "user.name", "Ann")
-    git(stage.root, "config", "user.email", "ann@example.com")
+    name_author(stage.root)
     (stage.root / "README.md").write_text("Words.\n")
     git(stage.root, "add", "README.md")
     git(stage.root, "commit", "--message=Begin")
