@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.infrastructure.system.process_guard import catch_ignored_signals
 from cde_orchestrator.infrastructure.trust import person
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
@@ -88,6 +89,13 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let none of the others have one."""
     disks.note_marker(item)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Let the logs that tests of a file set up end with it; the next may count what is written."""
+    if nextitem is None or nextitem.path != item.path:
+        stop_logging()
 
 
 def pytest_sessionfinish() -> None:

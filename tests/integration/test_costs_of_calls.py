@@ -22,7 +22,6 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import build_application
-from cde_orchestrator.infrastructure.observability.logs import render
 from cde_orchestrator.infrastructure.system import acting_files, programs
 from tests.repository import commit_first
 
@@ -83,8 +82,6 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     # What other tests of this process made is looked for by each call, until it is noted.
     monkeypatch.setattr(acting_files, "_set_up", set())
     monkeypatch.setattr(acting_files, "_own_writes", {})
-    # They may have set up logs as well, which make JSON of what they say.
-    monkeypatch.setattr(render, "_encoded", str)
     found.watch("programs", programs, "_run")
     found.watch("decoded", codec, "decode_feature")
     found.watch("features as stored", conflicts, "encode_feature")
