@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
+from cde_orchestrator.application.caveats import CaveatView
 from cde_orchestrator.application.features.feature_criteria import proving_phase
 from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.feature import Feature
@@ -15,8 +17,8 @@ class CriterionView(TypedDict):
     """A criterion, how it is met so far, and by which proofs.
 
     ``digest`` is the SHA-256 of all its words, of which ``text`` may be the beginning; ``state``
-    is ``proven``, ``waived`` or ``unproven``; ``waived`` is why and by whom; ``sees`` are the
-    places that its proofs see, as of ``ProofView``.
+    is ``proven``, ``waived`` or ``unproven``, or ``stale`` where the source is another one since;
+    ``waived`` is why and by whom; ``sees`` are the places that its proofs see, as of ``ProofView``.
     """
 
     id: str
@@ -53,3 +55,10 @@ def criterion_seen(
     evidence = feature.phases[phase.id].proof if phase else None
     known = {each.id: each for each in evidence.criteria} if evidence else {}
     return known.get(criterion.id)
+
+
+def stale(criteria: Iterable[CriterionView], caveats: Iterable[CaveatView]) -> list[CriterionView]:
+    """The same, stale where they were proven of another source than there is now."""
+    if all(each["kind"] != "proof" for each in caveats):
+        return [*criteria]
+    return [{**each, "state": "stale"} if each["state"] == "proven" else each for each in criteria]

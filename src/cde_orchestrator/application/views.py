@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
+from cde_orchestrator.application.caveats import CaveatView
 from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.fit_views import FitView
@@ -251,7 +252,8 @@ class FeatureStatusReply(FeatureReply):
 
     ``standing`` is None while it is not completed; ``approved_by`` says by whom it was, then.
     ``baseline`` is how its checks and runners of tests ended before the work, empty once it is
-    closed. ``running`` is there while a submission's check runs.
+    closed. ``running`` is there while a submission's check runs, ``caveats`` where something is
+    not as it was when it was accepted.
     """
 
     phases: list[PhaseRecordView]
@@ -262,6 +264,7 @@ class FeatureStatusReply(FeatureReply):
     approved_by: list[str]
     baseline: list[TrialView]
     running: NotRequired[RunningView]
+    caveats: NotRequired[list[CaveatView]]
 
 
 class FeatureDetailReply(FeatureStatusReply):

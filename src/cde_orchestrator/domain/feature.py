@@ -44,6 +44,8 @@ COMPLETED = "completed"
 FAILED = "failed"
 CANCELLED = "cancelled"
 EVENTS_KEPT = 20
+EDITED = "edited"
+"""The event that an edit leaves, with the beginning of the goal, and the name, as they were."""
 CHANGED_WORKFLOW = "workflow_changed"
 """The event that a change of the workflow leaves."""
 NOTES_RETURNED = 5

@@ -11,9 +11,11 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
+from cde_orchestrator.application.caveats import caveat_lines
 from cde_orchestrator.application.proof_views import places_in_words
 from cde_orchestrator.application.remarks import restored_words
 from cde_orchestrator.application.views import RestoredView, SubmitReply
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.text import shortened
@@ -32,6 +34,7 @@ from cde_orchestrator.mcp_tools._caller import actor
 
 GOAL_SHOWN = 600
 SECTION_SHOWN = 300
+NOTE_SHOWN = 300
 _COPIES = TypeAdapter(dict[str, str | None])
 
 
@@ -145,6 +148,7 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
         *([restored_words(restored)] if restored else []),
         "",
         f"Goal: {plain(shortened(view['goal'], GOAL_SHOWN))}",
+        *(f"Note: {line}" for line in caveat_lines(view["caveats"])),
     ]
     outputs = []
     for output in view["outputs"]:
@@ -167,5 +171,10 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
     if (source := view["source"]) is not None:
         count = f", {source['added']} lines added" if source["added"] is not None else ""
         lines.append(f"- {source['total']} source files changed{count}")
+    notes = [
+        f"- {plain(each['by'])} at {to_the_second(each['at'])}: {plain(each['note'], NOTE_SHOWN)}"
+        for each in view["notes"]
+    ]
+    lines += ["", "Noted meanwhile:", *first_of(notes, "notes")] if notes else []
     more = f"All of it: cde approve {plain(shown['feature']['name'])}"
     return "\n".join([*lines, "", f"{more}. Digest of what is shown: {view['digest']}"])

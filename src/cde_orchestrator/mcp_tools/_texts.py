@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from cde_orchestrator.application.caveats import caveat_lines
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.features.feature_filter import PERSON
@@ -194,6 +195,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
         lines.append(f"Its criteria: {verdict_line(reply['standing'])}.")
     if reply["proof"] is not None:
         lines += [f"{each}." for each in seen_lines(reply["proof"]["sees"])]
+    lines += caveat_lines(reply.get("caveats", ()))
     lines += [f"{plain(each)}." for each in reply["approved_by"]]
     if reply["difference"] is not None:
         lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")

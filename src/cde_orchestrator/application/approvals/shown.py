@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.criterion_views import CriterionView, criterion_view
+from cde_orchestrator.application.caveats import CaveatView, caveats_of
+from cde_orchestrator.application.criterion_views import CriterionView, criterion_view, stale
 from cde_orchestrator.application.features.earlier_outputs import accepted_before
 from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.ports.checks import VersionControl
+from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.application.proofs.outdated import outdated
 from cde_orchestrator.application.proofs.proving import Proving, is_record
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
@@ -21,7 +24,9 @@ from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.excerpts import READ_BYTES, sections_of
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 HUMAN = "human_input"
@@ -40,6 +45,9 @@ _OF_PEOPLE = ("id", "digest", "waived")
 """Of a criterion; its state, and what its proofs see, are found again once a person agreed."""
 OTHERS_LIMIT = 600
 """Characters that are shown of a document without such a heading."""
+NOTES_SHOWN = 5
+NOTE_SHOWN = 1_000
+"""Characters of a note that are shown."""
 
 
 class ShownSection(TypedDict):
@@ -77,10 +85,20 @@ class ShownSource(TypedDict):
     removed: int | None
 
 
+class ShownNote(TypedDict):
+    """What somebody noted while the phase waited, or left for it."""
+
+    at: str
+    by: str
+    note: str
+
+
 class ShownView(TypedDict):
     """What waits for a person; ``back_to`` is where a no goes if it names no phase.
 
     ``source`` is None where no phase before it changes the project's files, or git is not there.
+    ``caveats`` and ``notes``, of which these are the newest of ``notes_total``, oldest first, are
+    no part of what is approved: the digest is of the rest.
     """
 
     phase: str
@@ -89,6 +107,9 @@ class ShownView(TypedDict):
     outputs: list[ShownOutput]
     criteria: list[CriterionView]
     source: ShownSource | None
+    caveats: list[CaveatView]
+    notes: list[ShownNote]
+    notes_total: int
     back_to: str
     digest: str
 
@@ -108,12 +129,14 @@ class Source:
             that is gone. None where the source is no part of what is approved.
         commit: at which the feature started.
         added, removed: lines; None where git cannot count them.
+        tree: all of it; None where nobody had to look.
     """
 
     changed: Mapping[str, str | None] | None = None
     commit: str = ""
     added: int | None = None
     removed: int | None = None
+    tree: SourceTree | None = None
 
 
 def source_now(
@@ -134,15 +157,15 @@ def source_now(
         return Source()
     if feature.base is None:
         return _since_baseline(feature, workflow, outputs, git)
-    before, after = proving.base_of(feature).id, proving.trees.now(proving.root).id
-    files = proving.changed(before, after, feature, workflow)
+    before, after = proving.base_of(feature).id, proving.trees.now(proving.root)
+    files = proving.changed(before, after.id, feature, workflow)
     changed = {file.path: None if file.after is None else _sha256(file.after) for file in files}
-    lines = git.lines_between(proving.root, before, after) if files else {}
+    lines = git.lines_between(proving.root, before, after.id) if files else {}
     if lines is None:
-        return Source(changed, feature.base.commit)
+        return Source(changed, feature.base.commit, tree=after)
     counted = [lines.get(path, (0, 0)) for path in changed]
     added, removed = (sum(each[which] for each in counted) for which in (0, 1))
-    return Source(changed, feature.base.commit, added, removed)
+    return Source(changed, feature.base.commit, added, removed, after)
 
 
 def _since_baseline(
@@ -228,15 +251,16 @@ class Shown:
         """SHA-256 of each output that was shown, by path."""
         return {each["path"]: each["sha256"] for each in self.outputs}
 
-    def view(self) -> ShownView:
-        """As the contract has it."""
+    def view(self, record: PhaseRecord, caveats: list[CaveatView]) -> ShownView:
+        """As the contract has it, with what its phase's ``record`` and the ``caveats`` add."""
         source, changed = self.source, self.source.changed
+        saved = record.saved()
         return {
             "phase": self.phase.id,
             "description": self.phase.description,
             "goal": self.goal,
             "outputs": list(self.outputs),
-            "criteria": list(self.criteria),
+            "criteria": stale(self.criteria, caveats),
             "source": None
             if changed is None
             else {
@@ -246,6 +270,12 @@ class Shown:
                 "added": source.added,
                 "removed": source.removed,
             },
+            "caveats": caveats,
+            "notes": [
+                {"at": each.at.isoformat(), "by": each.by, "note": shortened(each.note, NOTE_SHOWN)}
+                for each in saved[-NOTES_SHOWN:]
+            ],
+            "notes_total": len(saved),
             "back_to": self.back_to,
             "digest": self.digest,
         }
@@ -289,11 +319,12 @@ class ShowApproval(UseCase[ApprovalReply], operation="show_approval", in_worktre
         waiting_phase(feature, workflow)
         source = source_now(feature, workflow, outputs, proving, git)
         shown = Shown.of(feature, workflow, outputs, source)
+        caveats = [*outdated(feature, workflow, proving, source.tree), *caveats_of(feature)]
         return {
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
             "phase": None,
-            "approval": shown.view(),
+            "approval": shown.view(feature.phases[shown.phase.id], caveats),
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cde_orchestrator.application.checks.running import to_both
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
@@ -62,9 +62,9 @@ class CheckRun:
     evidence: Evidence
     printed: str
 
-    def record(self, record: PhaseRecord) -> None:
-        """Keep it with the phase."""
-        record.evidence, record.check_output = self.evidence, self.printed
+    def record(self, record: PhaseRecord, tree: str = "") -> None:
+        """Keep it with the phase, and the source tree that it is of."""
+        record.evidence, record.check_output = replace(self.evidence, tree=tree), self.printed
 
 
 def run_check(

@@ -8,7 +8,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import EDITED, Feature
 from cde_orchestrator.domain.names import checked_name, free_name
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.project import Project
@@ -16,8 +16,6 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import checked_prompt, opening_words
 from cde_orchestrator.domain.workflow import Workflow
 
-EDITED = "edited"
-"""The event that an edit leaves, with the beginning of the goal, and the name, as they were."""
 _BEFORE_LIMIT = 500
 
 

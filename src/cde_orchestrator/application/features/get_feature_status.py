@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cde_orchestrator.application.caveats import CaveatView, caveats_of
 from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.earlier_outputs import accepted_before
@@ -38,6 +39,7 @@ from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import COMPLETED, Feature
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.standing import ACTING
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 DETAILS = ("brief", "full")
@@ -118,6 +120,8 @@ class GetFeatureStatus(
             brief["running"] = running
         if (made := made_view(feature)) is not None:
             brief["made"] = made
+        if found := _caveats(project, feature, workflow, rendering):
+            brief["caveats"] = found
         if not feature.is_open:
             brief["open_features"] = project.open_features(besides=feature.id)
         leases.renew_when_due(feature, features.repository, features.root)
@@ -136,6 +140,25 @@ class GetFeatureStatus(
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
         }
+
+
+def _caveats(
+    project: Project, feature: Feature, workflow: Workflow, rendering: PhasePrompts
+) -> list[CaveatView]:
+    """What is not as it was when it was accepted; the phases themselves say who did them.
+
+    The source is looked at where a person is asked, or something is proven, and only in the folder
+    that the feature is worked on in.
+    """
+    found = caveats_of(feature, readers=False)
+    source, folder = feature.seen_source, rendering.files.folder(rendering.root)
+    is_here = source is not None and source.folder == str(folder) and project.trust in ACTING
+    is_asked = workflow.waits_for_person(feature.current_phase) or proof_of(feature) is not None
+    if not (feature.is_open and is_here and is_asked):
+        return found
+    from cde_orchestrator.application.proofs.outdated import outdated
+
+    return [*outdated(feature, workflow, rendering.proving()), *found]
 
 
 def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:

@@ -13,6 +13,7 @@ from cde_orchestrator.application.ports.checks import TrustStore, Watch
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proof_views import unproven_words
+from cde_orchestrator.application.proofs.outdated import other_since
 from cde_orchestrator.application.proofs.prove_criteria import Claim
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.read_proofs import not_usable, read_proofs
@@ -58,19 +59,14 @@ class PhaseProof(Value, kw_only=True):
 
     def seen(self, now: SourceTree) -> ProofEvidence | None:
         """What was seen already, if nothing of what it is about changed since."""
-        before, found, proving = self.before, self.examined.found, self.proving
-        if before is None or before.tree == now.id:
-            return before
+        before, found = self.before, self.examined.found
+        if before is None:
+            return None
         try:
-            changed = proving.changed(before.tree, now.id, found.feature, found.workflow)
+            others = other_since(before, now, found.feature, found.workflow, self.proving)
         except FeatureError:  # git keeps what it ran on no longer
             return None
-        is_other = any(
-            file.path in before.covered
-            or (file.after is not None and proving.knock_outs.places(file))
-            for file in changed
-        )
-        return None if is_other else before
+        return None if others else before
 
     def show(
         self, watch: Watch | None, trust: TrustStore, outputs: ProjectOutputs

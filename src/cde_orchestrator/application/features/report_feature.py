@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TypedDict
 
+from cde_orchestrator.application.caveats import CaveatView, caveats_of
 from cde_orchestrator.application.checks.baselines import trial_of
 from cde_orchestrator.application.checks.trial_words import ended
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
@@ -17,6 +18,7 @@ from cde_orchestrator.application.features.reported_criteria import (
 )
 from cde_orchestrator.application.made_views import difference_view, last_difference
 from cde_orchestrator.application.proof_views import DifferenceView, unproven_words
+from cde_orchestrator.application.proofs.outdated import outdated
 from cde_orchestrator.application.proofs.verdicts import (
     VerdictView,
     verdict_line,
@@ -74,9 +76,9 @@ class ReviewView(TypedDict):
 class ReportReply(TypedDict):
     """All of it; ``missing`` says in sentences what an unfinished feature lacks.
 
-    ``standing`` and ``proof_words`` say whether what was proven still is so; ``difference`` is how
-    much of the source changed, ``files`` are the first of its files. ``base`` is the commit at
-    which it started.
+    ``caveats`` say what speaks against what it shows, ``standing`` and ``proof_words`` whether
+    what was proven still is so; ``difference`` is how much of the source changed, ``files`` are
+    the first of its files. ``base`` is the commit at which it started.
     """
 
     project: ProjectView
@@ -87,6 +89,7 @@ class ReportReply(TypedDict):
     started_at: str
     completed_at: str | None
     missing: list[str]
+    caveats: list[CaveatView]
     criteria: list[ReportedCriterionView]
     standing: VerdictView | None
     proof_words: str
@@ -114,7 +117,10 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
         """Raises E004, E102, E103, E310, E311."""
         project, feature, workflow = features.read(self.feature_id)
         verdict = verdict_of(feature, outputs.files, outputs.root)
-        criteria = reported_criteria(feature, workflow, outputs, verdict)
+        caveats = caveats_of(feature)
+        if standing.acts:
+            caveats = [*outdated(feature, workflow, rendering.proving()), *caveats]
+        criteria = reported_criteria(feature, workflow, outputs, verdict, caveats)
         difference = last_difference(feature)
         is_completed = feature.status == COMPLETED
         ends = [each.completed_at for each in feature.phases.values() if each.completed_at]
@@ -127,6 +133,7 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
             "started_at": feature.created_at.isoformat(),
             "completed_at": max(ends).isoformat() if is_completed and ends else None,
             "missing": [*_missing(feature, workflow)],
+            "caveats": caveats,
             "criteria": criteria,
             "standing": verdict,
             "proof_words": _proof_words(feature, workflow, verdict, criteria),

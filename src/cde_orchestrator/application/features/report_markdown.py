@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from cde_orchestrator.application.caveats import caveat_lines
 from cde_orchestrator.application.features.report_feature import ReportReply, TestedView
 from cde_orchestrator.application.features.reported_criteria import (
     ReportedCriterionView,
@@ -44,6 +45,9 @@ def _head(reply: ReportReply) -> Iterator[str]:
     if reply["missing"]:
         yield from ("", "## What is missing", "")
         yield from (f"- {quoted(each)}" for each in reply["missing"])
+    if reply["caveats"]:
+        yield from ("", "## What to know", "")
+        yield from (f"- {quoted(each)}" for each in caveat_lines(reply["caveats"]))
 
 
 def _goal(reply: ReportReply) -> Iterator[str]:

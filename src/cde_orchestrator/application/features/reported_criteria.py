@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypedDict
 
+from cde_orchestrator.application.caveats import CaveatView
 from cde_orchestrator.application.features.feature_criteria import criteria_of, proving_phase
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.proofs.verdicts import VerdictView, proof_of
@@ -14,13 +15,16 @@ from cde_orchestrator.domain.feature import COMPLETED, Feature
 from cde_orchestrator.domain.proofs import CriterionSeen, ProofSeen
 from cde_orchestrator.domain.workflow import Workflow
 
+NOW = "now"
+THEN = "when it was proven"
 CriterionState = Literal["proven", "stale", "broken", "waived", "unproven"]
 
 
 class ShownProofView(TypedDict):
     """A proof: how it ended as the work is, before the work, and with the changes knocked out.
 
-    ``words`` say the same, and what speaks against it; ``sees`` are the changed places that turned
+    ``words`` say the same, when it was where the source is another one now, and what speaks against
+    it; ``sees`` are the changed places that turned
     it red, ``path:name``.
     """
 
@@ -36,7 +40,7 @@ class ReportedCriterionView(TypedDict):
     """A criterion and what showed it; ``waived`` is why it needs no proof, and who said so.
 
     ``state`` is ``stale`` or ``broken`` as of ``VerdictView``, by what happened to the files since
-    it was proven.
+    it was proven; ``stale`` also of an unfinished feature.
     """
 
     id: str
@@ -48,10 +52,19 @@ class ReportedCriterionView(TypedDict):
 
 
 def reported_criteria(
-    feature: Feature, workflow: Workflow, outputs: ProjectOutputs, verdict: VerdictView | None
+    feature: Feature,
+    workflow: Workflow,
+    outputs: ProjectOutputs,
+    verdict: VerdictView | None,
+    caveats: Iterable[CaveatView],
 ) -> list[ReportedCriterionView]:
     """Those that were proven; of an unfinished feature those of its files, with what was seen."""
-    return [_view(each, verdict) for each in _seen(feature, workflow, outputs)]
+    is_stale = any(each["kind"] == "proof" for each in caveats)
+    if verdict is not None and verdict["verified"] is None:
+        is_stale = verdict["verdict"] == "stale"
+    again = verdict["verified"] if verdict else None
+    red = again["criteria"] if again else ()
+    return [_view(each, red, is_stale=is_stale) for each in _seen(feature, workflow, outputs)]
 
 
 def _seen(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> Iterator[CriterionSeen]:
@@ -83,12 +96,13 @@ def _as_seen(criterion: Criterion, seen: CriterionSeen | None, waived_by: str) -
     return CriterionSeen(id=criterion.id, text=criterion.text, proofs=proofs, waived=waived_by)
 
 
-def _view(seen: CriterionSeen, verdict: VerdictView | None) -> ReportedCriterionView:
+def _view(seen: CriterionSeen, red: Collection[str], *, is_stale: bool) -> ReportedCriterionView:
+    state = _state(seen, red, is_stale=is_stale)
     return {
         "id": seen.id,
         "text": seen.text,
         "met": seen.is_met,
-        "state": _state(seen, verdict),
+        "state": state,
         "waived": seen.waived or None,
         "proofs": [
             {
@@ -96,7 +110,7 @@ def _view(seen: CriterionSeen, verdict: VerdictView | None) -> ReportedCriterion
                 "now": each.now,
                 "base": each.base,
                 "knocked_out": each.knocked_out,
-                "words": _words(each),
+                "words": _words(each, THEN if state in {"stale", "broken"} else NOW),
                 "sees": [*each.sees],
             }
             for each in seen.proofs
@@ -104,22 +118,21 @@ def _view(seen: CriterionSeen, verdict: VerdictView | None) -> ReportedCriterion
     }
 
 
-def _state(seen: CriterionSeen, verdict: VerdictView | None) -> CriterionState:
-    """How it is met, by the verdict on the feature once that is completed."""
+def _state(seen: CriterionSeen, red: Collection[str], *, is_stale: bool) -> CriterionState:
+    """How it is met; ``red`` are those that failed when they were proven again."""
     if seen.waived:
         return "waived"
     if not seen.is_met:
         return "unproven"
-    again = verdict["verified"] if verdict else None
-    if again is not None:
-        return "broken" if seen.id in again["criteria"] else "proven"
-    return "stale" if verdict and verdict["verdict"] == "stale" else "proven"
+    if seen.id in red:
+        return "broken"
+    return "stale" if is_stale else "proven"
 
 
-def _words(proof: ProofSeen) -> str:
+def _words(proof: ProofSeen, when: str) -> str:
     """Why it holds, or why not."""
     sides: Mapping[str, str | None] = {
-        "now": proof.now,
+        when: proof.now,
         "before the work": proof.base,
         "without the change": proof.knocked_out,
     }

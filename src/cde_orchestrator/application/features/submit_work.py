@@ -235,7 +235,7 @@ class _Course(Value):
             if self.work.was_accepted(found):
                 following = None
             else:
-                self._complete(found, checked)
+                self._complete(found, checked, present.moment.tree if present.moment else "")
                 known = {
                     examined.delivery.path(output): examined.contents.get(output.id)
                     for output in examined.phase.outputs
@@ -280,8 +280,8 @@ class _Course(Value):
             reply["unproven"] = words
         return reply
 
-    def _complete(self, found: Found, checked: _Checked) -> None:
-        """Record what was examined, if it is still what is submitted.
+    def _complete(self, found: Found, checked: _Checked, tree: str) -> None:
+        """Record what was examined, with this source tree, if it is still what is submitted.
 
         Raises:
             FeatureError: E123, the phase was begun again or an output changed meanwhile.
@@ -308,7 +308,7 @@ class _Course(Value):
         record.doer = doer.judged(feature, found.workflow, phase)
         record.evidence, record.check_output, record.difference = None, "", examined.difference
         if checked.ran is not None:
-            checked.ran.record(record)
+            checked.ran.record(record, tree)
         if checked.proof is not None:
             proven, seen = checked.proof
             feature.phases[proven.phase.id].proof = seen

@@ -154,7 +154,8 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         project, feature, followed = features.read_followed(self.feature_id)
         status = asked.reply(project, feature, followed, features=features, **ports)
         full = cast(FeatureDetailReply, status)
-        criteria = reported_criteria(feature, followed.workflow, outputs, full["standing"])
+        known = (full["standing"], full.get("caveats", ()))
+        criteria = reported_criteria(feature, followed.workflow, outputs, *known)
         changes = None
         if full["updated_at"] != self.known:
             past = ListChanges(limit=CHANGES, feature=full["feature"]["id"])

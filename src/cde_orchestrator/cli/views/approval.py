@@ -16,6 +16,8 @@ from cde_orchestrator.cli.console.wording import (
     counted,
     size,
 )
+from cde_orchestrator.cli.views.caveats import caveats
+from cde_orchestrator.domain.clock import to_the_second
 
 DIGEST_SHOWN = 12
 """Characters of a digest that are shown; the answer is bound to all of it."""
@@ -35,7 +37,25 @@ def to_decide(reply: ApprovalReply, back_to: str | None = None) -> RenderableTyp
     bound = Text(f"{what}, exactly as shown: {shown['digest'][:DIGEST_SHOWN]}", style="dim")
     goal = Text.assemble(("Goal\n", "dim"), clean_lines(shown["goal"]))
     said = [_said(each) for each in shown["outputs"]]
-    return spaced(head, goal, _outputs(shown), *said, _criteria(shown), _source(shown), bound)
+    parts = (_criteria(shown), _source(shown), _notes(shown))
+    return spaced(head, goal, caveats(shown["caveats"]), _outputs(shown), *said, *parts, bound)
+
+
+def _notes(shown: ShownView) -> RenderableType | None:
+    """What was noted meanwhile, which is no part of what is approved."""
+    if not shown["notes"]:
+        return None
+    more = shown["notes_total"] - len(shown["notes"])
+    head = f"Notes, the newest of {shown['notes_total']}" if more else "Notes"
+    lines = []
+    for each in shown["notes"]:
+        said = f"  {to_the_second(each['at'])} {clean(each['by'])}"
+        lines += [Text(said, "dim"), *(Text(f"    {line}") for line in _lines(each["note"]))]
+    return Group(Text(head, style="dim"), *lines)
+
+
+def _lines(text: str) -> list[str]:
+    return clean_lines(text).split("\n")
 
 
 def to_waive(reply: WaiverReply, reason: str | None) -> RenderableType:
@@ -100,7 +120,7 @@ def _said(output: ShownOutput) -> RenderableType | None:
     for each in output["sections"]:
         if each["heading"]:
             lines.append(Text(f"  {clean(each['heading'])}", style="bold"))
-        lines += [Text(f"    {line}") for line in clean_lines(each["text"]).split("\n")]
+        lines += [Text(f"    {line}") for line in _lines(each["text"])]
         if each["more"]:
             lines.append(Text(f"    and {counted(each['more'], 'more line')}", style="dim"))
     return Group(*lines)

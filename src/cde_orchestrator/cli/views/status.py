@@ -23,6 +23,7 @@ from cde_orchestrator.cli.console.wording import (
     lasted,
     moment,
 )
+from cde_orchestrator.cli.views.caveats import caveats
 from cde_orchestrator.cli.views.feature import (
     assignment,
     baseline,
@@ -55,6 +56,7 @@ def feature_status(
         facts([("Goal", _goal(reply["goal"], full=full)), *_stands(reply, look)]),
         facts(_times(reply, look)) if full else None,
         _proven(reply),
+        caveats(reply.get("caveats", [])),
         baseline(reply["baseline"]),
         note(f"{running_words(reply['running'])}.") if "running" in reply else None,
         _phases(reply["phases"], reply["work"] if full else {}, look),

@@ -76,6 +76,9 @@ export const CLOSED = ["completed", "failed", "cancelled"];
 
 export const words = (name) => clean(name).replaceAll("_", " ");
 
+/** Who did something, without the kind of them. */
+export const who = (by) => clean(by).replace(/^(mcp|person):/, "");
+
 // ---- times: relative, the moment itself in the title ----
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });

@@ -1,9 +1,9 @@
 // What waits for a person, and their answer, which is for exactly what is shown.
 import { actionAddress, notice } from "./acting.js";
 import { isRefusal, refusal } from "./actions.js";
-import { bytes, clean, coded, element, load, words, write } from "./base.js";
+import { bytes, clean, coded, element, load, time, who, words, write } from "./base.js";
 import { keepTyped } from "./kept.js";
-import { group, sees } from "./rows.js";
+import { caveats, group, sees } from "./rows.js";
 import { outputDifference } from "./work.js";
 
 const LABEL = "What has to become better";
@@ -43,15 +43,18 @@ export function decision({ feature }, approval, refresh) {
   const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}${others.has(output.path) ? ", as it was changed" : ""}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
   const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), " ", coded(each.text), " ", element("span", { class: "muted" }, each.waived ? ["waived: ", coded(each.waived)] : each.state), " ", sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
+  const notes = approval.notes.map((each) => element("li", {}, element("pre", {}, each.note), element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at))));
   const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
   return element("section", { class: "card decision", "aria-label": "Waits for a person" },
     element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
     approval.description ? element("p", {}, coded(approval.description)) : null,
+    caveats(approval.caveats),
     changed.map((each) => other(feature, each, approval)),
     files.length ? group("Files", files) : null,
     said,
     criteria.length ? group("Criteria", criteria) : null,
     source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
+    notes.length ? group(approval.notes_total > notes.length ? `Notes, the newest of ${approval.notes_total}` : "Notes", notes) : null,
     can ? null : how, can || reason.value.trim() ? form : null, problem);
 }
 

@@ -1,10 +1,10 @@
-import { $, Connection, Stack, absolute, ago, bytes, coded, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { $, Connection, Stack, absolute, ago, bytes, coded, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, who, words, write, attribute, clean, command } from "./base.js";
 import { acting, actionAddress } from "./acting.js";
 import { actionsOf } from "./actions-feature.js";
 import { gliding } from "./glide.js";
 import { liveCard, notePhaseChange, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
-import { group, sees } from "./rows.js";
+import { caveats, group, sees } from "./rows.js";
 import { checkOutput, codeCard, outputsCard, outputsOf } from "./work.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -130,7 +130,7 @@ function showParts(reply) {
   if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, coded(status.closing.reason))));
   const back = status.phase && status.work[status.phase.id].past.at(-1)?.reason;
   if (status.phase) show("prompt", [status.phase, back], () => current(status.phase, back));
-  if (reply.criteria.length || status.proof || status.standing) show("criteria", [reply.criteria, reply.criteria_total, status.proof, status.standing, status.approved_by], () => criteria(reply));
+  if (reply.criteria.length || status.proof || status.standing) show("criteria", [reply.criteria, reply.criteria_total, status.proof, status.standing, status.approved_by, status.caveats], () => criteria(reply));
   const outputs = outputsOf(status);
   if (outputs.length) show("outputs", outputs, () => outputsCard(feature.id, outputs));
   show("code", null, () => codeCard(feature.id));
@@ -138,7 +138,8 @@ function showParts(reply) {
   if (status.tasks.length) show("tasks", status.tasks, () => tasks(status.tasks));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
-    show(`phase ${phase.id}`, [phase, work], () => phaseCard(phase, work));
+    const known = status.caveats?.filter((each) => each.kind === "check" && each.phase === phase.id);
+    show(`phase ${phase.id}`, [phase, work, known], () => phaseCard(phase, work, known));
   }
   for (const [name, { made }] of parts) {
     if (shown.includes(name)) continue;
@@ -159,9 +160,6 @@ function done({ id, name }) {
     element("p", {}, element("a", { href: `/dashboard/features/${encodeURIComponent(id)}/report`, target: "_blank", rel: "noopener" }, "The report"), ", as Markdown, is the text of a pull request. In a terminal, this commits the feature and opens one, each asked first:"),
     command(`cde finish ${name}`));
 }
-
-/** Who did something, without the kind of them. */
-const who = (by) => clean(by).replace(/^(mcp|person):/, "");
 
 /** What waits for a person, and the module that shows it; null where nothing does. */
 async function askedOf({ phase, feature }) {
@@ -213,7 +211,7 @@ const HOLDS = { proven: ["proven", "ok"], waived: ["waived", "info"], stale: ["s
 const PROOFS = 10; // of a criterion that are shown
 
 /** The criteria, what proves each and why it holds; who approved it, and what changed since. */
-function criteria({ criteria: all, criteria_total: total, status: { feature, proof: seen, standing, approved_by } }) {
+function criteria({ criteria: all, criteria_total: total, status: { feature, proof: seen, standing, approved_by, caveats: known } }) {
   const holds = ({ state }) => (state === "unproven" && feature.status === "completed" ? [state, "muted"] : HOLDS[state]);
   const counts = new Map();
   for (const each of all) counts.set(holds(each)[0], (counts.get(holds(each)[0]) ?? 0) + 1);
@@ -222,6 +220,7 @@ function criteria({ criteria: all, criteria_total: total, status: { feature, pro
   const changed = standing ? standing.changed.map((each) => element("li", {}, element("code", {}, each))) : [];
   return element("section", { class: "card", "aria-label": "Criteria" },
     element("header", { class: "head" }, element("h2", {}, "Criteria"), element("span", { class: "muted" }, sum)),
+    caveats(known?.filter((each) => each.kind === "proof")),
     all.length ? element("ul", { class: "criteria" }, all.map((each) => criterion(each, holds(each)))) : null,
     total > all.length ? element("p", { class: "muted" }, `And ${total - all.length} more, in the specification.`) : null,
     seen ? element("p", { class: "muted", title: `tree ${seen.tree}` }, `Shown by ${seen.tests} ${seen.tests === 1 ? "test" : "tests"} in ${seen.runs} runs, `, time(seen.at)) : null,
@@ -241,13 +240,13 @@ function criterion({ id, text, state, waived, proofs }, [word, tone]) {
       shown.length ? element("ul", {}, shown, more > 0 ? element("li", { class: "muted" }, `and ${more} more`) : null) : null));
 }
 
-function phaseCard(phase, work) {
+function phaseCard(phase, work, known) {
   const rows = [];
   if (phase.reader) rows.push(element("p", {}, phase.reader.words));
   if (phase.usage?.words) rows.push(element("p", {}, `Agents used ${phase.usage.words}.`));
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
-  if (work.evidence) rows.push(evidence(phase.id, work.evidence));
+  if (work.evidence) rows.push(evidence(phase.id, work.evidence), caveats(known));
   if (work.refused) rows.push(group("Refused last", element("li", {}, coded(work.refused.reason), " ", element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), " ", coded(each.reason), " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, coded(each.note), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),

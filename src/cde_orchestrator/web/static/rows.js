@@ -1,5 +1,5 @@
 // Rows that several parts of a feature's page have in common.
-import { element } from "./base.js";
+import { coded, element } from "./base.js";
 
 /** Which changed places the proofs of a criterion see. */
 export function sees(places) {
@@ -15,4 +15,9 @@ export function sees(places) {
 /** A list with a title. */
 export function group(title, items) {
   return element("div", { class: "group" }, element("h3", {}, title), element("ul", { class: "outputs" }, items));
+}
+
+/** What a person should know before they say yes; null where there is nothing. */
+export function caveats(known) {
+  return known?.length ? element("ul", { class: "finding", "data-tone": "warning" }, known.map((each) => element("li", {}, coded(each.words)))) : null;
 }
