@@ -108,6 +108,8 @@ class MemoryTrees:
         raise NotImplementedError
 
     def changed(self, root: Path, before: str, after: str) -> Sequence[ChangedFile]:
+        if gone := {before, after} - {*self.trees}:
+            raise FeatureError.of("E136", path=str(root), reason=f"{min(gone)} is gone")
         old, new = self.trees[before], self.trees[after]
         return [
             ChangedFile(path, old.get(path), new.get(path))

@@ -31,7 +31,7 @@ def waiting(count: int) -> dict[str, Any]:
     view = {"phase": "approve", "description": "", "goal": "Sell", "source": None, "digest": "d"}
     return {
         "feature": {"id": "1", "name": "shop"},
-        "approval": {**view, "outputs": outputs, "criteria": criteria},
+        "approval": {**view, "outputs": outputs, "criteria": criteria, "caveats": [], "notes": []},
     }
 
 
