@@ -16,6 +16,7 @@ from cde_orchestrator.application.views import (
 )
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.states import state_predicate
 
 
 def start_remarks(reply: StartReply) -> list[str]:
@@ -64,7 +65,11 @@ def repeated_words(reply: SubmitReply) -> str:
     completed = accepted["completed_at"]
     at = to_the_second(completed) if completed else "an earlier time"
     now = feature["current_phase"]
-    where = f"the current phase is {plain(now)}" if now else f"the feature is {feature['status']}"
+    where = (
+        f"the current phase is {plain(now)}"
+        if now
+        else f"the feature {state_predicate(feature['status'])}"
+    )
     return (
         f"Phase {plain(accepted['id'])} was accepted before, at {at}; nothing was checked now, and "
         f"{where}."

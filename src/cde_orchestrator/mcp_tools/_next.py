@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.mcp_tools._offered import is_offered
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def on_feature(reply: FeatureReply) -> NextView:
         )
     if reply.get("open_features") == 0:
         return in_project(reply["project"])
-    return open_features(f"{plain(feature['name'])} is {feature['status']}; shows what is not")
+    return open_features(
+        f"{plain(feature['name'])} {state_predicate(feature['status'])}; shows what is not"
+    )
 
 
 def _in_phase(name: str, phase: PhaseView) -> NextView:

@@ -27,6 +27,8 @@ from cde_orchestrator.application.task_views import task_lines
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.project_facts import convention_lines
+from cde_orchestrator.domain.states import state_predicate, state_words
+from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def work(reply: FeatureReply, done: str) -> str:
     """What was done, and the phase to work on next with its prompt."""
     feature, phase = reply["feature"], reply["phase"]
     if phase is None:
-        ended = f"{done} Feature {feature['name']} is {feature['status']}."
+        ended = f"{done} Feature {feature['name']} {state_predicate(feature['status'])}."
         return " ".join([ended.lstrip(), *ending_remarks(cast("Mapping[str, Any]", reply))])
     prompt, is_persons = phase["prompt"], phase["handler"] == "human_input"
     if _SUBMIT in prompt and not is_persons:  # which says all that an assignment would
@@ -190,7 +192,9 @@ def rolled_back(reply: RollbackReply) -> str:
 def feature_status(reply: FeatureStatusReply) -> str:
     """A feature's phases, each on a line, and what the current one asks for."""
     feature, phase = reply["feature"], reply["phase"]
-    lines = [f"Feature {feature['name']} is {feature['status']} ({feature['workflow']})."]
+    lines = [
+        f"Feature {feature['name']} {state_predicate(feature['status'])} ({feature['workflow']})."
+    ]
     if reply["standing"] is not None:
         lines.append(f"Its criteria: {verdict_line(reply['standing'])}.")
     if reply["proof"] is not None:
@@ -200,7 +204,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
     if reply["difference"] is not None:
         lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")
     lines += [
-        f"- {record['id']}: {record['status']}"
+        f"- {record['id']}: {state_words(record['status'])}"
         + (f", attempt {record['attempts']}" if record["attempts"] > 1 else "")
         + "".join(f", {output['path']}" for output in record["outputs"])
         + (f", {plain(record['reader']['words'])}" if "reader" in record else "")
@@ -246,7 +250,8 @@ def _awaited(row: FeatureRow) -> str:
     """Who works on a feature, or has to."""
     if row["agent"]:
         return f", {plain(row['agent'])} at work"
-    return ", waits for a person" if row["waits_for"] == PERSON else ""
+    said = row["status"] == WAITS_FOR_PERSON  # by the status itself
+    return ", waits for a person" if row["waits_for"] == PERSON and not said else ""
 
 
 def _assignment(name: str, phase: PhaseView) -> str:

@@ -24,6 +24,7 @@ from cde_orchestrator.application.logs.explain_error import explain_in_markdown
 from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
 from cde_orchestrator.domain.errors.entry import Reader, tool_call
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service
@@ -79,9 +80,9 @@ def resume_feature(service: Service, feature: FeatureName = None) -> str:
     call = tool_call("cde_resumeFeature", {"feature_id": known["name"]})
     phase = f" in phase {plain(known['current_phase'])}" if known["current_phase"] else ""
     return (
-        f"Take up the feature {plain(known['name'])}, which is {plain(known['status'])}{phase}: "
-        f"{call}. It returns the goal, what is done, the saved notes and the prompt. Read the "
-        "notes first, follow the prompt, and submit its outputs."
+        f"Take up the feature {plain(known['name'])}, which {state_predicate(known['status'])}"
+        f"{phase}: {call}. It returns the goal, what is done, the saved notes and the prompt. Read "
+        "the notes first, follow the prompt, and submit its outputs."
     )
 
 

@@ -23,6 +23,7 @@ from mcp.types import (
 )
 
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.mcp_tools._boundary import Service, as_cde_error
 from cde_orchestrator.mcp_tools._fitting import REPLY_LIMIT, fitted
 from cde_orchestrator.mcp_tools._refusals import protocol_error
@@ -162,7 +163,7 @@ def _add_features(server: MCPServer[Any], service: Service) -> None:
         status = service.handle(GetFeatureStatus(feature_id=name))
         phase = status["phase"]
         said = "" if phase is None else phase.get("problem") or phase["prompt"]
-        closed = f"The feature is {status['feature']['status']}: it has no prompt.\n"
+        closed = f"The feature {state_predicate(status['feature']['status'])}: it has no prompt.\n"
         return _text(said or closed, _whole(status))
 
     @server.resource(
@@ -197,7 +198,7 @@ def _feature(row: Mapping[str, Any]) -> Resource:
     return Resource(
         uri=f"cde://features/{row['name']}",
         name=row["name"],
-        description=f"A feature that is {row['status']}{phase}.",
+        description=f"A feature that {state_predicate(row['status'])}{phase}.",
         mime_type=JSON,
         annotations=Annotations(last_modified=row["updated_at"]),
     )

@@ -26,6 +26,7 @@ from cde_orchestrator.domain.excerpts import READ_BYTES, sections_of
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
@@ -290,7 +291,7 @@ def waiting_phase(feature: Feature, workflow: Workflow) -> Phase:
     phase = workflow.find(feature.current_phase or "") if feature.is_open else None
     if phase is not None and phase.handler == HUMAN:
         return phase
-    reason = f"it is {feature.status}"
+    reason = f"it {state_predicate(feature.status)}"
     if phase is not None:
         reason = f"its phase '{phase.id}' is done by an agent"
     for event in reversed(feature.events):

@@ -29,6 +29,7 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED, Feature, artifacts_from
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.domain.text import checked_text
 
 COMMITTED = "committed"
@@ -101,7 +102,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
         project, feature, _ = features.read(self.feature_id)
         if feature.status != COMPLETED:
             phase = f", in phase {feature.current_phase}" if feature.current_phase else ""
-            raise _refusal(feature, f"it is not completed but {feature.status}{phase}")
+            raise _refusal(feature, f"{_not_completed(feature)}{phase}")
         report = ReportFeature(feature_id=feature.id)(
             features=features, outputs=outputs, rendering=rendering, standing=standing
         )
@@ -308,7 +309,7 @@ class OpenPullRequest(UseCase[PullRequestReply], operation="open_pull_request", 
 def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
     """Why no pull request can be opened; empty where one can."""
     if feature.status != COMPLETED:
-        return f"it is not completed but {feature.status}"
+        return _not_completed(feature)
     if tree.branch is None:
         return "no branch is checked out"
     if tree.is_default:
@@ -319,6 +320,10 @@ def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
         return f"git knows no remote to push {plain(tree.branch)} to"
     known = commits.can_ask_for_review()
     return "" if known else "the program gh is not on PATH: install it, or open it in a browser"
+
+
+def _not_completed(feature: Feature) -> str:
+    return f"it is not completed: it {state_predicate(feature.status)}"
 
 
 def _refusal(feature: Feature, reason: str, tail: list[str] | None = None) -> CDEError:

@@ -42,6 +42,7 @@ from cde_orchestrator.domain.open_points import open_points
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.records import Artifact, Difference, Evidence
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.states import state_predicate, state_words
 from cde_orchestrator.domain.workflow import Workflow
 
 POINTS_SHOWN = 50
@@ -149,11 +150,11 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
 def _missing(feature: Feature, workflow: Workflow) -> Iterator[str]:
     if feature.closing is not None:
         closed = feature.closing
-        yield f"It is {feature.status}, says {closed['by']}: {closed['reason']}"
+        yield f"It {state_predicate(feature.status)}, says {closed['by']}: {closed['reason']}"
     elif workflow.waits_for_person(feature.current_phase):
         yield f"The phase {feature.current_phase} waits for a person"
     left = [
-        f"{phase.id} ({feature.phases[phase.id].status.value.replace('_', ' ')})"
+        f"{phase.id} ({state_words(feature.phases[phase.id].status)})"
         for phase in workflow.phases
         if feature.phases[phase.id].status is not PhaseStatus.COMPLETED
     ]

@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.reported_criteria import (
 )
 from cde_orchestrator.application.proof_views import difference_words
 from cde_orchestrator.domain.quoting import code, quoted, quoted_lines
+from cde_orchestrator.domain.states import state_predicate
 
 LIMIT = 60_000
 """Characters of a report: the text of a pull request may have 65,536."""
@@ -39,7 +40,7 @@ def report_markdown(reply: ReportReply) -> str:
 
 def _head(reply: ReportReply) -> Iterator[str]:
     feature = reply["feature"]
-    said = f"**{quoted(feature['name'])}** is {quoted(feature['status'].replace('_', ' '))}"
+    said = f"**{quoted(feature['name'])}** {quoted(state_predicate(feature['status']))}"
     verdict = reply["standing"]["verdict"] if reply["standing"] else ""
     yield f"{said}{f', {verdict}' if verdict else ''} (workflow {code(feature['workflow'])})."
     if reply["missing"]:

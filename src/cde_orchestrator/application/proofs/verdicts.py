@@ -14,6 +14,7 @@ from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import COMPLETED, Feature
 from cde_orchestrator.domain.proofs import ProofEvidence, Verified
+from cde_orchestrator.domain.states import state_words
 
 Verdict = Literal["proven", "stale", "broken", "unproven"]
 CHANGED_SHOWN = 20
@@ -125,4 +126,5 @@ def verdict_words(row: Mapping[str, Any]) -> str:
 def status_words(row: Mapping[str, Any]) -> str:
     """A feature's status in a list, with the verdict on one that is completed."""
     verdict = verdict_words(row)
-    return f"{row['status']}, {verdict}" if verdict else f"{row['status']}"
+    said = state_words(row["status"])
+    return f"{said}, {verdict}" if verdict else said

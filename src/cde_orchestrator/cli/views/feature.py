@@ -41,7 +41,7 @@ from cde_orchestrator.cli.console.wording import (
     moment,
     size,
 )
-from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
+from cde_orchestrator.domain.states import state_predicate, state_words
 
 _ROOM = {"UPDATED": 72, "ID": 100}
 """Columns of the terminal from which a list has another one."""
@@ -112,7 +112,8 @@ def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
 def ending(reply: Mapping[str, Any], look: RenderTarget) -> list[RenderableType | None]:
     """That a feature is at its end, what it made, and what a person does next."""
     name = reply["feature"]["name"]
-    ended = done("Feature ", (clean(name), "bold"), f" is {clean(reply['feature']['status'])}")
+    words = state_predicate(reply["feature"]["status"])
+    ended = done("Feature ", (clean(name), "bold"), f" {words}")
     made = reply.get("made")
     if made is None:
         return [ended]
@@ -209,14 +210,9 @@ def _awaited(row: replies.FeatureRow) -> Text:
     return Text(clean(row["agent"])) if row["agent"] else Text("an agent", "dim")
 
 
-def shown_status(status: str) -> str:
-    """A feature's status as people read it."""
-    return "waits for a person" if status == WAITS_FOR_PERSON else clean(status)
-
-
 def _verdict(row: replies.FeatureRow) -> str:
     verdict = verdict_words(row)
-    return shown_status(row["status"]) + (f", {clean(verdict)}" if verdict else "")
+    return state_words(row["status"]) + (f", {clean(verdict)}" if verdict else "")
 
 
 def _place(row: replies.FeatureRow) -> str:

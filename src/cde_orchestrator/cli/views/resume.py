@@ -20,7 +20,7 @@ from cde_orchestrator.application.features.rollback_feature import (
 from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import SourceRow, source_words
 from cde_orchestrator.application.task_views import task_line, tasks_words
-from cde_orchestrator.application.views import FeatureReply
+from cde_orchestrator.application.views import FeatureReply, FeatureView
 from cde_orchestrator.application.work_views import ProgressView
 from cde_orchestrator.cli.console.layout import (
     done,
@@ -41,6 +41,7 @@ from cde_orchestrator.cli.console.wording import (
     moment,
 )
 from cde_orchestrator.cli.views.feature import assignment, recorded, tasks
+from cde_orchestrator.domain.states import state_predicate
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
 
@@ -57,7 +58,7 @@ def saved(reply: SavedReply, _look: RenderTarget) -> RenderableType:
 def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
     """A feature and everything that whoever goes on should know."""
     feature, claim, gate = reply["feature"], reply["claim"], reply["gate"]
-    head = done("Feature ", (clean(feature["name"]), "bold"), f" is {clean(feature['status'])}")
+    head = _in_state(feature)
     if claim is not None:
         head.append(
             f"  held by {clean(claim['agent'])} until {moment(claim['until'], look)}", "dim"
@@ -133,8 +134,12 @@ def edited(reply: EditReply, look: RenderTarget) -> RenderableType:
 
 def closed(reply: FeatureReply, _look: RenderTarget) -> RenderableType:
     """A feature that takes no more work."""
-    feature = reply["feature"]
-    return done("Feature ", (clean(feature["name"]), "bold"), f" is {clean(feature['status'])}")
+    return _in_state(reply["feature"])
+
+
+def _in_state(feature: FeatureView) -> Text:
+    words = state_predicate(feature["status"])
+    return done("Feature ", (clean(feature["name"]), "bold"), f" {words}")
 
 
 def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:

@@ -22,6 +22,7 @@ from cde_orchestrator.cli.console.layout import (
 )
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
 from cde_orchestrator.cli.views.resume import file_rows, source_rows
+from cde_orchestrator.domain.states import state_words
 
 
 class MergeReply(TypedDict):
@@ -82,7 +83,7 @@ def state(reply: replies.StateReply, _: RenderTarget) -> RenderableType:
     rows = table("FEATURE", "PHASE", "STATUS")
     for feature in features:
         phase = feature["current_phase"] or ""
-        rows.add_row(clean(feature["name"]), clean(phase), clean(feature["status"]))
+        rows.add_row(clean(feature["name"]), clean(phase), state_words(feature["status"]))
     return spaced(head, rows if features else None)
 
 

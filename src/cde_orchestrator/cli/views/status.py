@@ -29,9 +29,9 @@ from cde_orchestrator.cli.views.feature import (
     baseline,
     ending,
     recorded,
-    shown_status,
     tasks,
 )
+from cde_orchestrator.domain.states import state_words
 
 LINES_SHOWN = 5
 """Lines of a goal, and of why something was refused, that are shown."""
@@ -48,7 +48,7 @@ def feature_status(
     head = Text.assemble(
         (clean(feature["name"]), "bold"),
         "  ",
-        (shown_status(feature["status"]), status_style(feature["status"])),
+        (state_words(feature["status"]), status_style(feature["status"])),
         (f"  workflow {clean(feature['workflow'])} in {clean(reply['project']['name'])}", "dim"),
     )
     return spaced(
@@ -192,7 +192,7 @@ def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
 def _standing(record: replies.PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
     """Where a phase stands, in words, and their style."""
     status, began, ended = record["status"], record["started_at"], record["completed_at"]
-    words = [clean(status).replace("_", " ")]
+    words = [state_words(status)]
     if record["attempts"] > 1:
         words.append(f"attempt {record['attempts']}")
     if began and ended:

@@ -74,7 +74,7 @@ export function duration(seconds) {
 /** The states of a feature that is done. */
 export const CLOSED = ["completed", "failed", "cancelled"];
 
-export const words = (name) => clean(name).replaceAll("_", " ");
+export const words = (name) => (name === "waits_for_person" ? "waits for a person" : clean(name).replaceAll("_", " "));
 
 /** Who did something, without the kind of them. */
 export const who = (by) => clean(by).replace(/^(mcp|person):/, "");
