@@ -214,7 +214,7 @@ def test_nothing_is_committed_where_nobody_was_asked(completed: Shop) -> None:
 def test_a_feature_that_is_not_completed_is_refused(shop: Shop) -> None:
     answer("start", GOAL, "--name", "login", "--no-baseline", cwd=shop.root)
 
-    assert "it is not completed but in_progress, in phase write" in shop.refusal()
+    assert "it is not completed: it is in progress, in phase write" in shop.refusal()
 
 
 def test_a_detached_head_is_refused(completed: Shop) -> None:
@@ -341,6 +341,34 @@ def test_nothing_is_pushed_without_a_yes(completed: Shop, offered: dict[str, str
     assert "cde report login | gh pr create --head work" in said
     assert git(completed.root.parent / "there.git", "branch", "--list") == ""
     assert not (completed.root.parent / "gh.log").exists()
+
+
+def test_a_branch_that_is_pushed_is_not_to_be_pushed_again(
+    completed: Shop, offered: dict[str, str]
+) -> None:
+    assert not completed.finish()["is_pushed"]
+    git(completed.root, "push", "--quiet", "--set-upstream", "origin", "work")
+    assert completed.finish()["is_pushed"]
+    said = asked(completed, {"Open a pull request?": "n"}, offered)
+    assert "work is pushed to origin already, as far as git knows" in said
+    assert "git push" not in said
+    assert "cde report login | gh pr create --head work" in said
+
+    git(completed.root, "commit", "--quiet", "--allow-empty", "--message", "More")
+    said = asked(completed, {"Push work to origin and open a pull request?": "n"}, offered)
+    assert "$ git push --set-upstream origin work\n" in said
+
+
+def test_what_is_pushed_to_where_others_are_merged_into_is_done(
+    completed: Shop, offered: dict[str, str]
+) -> None:
+    git(completed.root, "branch", "--move", "main")
+    completed.finish()
+    git(completed.root, "push", "--quiet", "origin", "main")
+    said = asked(completed, {}, offered)
+    assert "main is pushed to origin already, as far as git knows" in said
+    assert "git switch" not in said
+    assert "gh pr create" not in said
 
 
 def test_a_pull_request_has_the_report(completed: Shop, offered: dict[str, str]) -> None:

@@ -92,6 +92,14 @@ class GitCommits:
         literal = [f":(literal){path}" for path in paths]
         return _answer(git, "rev-list", "-1", "HEAD", "--", *literal) or None
 
+    def is_pushed(self, folder: Path, remote: str, branch: str) -> bool:
+        """Whether the remote has the branch as it is here, as of the last fetch or push."""
+        known = (f"refs/heads/{branch}", f"refs/remotes/{remote}/{branch}")
+        with suppress(GitError, CDEError):
+            found = Git(folder, self._breakers).complete("merge-base", "--is-ancestor", *known)
+            return found.returncode == 0
+        return False
+
     def commit(
         self, folder: Path, paths: Sequence[str], new: Collection[str], message: str
     ) -> tuple[str, str]:

@@ -47,7 +47,8 @@ class FinishReply(TypedDict):
     to commit; ``left`` are the first changed files that are not the feature's, of ``left_total``.
     ``is_whole`` is false where it is not recorded which files of the source the feature changed.
     ``digest`` names all of what is shown. ``remote`` is where the branch is pushed to, None where
-    there is none, ``can_open`` whether a pull request can be opened from here.
+    there is none, ``is_pushed`` whether that has it as it is here, as of the last fetch or push,
+    and ``can_open`` whether a pull request can be opened from here.
     """
 
     project: ProjectView
@@ -65,6 +66,7 @@ class FinishReply(TypedDict):
     said: str
     remote: str | None
     is_default: bool
+    is_pushed: bool
     can_open: bool
 
 
@@ -128,13 +130,16 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             "said": "",
             "remote": tree.remote or None,
             "is_default": tree.is_default,
+            "is_pushed": False,
             "can_open": bool(tree.remote) and commits.can_ask_for_review(),
         }
         if not chosen.files:
             commit = commits.last(folder, chosen.wanted)
             if commit is None:
                 raise _refusal(feature, "none of its files differs from what is committed")
-            return {**reply, "commit": commit, "repeated": True}
+            place = (folder, tree.remote, tree.branch or "")
+            pushed = commits.is_pushed(*place)
+            return {**reply, "commit": commit, "repeated": True, "is_pushed": pushed}
         chosen.require_free()
         if self.dry_run:
             return reply

@@ -47,6 +47,9 @@ class Commits(Protocol):
     def last(self, folder: Path, paths: Collection[str]) -> str | None:
         """The commit that changed any of these paths last; None where there is none."""
 
+    def is_pushed(self, folder: Path, remote: str, branch: str) -> bool:
+        """Whether the remote has the branch as it is here, as of the last fetch or push."""
+
     def commit(
         self, folder: Path, paths: Sequence[str], new: Collection[str], message: str
     ) -> tuple[str, str]:

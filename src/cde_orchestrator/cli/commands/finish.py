@@ -108,7 +108,8 @@ def _wants_review(reply: FinishReply, wanted: bool | None, *, ask: bool) -> bool
     """Whether the branch is pushed now and a pull request opened; asked where nobody said it."""
     if wanted is not None or not ask or not reply["can_open"] or reply["is_default"]:
         return bool(wanted)
-    question = f"Push {reply['branch']} to {reply['remote']} and open a pull request?"
+    push = "" if reply["is_pushed"] else f"Push {reply['branch']} to {reply['remote']} and open"
+    question = f"{push or 'Open'} a pull request?"
     return typer.confirm(question, err=True)
 
 

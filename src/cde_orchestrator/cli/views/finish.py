@@ -72,6 +72,11 @@ def _by_hand(reply: FinishReply, look: RenderTarget) -> RenderableType:
     """The commands that push the branch and open a pull request; none pushes to a default one."""
     name, branch = reply["feature"]["name"], reply["branch"]
     steps: list[RenderableType] = []
+    if reply["is_pushed"]:
+        pushed = note(f"{branch} is pushed to {reply['remote']} already, as far as git knows")
+        if reply["is_default"]:
+            return pushed
+        return Group(pushed, Text("To ask for its review", "dim"), *_to_review(reply, look, branch))
     if reply["is_default"]:
         steps.append(note(f"{clean(branch)} is the branch that others are merged into"))
         steps.append(_typed("git", "switch", "--create", name))
@@ -79,15 +84,20 @@ def _by_hand(reply: FinishReply, look: RenderTarget) -> RenderableType:
     if reply["remote"] is None:
         steps.append(_typed("git", "remote", "add", "origin", "ADDRESS"))
     steps.append(_typed("git", "push", "--set-upstream", reply["remote"] or "origin", branch))
+    steps += _to_review(reply, look, branch)
+    return Group(Text("To push it and ask for its review", "dim"), *steps)
+
+
+def _to_review(reply: FinishReply, look: RenderTarget, branch: str) -> list[RenderableType]:
+    """What opens a pull request of a branch that is pushed."""
+    name = reply["feature"]["name"]
     report = command(look, "report", name)
     if reply["remote"] and not reply["can_open"]:
         words = "gh is not on PATH: install it and run this again with --pr, or give this text to"
-        steps += [note(f"{words} the page that opens pull requests"), to_type(report)]
-    else:
-        subject = opening_words(clean(reply["message"].partition("\n")[0]), SUBJECT_LIMIT)
-        ask = ["gh", "pr", "create", "--head", branch, "--title", subject or name]
-        steps.append(to_type(f"{report} | {clean(shlex.join([*ask, '--body-file', '-']))}"))
-    return Group(Text("To push it and ask for its review", "dim"), *steps)
+        return [note(f"{words} the page that opens pull requests"), to_type(report)]
+    subject = opening_words(clean(reply["message"].partition("\n")[0]), SUBJECT_LIMIT)
+    ask = ["gh", "pr", "create", "--head", branch, "--title", subject or name]
+    return [to_type(f"{report} | {clean(shlex.join([*ask, '--body-file', '-']))}")]
 
 
 def _typed(*words: str) -> RenderableType:
