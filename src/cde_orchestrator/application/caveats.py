@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Literal, TypedDict
 
+from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.domain.clock import parse_utc, to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import EDITED, Feature
@@ -15,28 +15,10 @@ _GOAL_SHOWN = 200
 """Characters of the goal as it was."""
 
 
-class CaveatView(TypedDict):
-    """What speaks against what is shown, or may, in sentences.
-
-    ``kind`` says of what: a ``proof`` or ``check`` is of another source than there is now; the
-    ``goal`` was changed after outputs were accepted for it; the ``reviewer`` did the work, or may
-    have. ``phase`` is the one that it is about; None for the goal.
-    """
-
-    kind: Literal["proof", "check", "goal", "reviewer"]
-    phase: str | None
-    words: str
-
-
 def caveats_of(feature: Feature, *, readers: bool = True) -> list[CaveatView]:
     """Those that the feature's own record says; ``readers``: of who did a phase, too."""
     found = [*_of_goal(feature)]
     return [*found, *_of_readers(feature.phases.values())] if readers else found
-
-
-def caveat_lines(caveats: Iterable[CaveatView]) -> list[str]:
-    """What they say, of programs and people who may write in it whatever they like."""
-    return [plain(each["words"], limit=2_000) for each in caveats]
 
 
 def _of_goal(feature: Feature) -> Iterator[CaveatView]:

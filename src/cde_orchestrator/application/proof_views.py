@@ -1,9 +1,9 @@
-"""The part of the contract that is about changes and proofs."""
+"""The part of the contract that is about changes and proofs, and what speaks against them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.domain.errors.template import plain
@@ -43,6 +43,19 @@ class ProofView(TypedDict):
     runs: int
     tree: str
     notes: list[str]
+
+
+class CaveatView(TypedDict):
+    """What speaks against what is shown, or may, in sentences.
+
+    ``kind`` says of what: a ``proof`` or ``check`` is of another source than there is now; the
+    ``goal`` was changed after outputs were accepted for it; the ``reviewer`` did the work, or may
+    have. ``phase`` is the one that it is about; None for the goal.
+    """
+
+    kind: Literal["proof", "check", "goal", "reviewer"]
+    phase: str | None
+    words: str
 
 
 def proof_view(proof: ProofEvidence | None) -> ProofView | None:
@@ -147,6 +160,11 @@ def _of_one_line(name: str) -> str:
     """The name of a place, where it is one line without that as its end too."""
     first, _, last = name.removeprefix("lines ").partition("-")
     return f"line {first}" if name.startswith("lines ") and first == last else name
+
+
+def caveat_lines(caveats: Iterable[CaveatView]) -> list[str]:
+    """What they say, of programs and people who may write in it whatever they like."""
+    return [plain(each["words"], limit=2_000) for each in caveats]
 
 
 def difference_words(changed: DifferenceView) -> str:

@@ -16,7 +16,7 @@ from cde_orchestrator.application.views import (
 )
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.states import state_predicate
+from cde_orchestrator.domain.phase_record import state_predicate
 
 
 def start_remarks(reply: StartReply) -> list[str]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
-from cde_orchestrator.application.caveats import CaveatView
 from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.gate_views import AttemptView
 from cde_orchestrator.application.made_views import MadeView
-from cde_orchestrator.application.proof_views import DifferenceView, ProofView
+from cde_orchestrator.application.proof_views import CaveatView, DifferenceView, ProofView
 from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.application.related_views import RelatedView
 from cde_orchestrator.application.task_views import TasksDone, TaskView

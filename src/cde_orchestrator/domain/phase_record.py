@@ -1,4 +1,4 @@
-"""What happened to one phase of a feature."""
+"""What happened to one phase of a feature, and its states in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from cde_orchestrator.domain.agent_run import RUNS_KEPT, AgentRun
 from cde_orchestrator.domain.approval import Approval
 from cde_orchestrator.domain.doer import Doer
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import (
     PROGRESS_KEPT,
@@ -23,6 +24,7 @@ from cde_orchestrator.domain.records import (
     SourceMoment,
 )
 from cde_orchestrator.domain.tasks import Task
+from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
 EARLIER_KEPT = 3
 SUMMARY_LIMIT = 1_000
@@ -213,3 +215,14 @@ class PhaseRecord:
         self.status = PhaseStatus.COMPLETED
         self.completed_at = now
         self.outputs, self.refused = outputs, None
+
+
+def state_words(state: str) -> str:
+    """A state of a feature or a phase by itself, as ``in progress`` or ``waits for a person``."""
+    return "waits for a person" if state == WAITS_FOR_PERSON else plain(state).replace("_", " ")
+
+
+def state_predicate(state: str) -> str:
+    """A state in a sentence, after what it is of: ``is in progress``, ``waits for a person``."""
+    words = state_words(state)
+    return words if state == WAITS_FOR_PERSON else f"is {words}"

@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
-from cde_orchestrator.application.caveats import caveat_lines
-from cde_orchestrator.application.proof_views import places_in_words
+from cde_orchestrator.application.proof_views import caveat_lines, places_in_words
 from cde_orchestrator.application.remarks import restored_words
 from cde_orchestrator.application.views import RestoredView, SubmitReply
 from cde_orchestrator.domain.clock import to_the_second

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.mcp_tools._offered import is_offered
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def on_feature(reply: FeatureReply) -> NextView:
         )
     if reply.get("open_features") == 0:
         return in_project(reply["project"])
+    from cde_orchestrator.domain.phase_record import state_predicate
+
     return open_features(
         f"{plain(feature['name'])} {state_predicate(feature['status'])}; shows what is not"
     )

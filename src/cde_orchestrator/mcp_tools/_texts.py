@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from cde_orchestrator.application.caveats import caveat_lines
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.features.feature_filter import PERSON
@@ -13,7 +12,12 @@ from cde_orchestrator.application.features.rollback_feature import rollback_rema
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.projects.onboard_project import proof_words
-from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
+from cde_orchestrator.application.proof_views import (
+    caveat_lines,
+    difference_words,
+    proof_remarks,
+    seen_lines,
+)
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.remarks import (
     ending_remarks,
@@ -26,8 +30,8 @@ from cde_orchestrator.application.remarks import (
 from cde_orchestrator.application.task_views import task_lines
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.phase_record import state_predicate, state_words
 from cde_orchestrator.domain.project_facts import convention_lines
-from cde_orchestrator.domain.states import state_predicate, state_words
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST
 

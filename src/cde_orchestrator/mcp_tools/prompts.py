@@ -24,7 +24,7 @@ from cde_orchestrator.application.logs.explain_error import explain_in_markdown
 from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
 from cde_orchestrator.domain.errors.entry import Reader, tool_call
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.states import state_predicate
+from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service

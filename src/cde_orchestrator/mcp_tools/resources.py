@@ -23,7 +23,6 @@ from mcp.types import (
 )
 
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.mcp_tools._boundary import Service, as_cde_error
 from cde_orchestrator.mcp_tools._fitting import REPLY_LIMIT, fitted
 from cde_orchestrator.mcp_tools._refusals import protocol_error
@@ -159,6 +158,7 @@ def _add_features(server: MCPServer[Any], service: Service) -> None:
     )
     def prompt(name: str) -> str:
         from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+        from cde_orchestrator.domain.phase_record import state_predicate
 
         status = service.handle(GetFeatureStatus(feature_id=name))
         phase = status["phase"]
@@ -194,6 +194,8 @@ def _add_features(server: MCPServer[Any], service: Service) -> None:
 
 
 def _feature(row: Mapping[str, Any]) -> Resource:
+    from cde_orchestrator.domain.phase_record import state_predicate
+
     phase = f", in phase {row['current_phase']}" if row["current_phase"] else ""
     return Resource(
         uri=f"cde://features/{row['name']}",

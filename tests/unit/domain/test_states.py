@@ -10,8 +10,7 @@ import pytest
 
 import cde_orchestrator
 from cde_orchestrator.domain.feature import KNOWN_STATUSES
-from cde_orchestrator.domain.phase_record import PhaseStatus
-from cde_orchestrator.domain.states import state_predicate, state_words
+from cde_orchestrator.domain.phase_record import PhaseStatus, state_predicate, state_words
 
 SOURCE = Path(cde_orchestrator.__file__).parent
 STATES = {"status", "state", "outcome"}

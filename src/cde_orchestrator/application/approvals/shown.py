@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.caveats import CaveatView, caveats_of
+from cde_orchestrator.application.caveats import caveats_of
 from cde_orchestrator.application.criterion_views import CriterionView, criterion_view, stale
 from cde_orchestrator.application.features.earlier_outputs import accepted_before
 from cde_orchestrator.application.features.feature_criteria import criteria_of
@@ -16,6 +16,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.application.proofs.outdated import outdated
 from cde_orchestrator.application.proofs.proving import Proving, is_record
 from cde_orchestrator.application.use_case import UseCase
@@ -24,9 +25,8 @@ from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.excerpts import READ_BYTES, sections_of
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.phase_record import PhaseRecord, state_predicate
 from cde_orchestrator.domain.secrets import without_secrets
-from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 

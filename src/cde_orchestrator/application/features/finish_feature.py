@@ -27,9 +27,9 @@ from cde_orchestrator.application.views import (
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED, Feature, artifacts_from
+from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import Standing
-from cde_orchestrator.domain.states import state_predicate
 from cde_orchestrator.domain.text import checked_text
 
 COMMITTED = "committed"
@@ -103,8 +103,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             raise standing.refusal()
         project, feature, _ = features.read(self.feature_id)
         if feature.status != COMPLETED:
-            phase = f", in phase {feature.current_phase}" if feature.current_phase else ""
-            raise _refusal(feature, f"{_not_completed(feature)}{phase}")
+            raise _refusal(feature, _not_completed(feature))
         report = ReportFeature(feature_id=feature.id)(
             features=features, outputs=outputs, rendering=rendering, standing=standing
         )
@@ -137,8 +136,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             commit = commits.last(folder, chosen.wanted)
             if commit is None:
                 raise _refusal(feature, "none of its files differs from what is committed")
-            place = (folder, tree.remote, tree.branch or "")
-            pushed = commits.is_pushed(*place)
+            pushed = commits.is_pushed(folder, tree.remote, tree.branch or "")
             return {**reply, "commit": commit, "repeated": True, "is_pushed": pushed}
         chosen.require_free()
         if self.dry_run:
@@ -328,7 +326,8 @@ def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
 
 
 def _not_completed(feature: Feature) -> str:
-    return f"it is not completed: it {state_predicate(feature.status)}"
+    phase = f", in phase {feature.current_phase}" if feature.current_phase else ""
+    return f"it is not completed: it {state_predicate(feature.status)}{phase}"
 
 
 def _refusal(feature: Feature, reason: str, tail: list[str] | None = None) -> CDEError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.application.caveats import CaveatView, caveats_of
 from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.earlier_outputs import accepted_before
@@ -20,7 +19,7 @@ from cde_orchestrator.application.made_views import (
     made_view,
 )
 from cde_orchestrator.application.ports.checks import CheckRunner
-from cde_orchestrator.application.proof_views import proof_view
+from cde_orchestrator.application.proof_views import CaveatView, proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
 from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.task_views import task_views
@@ -37,7 +36,7 @@ from cde_orchestrator.application.who_views import WaiverView
 from cde_orchestrator.application.work_views import work_view
 from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.feature import COMPLETED, Feature
+from cde_orchestrator.domain.feature import COMPLETED, EDITED, Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import ACTING
 from cde_orchestrator.domain.workflow import Phase, Workflow
@@ -150,15 +149,19 @@ def _caveats(
     The source is looked at where a person is asked, or something is proven, and only in the folder
     that the feature is worked on in.
     """
-    found = caveats_of(feature, readers=False)
     source, folder = feature.seen_source, rendering.files.folder(rendering.root)
     is_here = source is not None and source.folder == str(folder) and project.trust in ACTING
     is_asked = workflow.waits_for_person(feature.current_phase) or proof_of(feature) is not None
-    if not (feature.is_open and is_here and is_asked):
-        return found
-    from cde_orchestrator.application.proofs.outdated import outdated
+    found: list[CaveatView] = []
+    if feature.is_open and is_here and is_asked:
+        from cde_orchestrator.application.proofs.outdated import outdated
 
-    return [*outdated(feature, workflow, rendering.proving()), *found]
+        found += outdated(feature, workflow, rendering.proving())
+    if any(each["event"] == EDITED for each in feature.events):
+        from cde_orchestrator.application.caveats import caveats_of
+
+        found += caveats_of(feature, readers=False)
+    return found
 
 
 def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:

@@ -13,7 +13,6 @@ from cde_orchestrator.application.ports.checks import TrustStore, Watch
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proof_views import unproven_words
-from cde_orchestrator.application.proofs.outdated import other_since
 from cde_orchestrator.application.proofs.prove_criteria import Claim
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.read_proofs import not_usable, read_proofs
@@ -63,7 +62,7 @@ class PhaseProof(Value, kw_only=True):
         if before is None:
             return None
         try:
-            others = other_since(before, now, found.feature, found.workflow, self.proving)
+            others = self.proving.other_since(before, now, found.feature, found.workflow)
         except FeatureError:  # git keeps what it ran on no longer
             return None
         return None if others else before

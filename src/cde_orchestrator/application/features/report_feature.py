@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TypedDict
 
-from cde_orchestrator.application.caveats import CaveatView, caveats_of
+from cde_orchestrator.application.caveats import caveats_of
 from cde_orchestrator.application.checks.baselines import trial_of
 from cde_orchestrator.application.checks.trial_words import ended
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
@@ -17,7 +17,7 @@ from cde_orchestrator.application.features.reported_criteria import (
     reported_criteria,
 )
 from cde_orchestrator.application.made_views import difference_view, last_difference
-from cde_orchestrator.application.proof_views import DifferenceView, unproven_words
+from cde_orchestrator.application.proof_views import CaveatView, DifferenceView, unproven_words
 from cde_orchestrator.application.proofs.outdated import outdated
 from cde_orchestrator.application.proofs.verdicts import (
     VerdictView,
@@ -39,10 +39,9 @@ from cde_orchestrator.domain.exceptions import FeatureError, OutputError, Valida
 from cde_orchestrator.domain.feature import COMPLETED, Feature, artifacts_from
 from cde_orchestrator.domain.gate import said_verdict
 from cde_orchestrator.domain.open_points import open_points
-from cde_orchestrator.domain.phase_record import PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseStatus, state_predicate, state_words
 from cde_orchestrator.domain.records import Artifact, Difference, Evidence
 from cde_orchestrator.domain.standing import Standing
-from cde_orchestrator.domain.states import state_predicate, state_words
 from cde_orchestrator.domain.workflow import Workflow
 
 POINTS_SHOWN = 50

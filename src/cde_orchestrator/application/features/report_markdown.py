@@ -9,15 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from cde_orchestrator.application.caveats import caveat_lines
 from cde_orchestrator.application.features.report_feature import ReportReply, TestedView
 from cde_orchestrator.application.features.reported_criteria import (
     ReportedCriterionView,
     ShownProofView,
 )
-from cde_orchestrator.application.proof_views import difference_words
+from cde_orchestrator.application.proof_views import caveat_lines, difference_words
+from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.quoting import code, quoted, quoted_lines
-from cde_orchestrator.domain.states import state_predicate
 
 LIMIT = 60_000
 """Characters of a report: the text of a pull request may have 65,536."""

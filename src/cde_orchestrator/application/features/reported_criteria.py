@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from cde_orchestrator.application.caveats import CaveatView
 from cde_orchestrator.application.features.feature_criteria import criteria_of, proving_phase
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.application.proofs.verdicts import VerdictView, proof_of
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file

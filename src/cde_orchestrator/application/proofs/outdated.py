@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from cde_orchestrator.application.caveats import CaveatView
 from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
@@ -19,24 +19,6 @@ from cde_orchestrator.domain.workflow import Phase, Workflow
 
 _FILES_SHOWN = 5
 _UNKNOWN = "; whether the code is still the same is not known: "
-
-
-def other_since(
-    proof: ProofEvidence, now: SourceTree, feature: Feature, workflow: Workflow, proving: Proving
-) -> list[str]:
-    """Files for which the criteria have to be proven again; none: what was seen still holds.
-
-    Those that the proof is about, and others with code that could be knocked out by now.
-
-    Raises:
-        FeatureError: E136, git cannot compare, or no longer keeps what it ran on.
-    """
-    return [
-        file.path
-        for file in proving.changed(proof.tree, now.id, feature, workflow)
-        if file.path in proof.covered
-        or (file.after is not None and proving.knock_outs.places(file))
-    ]
 
 
 def outdated(
@@ -113,7 +95,7 @@ class _Compared(Value):
         own = (self.feature, self.workflow)
         try:
             if isinstance(seen, ProofEvidence):
-                paths = other_since(seen, self.now, *own, self.proving)
+                paths = self.proving.other_since(seen, self.now, *own)
             else:
                 changed = self.proving.changed(seen.tree, self.now.id, *own)
                 paths = [each.path for each in changed]

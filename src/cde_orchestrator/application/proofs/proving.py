@@ -27,6 +27,7 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_paths import RECORDS
+from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import SourceBase
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
@@ -113,6 +114,23 @@ class Proving(Value):
             file
             for file in (self.trees.changed(self.root, before, after) if before != after else ())
             if not is_record(file.path, records)
+        ]
+
+    def other_since(
+        self, proof: ProofEvidence, now: SourceTree, feature: Feature, workflow: Workflow
+    ) -> list[str]:
+        """Files for which the criteria have to be proven again; none: what was seen still holds.
+
+        Those that the proof is about, and others with code that could be knocked out by now.
+
+        Raises:
+            FeatureError: E136, git cannot compare, or no longer keeps what it ran on.
+        """
+        return [
+            file.path
+            for file in self.changed(proof.tree, now.id, feature, workflow)
+            if file.path in proof.covered
+            or (file.after is not None and self.knock_outs.places(file))
         ]
 
     def runners_of(self, workflow: Workflow) -> list[TestRunner]:

@@ -13,8 +13,8 @@ from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import COMPLETED, Feature
+from cde_orchestrator.domain.phase_record import state_words
 from cde_orchestrator.domain.proofs import ProofEvidence, Verified
-from cde_orchestrator.domain.states import state_words
 
 Verdict = Literal["proven", "stale", "broken", "unproven"]
 CHANGED_SHOWN = 20

@@ -51,6 +51,11 @@ def note(text: str) -> Text:
     return Text.assemble(("! ", "bold yellow"), clean(text))
 
 
+def notes(texts: Sequence[str]) -> Group | None:
+    """Lines that people should know of; None where there are none."""
+    return Group(*map(note, texts)) if texts else None
+
+
 def said(text: str | None) -> Text | None:
     """A line from outside; None where nothing is said."""
     return Text(clean(text)) if text else None

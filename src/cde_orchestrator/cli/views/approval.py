@@ -7,8 +7,8 @@ from rich.text import Text
 
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShownOutput, ShownView
 from cde_orchestrator.application.approvals.waive import WaiverReply
-from cde_orchestrator.application.proof_views import places_in_words
-from cde_orchestrator.cli.console.layout import done, spaced
+from cde_orchestrator.application.proof_views import caveat_lines, places_in_words
+from cde_orchestrator.cli.console.layout import done, notes, spaced
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
     clean,
@@ -16,7 +16,6 @@ from cde_orchestrator.cli.console.wording import (
     counted,
     size,
 )
-from cde_orchestrator.cli.views.caveats import caveats
 from cde_orchestrator.domain.clock import to_the_second
 
 DIGEST_SHOWN = 12
@@ -38,7 +37,9 @@ def to_decide(reply: ApprovalReply, back_to: str | None = None) -> RenderableTyp
     goal = Text.assemble(("Goal\n", "dim"), clean_lines(shown["goal"]))
     said = [_said(each) for each in shown["outputs"]]
     parts = (_criteria(shown), _source(shown), _notes(shown))
-    return spaced(head, goal, caveats(shown["caveats"]), _outputs(shown), *said, *parts, bound)
+    return spaced(
+        head, goal, notes(caveat_lines(shown["caveats"])), _outputs(shown), *said, *parts, bound
+    )
 
 
 def _notes(shown: ShownView) -> RenderableType | None:

@@ -41,7 +41,7 @@ from cde_orchestrator.cli.console.wording import (
     moment,
     size,
 )
-from cde_orchestrator.domain.states import state_predicate, state_words
+from cde_orchestrator.domain.phase_record import state_predicate, state_words
 
 _ROOM = {"UPDATED": 72, "ID": 100}
 """Columns of the terminal from which a list has another one."""

@@ -41,7 +41,7 @@ from cde_orchestrator.cli.console.wording import (
     moment,
 )
 from cde_orchestrator.cli.views.feature import assignment, recorded, tasks
-from cde_orchestrator.domain.states import state_predicate
+from cde_orchestrator.domain.phase_record import state_predicate
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
 

@@ -22,7 +22,7 @@ from cde_orchestrator.cli.console.layout import (
 )
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
 from cde_orchestrator.cli.views.resume import file_rows, source_rows
-from cde_orchestrator.domain.states import state_words
+from cde_orchestrator.domain.phase_record import state_words
 
 
 class MergeReply(TypedDict):

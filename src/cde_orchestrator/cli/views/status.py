@@ -12,10 +12,10 @@ from rich.text import Text
 from cde_orchestrator.application import views as replies
 from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.gate_views import CheckView
-from cde_orchestrator.application.proof_views import difference_words, seen_lines
+from cde_orchestrator.application.proof_views import caveat_lines, difference_words, seen_lines
 from cde_orchestrator.application.proofs.verdicts import verdict_line
 from cde_orchestrator.application.work_views import EvidenceView
-from cde_orchestrator.cli.console.layout import facts, mark, note, spaced, status_style
+from cde_orchestrator.cli.console.layout import facts, mark, note, notes, spaced, status_style
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
     clean,
@@ -23,7 +23,6 @@ from cde_orchestrator.cli.console.wording import (
     lasted,
     moment,
 )
-from cde_orchestrator.cli.views.caveats import caveats
 from cde_orchestrator.cli.views.feature import (
     assignment,
     baseline,
@@ -31,7 +30,7 @@ from cde_orchestrator.cli.views.feature import (
     recorded,
     tasks,
 )
-from cde_orchestrator.domain.states import state_words
+from cde_orchestrator.domain.phase_record import state_words
 
 LINES_SHOWN = 5
 """Lines of a goal, and of why something was refused, that are shown."""
@@ -56,7 +55,7 @@ def feature_status(
         facts([("Goal", _goal(reply["goal"], full=full)), *_stands(reply, look)]),
         facts(_times(reply, look)) if full else None,
         _proven(reply),
-        caveats(reply.get("caveats", [])),
+        notes(caveat_lines(reply.get("caveats", ()))),
         baseline(reply["baseline"]),
         note(f"{running_words(reply['running'])}.") if "running" in reply else None,
         _phases(reply["phases"], reply["work"] if full else {}, look),

@@ -201,7 +201,7 @@ def test_people_and_agents_read_the_same_number_and_times_to_the_second(building
 
     assert "define  in progress, attempt 3, started" in shown
     assert "attempt 2 failed: No key" in shown
-    assert "- define: in_progress, attempt 3\n" in said
+    assert "- define: in progress, attempt 3\n" in said
     assert "me works on it, until " in said
     for text in (shown, said):
         assert "+00:00" in text
