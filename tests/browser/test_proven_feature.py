@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, WORKFLOW, Bench
-from tests.integration.proving.test_walk_to_a_yes import SPEC, answer
+from tests.integration.proving.test_walk_to_a_yes import APPROVED, SPEC, answer
 
 HOSTILE = "\n- AC3: <img src=x onerror=window.hurt=1> \u202eis not in it\n"
 DISCOUNT = "/dashboard/features/discount"
@@ -86,4 +86,51 @@ def test_the_page_says_of_each_criterion_what_it_is_whether_it_holds_and_why(
     bench.write("cart.py", CHANGED)
     page = visitor.open()
     expect(done.locator(".badge").first).to_have_text("proven, 2 waived")
+    assert visitor.violations() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_card_says_what_is_not_as_it_was_and_what_was_noted(
+    tmp_path: Path, serve: Callable[..., Site], visit: Callable[..., Visitor], width: int
+) -> None:
+    bench = Bench(tmp_path / "project", tmp_path / "home")
+    bench.cde("init")
+    reviewed = "      - id: review\n"
+    workflow = APPROVED.replace(reviewed, f"{reviewed}        agent: other\n")
+    bench.write(".cde/workflow.yml", workflow)
+    bench.cde("trust", "--yes")
+    bench.cde("start", "Discounts", "-n", "discount", "--no-baseline")
+    bench.write("specs/discount/spec.md", SPEC.partition("- AC2")[0])
+    bench.write("cart.py", CHANGED)
+    bench.write("test_cart.py", TESTS + TRUTH)
+    bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
+    bench.write("specs/discount/review.md", "Verdict: approved\n")
+    for phase in ("define", "build", "test", "review"):
+        assert bench.code("submit", "discount", phase, "--agent", "claude") == ""
+
+    site = serve(bench.root, ScriptedHealth())
+    visitor = visit(site.url, width=width)
+    page = visitor.act(site, DISCOUNT)
+    card = page.get_by_role("region", name="Waits for a person")
+    told = card.locator("ul.finding > li")
+    expect(told).to_have_text(["The phase review: done by the agent that did the work: claude."])
+    expect(page.locator("#status")).to_have_text("waits for a person")
+    criteria = page.get_by_role("region", name="Criteria")
+    expect(criteria).to_contain_text("passed now, failed before the work")
+    expect(card).to_contain_text("10 percent of 100 leave 90 proven")
+
+    bench.write("cart.py", CHANGED + "\n\ndef tax():\n    return 0\n")
+    bench.cde("edit", "discount", "--goal", "Discounts <b>in euros</b>")
+    bench.cde("save", "discount", "Ask about <img src=x onerror=window.hurt=1>")
+    since = "of the code as it was then: cart.py changed since. A yes has them proven again first"
+    expect(told.nth(0)).to_contain_text(since)
+    expect(told.nth(1)).to_contain_text(re.compile("The goal was changed at .+ It was: Discounts$"))
+    expect(card).to_contain_text("10 percent of 100 leave 90 stale")
+    expect(card).to_contain_text("Ask about <img src=x onerror=window.hurt=1>")
+    expect(criteria.locator("ul.finding")).to_contain_text(since)
+    expect(criteria).to_contain_text("passed when it was proven, failed before the work")
+    assert page.evaluate("window.hurt") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert serious(page) == []
     assert visitor.violations() == []
