@@ -50,6 +50,8 @@ class PhaseRecord:
         attempts_before: those that count for no limit, as of before a resume or a rollback.
         evidence: what the last check left.
         check_output: SHA-256 of all that it printed, without secrets; empty where that is not kept.
+        check_tree: git's id of the source tree when what the check passed was accepted; empty
+            where it passed nothing, or that is not known.
         progress: partial work by number, so that a change writes one entry.
         entered: when the phase began, the digest of each declared output of the workflow
             (by id; None: there was no file).
@@ -83,6 +85,7 @@ class PhaseRecord:
     failures: list[Failure] = field(default_factory=list)
     evidence: Evidence | None = None
     check_output: str = ""
+    check_tree: str = ""
     progress: dict[str, Progress] = field(default_factory=dict)
     entered: dict[str, str | None] = field(default_factory=dict)
     entered_at: datetime | None = None
@@ -205,7 +208,8 @@ class PhaseRecord:
             summary["notes"] = [each.note[:SUMMARY_LIMIT] for each in notes]
         self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
-        self.evidence, self.check_output, self.progress, self.failures = None, "", {}, []
+        self.evidence, self.progress, self.failures = None, {}, []
+        self.check_output = self.check_tree = ""
         self.tasks, self.ticks = [], {}
         self.proof = self.approval = self.difference = self.doer = None
         self.returned = self.refused = None

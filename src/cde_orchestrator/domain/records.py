@@ -75,8 +75,6 @@ class Evidence(Value, kw_only=True):
         tail: the last part of its output.
         sha256: digest of its whole output.
         size: bytes of its whole output.
-        tree: git's id of the source tree when what it passed was accepted; empty where that is
-            not known.
     """
 
     at: datetime
@@ -87,7 +85,6 @@ class Evidence(Value, kw_only=True):
     tail: str
     sha256: str
     size: int
-    tree: str = ""
 
     @property
     def passed(self) -> bool:

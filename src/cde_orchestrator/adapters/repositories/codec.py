@@ -46,7 +46,7 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
         *("trials", "seen_source", "verified", "waivers", "events"),
     ),
     PhaseRecord: (
-        *("attempts_before", "failures", "evidence", "check_output", "progress"),
+        *("attempts_before", "failures", "evidence", "check_output", "check_tree", "progress"),
         *("entered", "entered_at", "written", "start_commit", "end_commit"),
         *("start_source", "proof", "approval", "difference", "doer", "given", "returned"),
         "refused",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cde_orchestrator.application.checks.running import to_both
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
@@ -64,7 +64,8 @@ class CheckRun:
 
     def record(self, record: PhaseRecord, tree: str = "") -> None:
         """Keep it with the phase, and the source tree that it is of."""
-        record.evidence, record.check_output = replace(self.evidence, tree=tree), self.printed
+        record.evidence, record.check_output = self.evidence, self.printed
+        record.check_tree = tree
 
 
 def run_check(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from operator import itemgetter
 
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proof_views import CaveatView
@@ -11,9 +13,8 @@ from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.phase_record import PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.proofs import ProofEvidence
-from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -29,8 +30,9 @@ def outdated(
     Git is asked only where something passed.
     """
     current = workflow.find(feature.current_phase or "") if feature.is_open else None
-    seen: list[tuple[str, ProofEvidence | Evidence]] = [*_proven(feature), *_passed(feature)]
-    if current is None or not seen:
+    proven = [each for each in feature.phases.values() if each.proof is not None]
+    passed = _passed([*feature.phases.values()])
+    if current is None or not (proven or passed):
         return []
     reason = ""
     try:
@@ -38,24 +40,15 @@ def outdated(
     except FeatureError as error:
         reason = _reason(error)
     compared = _Compared(feature, workflow, proving, current, now, reason)
-    return [found for each in seen if (found := compared.caveat(*each)) is not None]
+    found = [*map(compared.proof, proven), *map(compared.check, passed)]
+    return [each for each in found if each is not None]
 
 
-def _proven(feature: Feature) -> list[tuple[str, ProofEvidence]]:
-    """Phases with what was seen of their criteria."""
-    return [(key, each.proof) for key, each in feature.phases.items() if each.proof is not None]
-
-
-def _passed(feature: Feature) -> list[tuple[str, Evidence]]:
-    """Phases that were accepted by a check, if it passed when it ran last, in whichever phase."""
-    runs = [(key, each.evidence) for key, each in feature.phases.items() if each.evidence]
-    last = {(run.command, run.directory): key for key, run in sorted(runs, key=lambda it: it[1].at)}
-    return [
-        (key, run)
-        for key, run in runs
-        if key in last.values() and run.passed and run.tree
-        if feature.phases[key].status is PhaseStatus.COMPLETED
-    ]
+def _passed(records: Sequence[PhaseRecord]) -> list[PhaseRecord]:
+    """Those that were accepted by a check, if it passed when it ran last, in whichever phase."""
+    ran = [(each.evidence.at, each.evidence, each) for each in records if each.evidence]
+    last = {(run.command, run.directory): each for _, run, each in sorted(ran, key=itemgetter(0))}
+    return [each for each in last.values() if each.check_tree and each.completed_at]
 
 
 class _Compared(Value):
@@ -68,28 +61,32 @@ class _Compared(Value):
     now: SourceTree | None
     reason: str
 
-    def caveat(self, phase: str, seen: ProofEvidence | Evidence) -> CaveatView | None:
-        """That what was seen in a phase is of another source; None where it is not."""
-        changed = self._changed(seen)
-        if not changed:
+    def proof(self, record: PhaseRecord) -> CaveatView | None:
+        """That the proof of a phase is of another source; None where it is not."""
+        proof = record.proof
+        if proof is None or not (changed := self._changed(proof)):
             return None
-        when = to_the_second(seen.at.isoformat())
-        if isinstance(seen, ProofEvidence):
-            must = any(map(self.workflow.must_prove, self.workflow.phases))
-            again = self.workflow.phases[-1] if must else None
-            follows = self._follows("has them proven again", again)
-            words = f"The criteria were proven at {when}{changed}. {follows}"
-            return {"kind": "proof", "phase": phase, "words": words}
-        at = self.workflow.phases.index(self.current)
-        ran = (seen.command, seen.directory)
+        must = any(map(self.workflow.must_prove, self.workflow.phases))
+        again = self.workflow.phases[-1] if must else None
+        words = f"The criteria were proven at {to_the_second(proof.at.isoformat())}{changed}."
+        words += f" {self._follows('has them proven again', again)}"
+        return {"kind": "proof", "phase": record.id, "words": words}
+
+    def check(self, record: PhaseRecord) -> CaveatView | None:
+        """That the check of a phase passed with another source; None where it did not."""
+        run = record.evidence
+        if run is None or not (changed := self._changed(record.check_tree)):
+            return None
+        at, ran = self.workflow.phases.index(self.current), (run.command, run.directory)
         to_come = [each for each in self.workflow.phases[at:] if each.check]
         runs = [each for each in to_come if (each.check, each.check_directory) == ran]
-        follows = self._follows("runs it again", next(iter(runs), None))
-        passed = f"The check `{plain(shlex.join(seen.command))}` passed in {phase} at {when}"
-        return {"kind": "check", "phase": phase, "words": f"{passed}{changed}. {follows}"}
+        passed = f"The check `{plain(shlex.join(run.command))}` passed in {record.id}"
+        words = f"{passed} at {to_the_second(run.at.isoformat())}{changed}."
+        words += f" {self._follows('runs it again', next(iter(runs), None))}"
+        return {"kind": "check", "phase": record.id, "words": words}
 
-    def _changed(self, seen: ProofEvidence | Evidence) -> str:
-        """Which files changed since, in words; empty where none did."""
+    def _changed(self, seen: ProofEvidence | str) -> str:
+        """Which files changed since a proof, or a tree, in words; empty where none did."""
         if self.now is None:
             return f"{_UNKNOWN}{self.reason}"
         own = (self.feature, self.workflow)
@@ -97,8 +94,7 @@ class _Compared(Value):
             if isinstance(seen, ProofEvidence):
                 paths = self.proving.other_since(seen, self.now, *own)
             else:
-                changed = self.proving.changed(seen.tree, self.now.id, *own)
-                paths = [each.path for each in changed]
+                paths = [each.path for each in self.proving.changed(seen, self.now.id, *own)]
         except FeatureError as error:
             return f"{_UNKNOWN}{_reason(error)}"
         more = f" and {len(paths) - _FILES_SHOWN} more" if paths[_FILES_SHOWN:] else ""
