@@ -133,14 +133,22 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
         answer = PersonsAnswer(person, self.digest, *world)
         answer.find_source(feature, workflow)
         answer.require(feature, workflow)
+        is_here = self.channel in {"terminal", "page"}
         submit = SubmitWork(
             feature_id=feature.id,
             phase_id=phase.id,
             approval=answer,
             watch=self.watch,
-            to_work=self.channel not in {"terminal", "page"},
+            to_work=not is_here,
         )
-        return submit(submission=submission)
+        try:
+            return submit(submission=submission)
+        except FeatureError as error:  # a person submits no phase that waits for them
+            from cde_orchestrator.domain.errors.fixes import APPROVE
+
+            if is_here and error.is_about_the_work:
+                error.fixed_by([APPROVE])
+            raise
 
 
 class SendBack(UseCase[SubmitReply], operation="send_back", in_worktree=True):

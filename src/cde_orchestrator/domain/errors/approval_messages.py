@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Fix, Suggestion, message
-from cde_orchestrator.domain.errors.fixes import SHOW_CHECKS, SHOW_STATUS, STATUS_CALL, TRUST, here
+from cde_orchestrator.domain.errors.fixes import (
+    APPROVE,
+    SHOW_CHECKS,
+    SHOW_STATUS,
+    STATUS_CALL,
+    TRUST,
+)
 
-_APPROVE = here("approve {feature}")
 _WAIVE = Fix(
     ("cde", "waive", "{feature}", "{criterion}", "{options}", "--project", "{project_path}")
 )
@@ -34,7 +39,7 @@ APPROVAL_MESSAGES = {
             tool="cde_submitWork()",
         ),
         "Do other work meanwhile: the feature waits, and nothing is lost",
-        fixes=(SHOW_STATUS, _APPROVE),
+        fixes=(SHOW_STATUS, APPROVE),
     ),
     "E141": message(
         "Changed Since It Was Shown",
@@ -42,7 +47,7 @@ APPROVAL_MESSAGES = {
         "Read what there is now, then decide again: cde approve {feature}",
         "Let nobody write to the files while a person reads them",
         Suggestion("See where the feature is", *STATUS_CALL),
-        fixes=(SHOW_STATUS, _APPROVE),
+        fixes=(SHOW_STATUS, APPROVE),
     ),
     "E142": message(
         "Cannot Be Waived",

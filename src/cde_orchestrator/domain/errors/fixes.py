@@ -33,6 +33,7 @@ def restore_at(sequence: int) -> Fix:
 
 
 ACTIVATE = here("project activate", "cde_setProjectStatus", status="active")
+APPROVE = here("approve {feature}")
 BACKUPS = here("state backups", "cde_recoverState", action="backups")
 COMPACT = here("state compact")
 DOCTOR = here("doctor")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from cde_orchestrator.application.approvals.decide import ApprovePhase
 from cde_orchestrator.application.approvals.shown import (
     NOTE_SHOWN,
     NOTES_SHOWN,
@@ -22,6 +23,8 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.views import FeatureStatusReply
 from cde_orchestrator.cli.views.approval import to_decide
+from cde_orchestrator.domain.approval import Channel
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.mcp_tools._approving import _message
@@ -138,6 +141,21 @@ def test_code_that_changed_since_is_named_wherever_a_proof_is_shown(waiting: Wor
 
     waiting.proofs.source["src/shop.s"] = CODE
     assert words(waiting) == []
+
+
+@pytest.mark.parametrize(
+    ("channel", "fixes"), [("terminal", ["approve"]), ("page", ["approve"]), ("elicitation", [])]
+)
+def test_a_yes_whose_check_fails_is_refused_and_given_again(
+    waiting: World, channel: Channel, fixes: list[str]
+) -> None:
+    waiting.checks.exit_codes = [1]
+    yes = ApprovePhase(feature_id="shop", digest=shown(waiting)["digest"], channel=channel)
+    with pytest.raises(FeatureError) as caught:
+        waiting.run(yes)
+    assert caught.value.code == "E118"
+    assert [each.command[1] for each in caught.value.fixes] == fixes
+    assert waiting.project.feature("shop").current_phase == "approve"
 
 
 def test_code_that_the_proof_is_not_about_leaves_it_as_it_is(waiting: World) -> None:
