@@ -10,6 +10,8 @@ from cde_orchestrator.domain.feature import COMPLETED, Feature, artifacts_from
 from cde_orchestrator.domain.records import Difference
 
 OUTPUTS_SHOWN = 10
+COMMIT_SHOWN = 7
+"""Digits of a commit's id that people are shown, as git does."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -22,6 +24,26 @@ class MadeView(TypedDict):
     difference: DifferenceView | None
     outputs: list[str]
     seconds: float
+
+
+class CommitView(TypedDict):
+    """The commit of a completed feature by ``cde finish``, and the branch that it was made on."""
+
+    commit: str
+    branch: str
+
+
+def commit_view(feature: Feature) -> CommitView | None:
+    """The commit that has what the feature completed last; None where none is recorded."""
+    event = feature.committed
+    if event is None:
+        return None
+    return {"commit": str(event.get("commit")), "branch": str(event.get("branch"))}
+
+
+def commit_words(commit: CommitView) -> str:
+    """The same in words, for people."""
+    return f"committed {plain(commit['commit'][:COMMIT_SHOWN])} on {plain(commit['branch'])}"
 
 
 def last_difference(feature: Feature) -> Difference | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cde_orchestrator.application.made_views import made_words
+from cde_orchestrator.application.made_views import commit_words, made_words
 from cde_orchestrator.application.related_views import related_words
 from cde_orchestrator.application.views import (
     RestoredView,
@@ -82,6 +82,9 @@ def ending_remarks(reply: Mapping[str, Any]) -> list[str]:
     if made is None:
         return []
     words = made_words(made, names=False)
+    if commit := reply.get("committed"):
+        done = f"It is {commit_words(commit)}; `cde report {name}` is for whoever reviews it."
+        return [f"{words[:1].upper()}{words[1:]}.", done]
     following = (
         f"commits it with `cde finish {name}`; `cde report {name}` is for whoever reviews it"
     )

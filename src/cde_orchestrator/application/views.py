@@ -12,7 +12,7 @@ from cde_orchestrator.application.checks.running import RunningView
 from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.gate_views import AttemptView
-from cde_orchestrator.application.made_views import MadeView
+from cde_orchestrator.application.made_views import CommitView, MadeView
 from cde_orchestrator.application.proof_views import CaveatView, DifferenceView, ProofView
 from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.application.related_views import RelatedView
@@ -125,7 +125,8 @@ class FeatureRow(FeatureHead):
 
     ``goal`` is the beginning of what was asked for, in a line; ``waits_for`` is ``person``,
     ``agent`` or, where the feature is closed, None; ``agent`` has the phase now, if one has. Of a
-    completed feature there are the verdict and how many criteria are waived.
+    completed feature there are the verdict, how many criteria are waived and, once ``cde finish``
+    committed it, the commit.
     """
 
     goal: str
@@ -133,6 +134,7 @@ class FeatureRow(FeatureHead):
     agent: str | None
     standing: NotRequired[str]
     waived: NotRequired[int]
+    committed: NotRequired[CommitView]
 
 
 class FeatureReply(TypedDict):
@@ -252,7 +254,7 @@ class FeatureStatusReply(FeatureReply):
     ``standing`` is None while it is not completed; ``approved_by`` says by whom it was, then.
     ``baseline`` is how its checks and runners of tests ended before the work, empty once it is
     closed. ``running`` is there while a submission's check runs, ``caveats`` where something is
-    not as it was when it was accepted.
+    not as it was when it was accepted, ``committed`` once ``cde finish`` committed it.
     """
 
     phases: list[PhaseRecordView]
@@ -264,6 +266,7 @@ class FeatureStatusReply(FeatureReply):
     baseline: list[TrialView]
     running: NotRequired[RunningView]
     caveats: NotRequired[list[CaveatView]]
+    committed: NotRequired[CommitView]
 
 
 class FeatureDetailReply(FeatureStatusReply):

@@ -37,6 +37,15 @@ class RefusalView(TypedDict):
     reason: str
 
 
+class ReturnedView(TypedDict):
+    """Why the phase was begun again; ``closed_as`` is how the feature had ended, if it had."""
+
+    at: str
+    by: str
+    reason: str
+    closed_as: str | None
+
+
 class EvidenceView(TypedDict):
     """What the last check of a phase left."""
 
@@ -63,6 +72,7 @@ class WorkView(TypedDict):
     past: list[dict[str, Any]]
     runs: NotRequired[list[AgentRunView]]
     refused: NotRequired[RefusalView]
+    returned: NotRequired[ReturnedView]
 
 
 def work_view(record: PhaseRecord) -> WorkView:
@@ -81,4 +91,6 @@ def work_view(record: PhaseRecord) -> WorkView:
         view["runs"] = [run_view(each) for each in record.runs]
     if record.refused is not None:
         view["refused"] = view_of(RefusalView, record.refused)
+    if record.returned is not None:
+        view["returned"] = view_of(ReturnedView, record.returned)
     return view

@@ -134,9 +134,11 @@ def _went_back(changed: Changed) -> str | None:
         each
         for each in changed.phases("work", "returned")
         if changed.value("phases", each, "work", "returned")
+        or changed.value("phases", each, "work", "returned", "at")
     ]
     if returned:
-        return f"back to {returned[0]}"
+        how = "reopened at" if changed.operation == "reopen_feature" else "back to"
+        return f"{how} {returned[0]}"
     if not changed.touches("work", "events"):
         return None
     return _NOTED.get(changed.operation)
@@ -146,6 +148,7 @@ _NOTED = {
     "rollback_feature": "rollback begun",
     "send_back": "rollback begun",
     "reopen_feature": "rollback begun",
+    "finish_feature": "committed",
     "start_run": "run of agents started",
     "stop_run": "run of agents stopped",
 }

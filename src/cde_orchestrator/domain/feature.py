@@ -46,6 +46,8 @@ CANCELLED = "cancelled"
 EVENTS_KEPT = 20
 EDITED = "edited"
 """The event that an edit leaves, with the beginning of the goal, and the name, as they were."""
+COMMITTED = "committed"
+"""The event that a commit of all its files leaves."""
 CHANGED_WORKFLOW = "workflow_changed"
 """The event that a change of the workflow leaves."""
 NOTES_RETURNED = 5
@@ -183,6 +185,15 @@ class Feature:
             )
         return phase
 
+    @property
+    def committed(self) -> Mapping[str, Any] | None:
+        """The event of the commit that has what it completed last; None where none is known."""
+        done = [it.completed_at.isoformat() for it in self.phases.values() if it.completed_at]
+        last = next((each for each in self.events[::-1] if each.get("event") == COMMITTED), None)
+        if last is None or self.status != COMPLETED:
+            return None
+        return last if str(last.get("at")) >= max(done, default="") else None
+
     def closed(self) -> FeatureError:
         """E105, for what needs an open feature: how this one ended, and since when it has."""
         done = [each.completed_at for each in self.phases.values() if each.completed_at]
@@ -314,12 +325,15 @@ class Feature:
         # What people noted while they were asked is for whoever does the work again.
         asked = (record for record in undone if workflow.waits_for_person(record.id))
         people = [saved for record in asked for saved in record.saved()]
+        closed_as = None if self.is_open else self.status
         for record in (target, *undone):
             kept = [*record.saved(), *(people if record is target else [])]
             notes = tuple(saved.note for saved in kept[-NOTES_RETURNED:])
             record.roll_back(reason)
             to = None if record is target else to_phase.id
-            record.returned = Returned(now, by, reason, notes=notes, to=to)
+            record.returned = Returned(
+                now, by, reason, notes=notes, to=to, closed_as=None if to else closed_as
+            )
         target.outputs = []
         self._enter(to_phase, now)
         return [record.id for record in undone]

@@ -157,6 +157,8 @@ class Returned(Value):
         notes: what was saved in the phase before.
         to: the earlier phase that the feature went back to; None where it was the phase itself,
             and in what an earlier release kept.
+        closed_as: how the feature had ended that was reopened so; None where it was open, and in
+            what an earlier release kept.
     """
 
     at: datetime
@@ -165,6 +167,7 @@ class Returned(Value):
     discarded: tuple[Discarded, ...] = ()
     notes: tuple[str, ...] = ()
     to: str | None = None
+    closed_as: str | None = None
 
     def heading(self) -> str:
         """What happened, in words."""

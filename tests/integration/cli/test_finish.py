@@ -134,6 +134,23 @@ def test_exactly_the_files_of_the_feature_are_committed(completed: Shop) -> None
     assert git(completed.root, "status", "--porcelain") == "M old.py\n?? mine.txt"
     status = answer("status", "login", "--full", cwd=completed.root)
     assert status["events"][-1]["commit"] == reply["commit"]
+    commit = {"commit": reply["commit"], "branch": "work"}
+    (row,) = answer("list", cwd=completed.root)["features"]
+    assert status["committed"] == row["committed"] == commit
+    words = f"committed {reply['commit'][:7]} on work"
+    listed = cde("list", cwd=completed.root).stdout
+    assert f"completed, unproven, {words}" in " ".join(listed.split())
+    ended = " ".join(cde("status", "login", cwd=completed.root).stdout.split())
+    assert f"It is {words}; " in ended
+    assert "a person commits" not in ended
+
+    answer("reopen", "login", "--reason", "Taxes are wrong", cwd=completed.root)
+    (row,) = answer("list", cwd=completed.root)["features"]
+    assert "committed" not in row
+    verdict = completed.given("Verdict: approved")
+    answer("submit", "login", "--output", f"verdict={verdict}", cwd=completed.root)
+    (row,) = answer("list", cwd=completed.root)["features"]
+    assert (row["status"], "committed" in row) == ("completed", False)
 
 
 def test_the_message_is_of_the_goal_and_the_review_and_directs_nobody(completed: Shop) -> None:

@@ -26,14 +26,18 @@ from cde_orchestrator.application.views import (
 )
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
-from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED, Feature, artifacts_from
+from cde_orchestrator.domain.feature import (
+    CLOSED_STATUSES,
+    COMMITTED,
+    COMPLETED,
+    Feature,
+    artifacts_from,
+)
 from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import checked_text
 
-COMMITTED = "committed"
-"""The event that a commit leaves."""
 LEFT_SHOWN = 20
 MESSAGE_LIMIT = 20_000
 _SHOWN = 5

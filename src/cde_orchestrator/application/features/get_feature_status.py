@@ -14,6 +14,7 @@ from cde_orchestrator.application.features.phase_prompt import (
 from cde_orchestrator.application.features.present_workflow import Followed
 from cde_orchestrator.application.gate_views import attempt_view
 from cde_orchestrator.application.made_views import (
+    commit_view,
     difference_view,
     last_difference,
     made_view,
@@ -121,6 +122,8 @@ class GetFeatureStatus(
             brief["made"] = made
         if found := _caveats(project, feature, workflow, rendering):
             brief["caveats"] = found
+        if (commit := commit_view(feature)) is not None:
+            brief["committed"] = commit
         if not feature.is_open:
             brief["open_features"] = project.open_features(besides=feature.id)
         leases.renew_when_due(feature, features.repository, features.root)

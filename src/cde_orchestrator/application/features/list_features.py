@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.feature_filter import (
     awaited_by,
     opening_of,
 )
+from cde_orchestrator.application.made_views import commit_view
 from cde_orchestrator.application.ports.core import (
     ProjectFiles,
     ProjectRepository,
@@ -159,6 +160,8 @@ def _row(
     completed = project.features.by_id(summary.id) if summary.status == COMPLETED else None
     if completed is not None and (verdict := verdict_of(completed, files, root)) is not None:
         row["standing"], row["waived"] = verdict["verdict"], verdict["waived"]
+    if completed is not None and (commit := commit_view(completed)) is not None:
+        row["committed"] = commit
     return row
 
 

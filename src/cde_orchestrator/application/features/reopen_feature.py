@@ -77,7 +77,7 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
             closed = feature.status
             if feature.reopen(workflow, leases.now, cancelled=True):
                 record = feature.phases[feature.current_phase or ""]
-                record.returned = Returned(leases.now, leases.caller.name, reason)
+                record.returned = Returned(leases.now, leases.caller.name, reason, closed_as=closed)
                 enter_phase(feature, workflow, outputs, present, again=True)
                 facts = {"by": leases.caller.name, "reason": reason, "closed_as": closed}
                 feature.note(REOPENED, at=leases.now.isoformat(), **facts)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.idle_changes import changed_idly
+from cde_orchestrator.application.features.others_work import changed_by_others
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources, reason_of
 from cde_orchestrator.application.ports.sources import Entry, Turn
 from cde_orchestrator.application.proofs.proving import is_record
@@ -49,9 +50,9 @@ class SourceRow(TypedDict):
     ``state`` is ``feature`` for what ``code`` takes back; ``restored`` or ``removed`` once that
     was done; and, of what is left as it is, ``touched`` for what changed since the feature
     submitted or saved something last, or in a phase that changes no code, ``unnamed`` for what no
-    record of it names, ``others`` where another feature was at work, ``committed`` for what was
-    committed since, and ``odd`` for what is no plain file on both sides. ``reason`` says more,
-    where there is more to say.
+    record of it names, ``others`` for what another feature changed or may have, ``committed`` for
+    what was committed since, and ``odd`` for what is no plain file on both sides. ``reason`` says
+    more, where there is more to say.
     """
 
     path: str
@@ -84,6 +85,7 @@ class SourceChanges(Value, kw_only=True):
         turns: what differs, by path.
         states: whose each of them is.
         named: those that a record of the feature names.
+        others: by path, another feature that changed it, or may have.
         idle: those that changed in a phase that changes no code, and is over.
         problem: why nothing can be compared, or nothing taken back.
         is_void: whether it never can be, with the start that is recorded: it is of another
@@ -95,6 +97,7 @@ class SourceChanges(Value, kw_only=True):
     turns: Mapping[str, Turn] = field(default_factory=dict)
     states: Mapping[str, SourceState] = field(default_factory=dict)
     named: Collection[str] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
     idle: Collection[str] = ()
     problem: str | None = None
     is_void: bool = False
@@ -121,6 +124,8 @@ class SourceChanges(Value, kw_only=True):
             state = "removed" if self.turns[path][0] is None else "restored"
         elif state == "touched":
             reason = IDLE if path in self.idle else NAMED if path in self.named else None
+        elif state == "others":
+            reason = f"{self.others[path]} changed it too, or may have"
         return {"path": path, "state": state, "reason": reason}
 
     def commands(self) -> list[str]:
@@ -176,10 +181,17 @@ def source_changes(
         whose = _Whose(project, feature, *moments, sources, kept, turns, texts, idle)
         states = {path: whose.state(path) for path in turns}
         named = whose.named if turns else ()
+        others = whose.others if "others" in states.values() else {}
     except FeatureError as error:
         return SourceChanges(problem=reason_of(error))
     found = SourceChanges(
-        start=start, now=present.moment, turns=turns, states=states, named=named, idle=idle
+        start=start,
+        now=present.moment,
+        turns=turns,
+        states=states,
+        named=named,
+        others=others,
+        idle=idle,
     )
     if len(found.back) > FILES_LIMIT:
         problem = f"more than {FILES_LIMIT:,} files would have to be taken back"
@@ -206,7 +218,7 @@ class _Whose(Value):
             return "odd"
         if self._committed is None or path in self._committed:
             return "committed"
-        if self._others:
+        if path in self.others:
             return "others"
         if (
             path in self.idle
@@ -238,23 +250,10 @@ class _Whose(Value):
         return self.sources.git.changed_between(self.sources.root, *commits)
 
     @cached_property
-    def _others(self) -> bool:
-        """Whether another feature was, or may have been, at work in this folder since."""
-        since = self.start.at
-        lately = (
-            each.id
-            for each in self.project.features.summaries()
-            if each.updated_at >= since
-            or (each.claimed_until is not None and each.claimed_until >= since)
-        )
-        return any(each != self.feature.id and not self._is_elsewhere(each) for each in lately)
-
-    def _is_elsewhere(self, feature_id: str) -> bool:
-        """Whether the feature's phases were all in other folders."""
-        other = self.project.features.by_id(feature_id)
-        moments = [each.start_source for each in other.phases.values()] if other else []
-        folders = {each.folder for each in moments if each is not None}
-        return bool(folders) and self.start.folder not in folders
+    def others(self) -> Mapping[str, str]:
+        """By path, another feature that changed a file since, or may have."""
+        moments = (self.start, self.now)
+        return changed_by_others(self.project, self.feature, *moments, self.sources)
 
     @cached_property
     def _since(self) -> frozenset[str] | None:
@@ -359,7 +358,7 @@ _WORDS: dict[SourceState, tuple[str, str]] = {
         "changed since the feature last submitted or saved something, or in a phase without code",
     ),
     "unnamed": ("left", "no record of the feature names it"),
-    "others": ("left", "another feature was at work"),
+    "others": ("left", "another feature changed it, or may have"),
     "committed": ("left", "committed since; git log shows by whom"),
     "odd": ("left", "not a plain file then and now"),
 }

@@ -21,13 +21,17 @@ from cde_orchestrator.application.features.followed_workflow import (
 )
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.present_workflow import as_followed
+from cde_orchestrator.application.made_views import CommitView, commit_view
 from cde_orchestrator.application.ports.core import ProjectFiles
 from cde_orchestrator.application.proofs.verdicts import verdict_of
+from cde_orchestrator.application.shapes import view_of
 from cde_orchestrator.application.views import ClaimView
+from cde_orchestrator.application.work_views import ReturnedView
 from cde_orchestrator.domain.agent_run import total
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
 
@@ -72,7 +76,9 @@ class Card(TypedDict):
     ``last_attempt`` is the number of the last one that is allowed, 0 where that is not known.
     ``goal`` is the beginning of it, ``asks`` what a person is asked for while it waits for one.
     ``standing`` is the verdict on one that is completed, None for others; ``waived`` is how many
-    of its criteria a person waived. ``cost_usd`` is None where no agent reported any.
+    of its criteria a person waived. ``committed`` is the commit of one that ``cde finish``
+    committed. ``reopened`` says who reopened it, in the first attempt since. ``cost_usd`` is None
+    where no agent reported any.
     """
 
     id: str
@@ -94,6 +100,8 @@ class Card(TypedDict):
     check: CheckView | None
     standing: str | None
     waived: int
+    committed: CommitView | None
+    reopened: ReturnedView | None
     cost_usd: float | None
     event: FeatureEvent
 
@@ -252,7 +260,10 @@ def last_event(feature: Feature) -> FeatureEvent:
             events.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
         if record.returned is not None and phase_id == feature.current_phase:
             returned = record.returned
-            events.append(_event(returned.at, "returned", returned.reason, returned.by))
+            kind, text = "returned", returned.reason
+            if returned.closed_as is not None:
+                kind, text = "reopened", f"reopened: {returned.reason}"
+            events.append(_event(returned.at, kind, text, returned.by))
         if record.completed_at is not None:
             events.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
         events += [_event(saved.at, "saved", saved.note, saved.by) for saved in record.saved()[-1:]]
@@ -338,9 +349,19 @@ def _card(
         "check": _last_check(feature),
         "standing": verdict["verdict"] if verdict else None,
         "waived": verdict["waived"] if verdict else 0,
+        "committed": commit_view(feature),
+        "reopened": _reopened(record),
         "cost_usd": runs.cost_usd,
         "event": last_event(feature),
     }
+
+
+def _reopened(record: PhaseRecord | None) -> ReturnedView | None:
+    """By whom the feature was reopened, and when, as long as no attempt failed since."""
+    if record is None or record.returned is None or record.returned.closed_as is None:
+        return None
+    is_first = record.attempts == record.attempts_before + 1
+    return view_of(ReturnedView, record.returned) if is_first else None
 
 
 def _last_check(feature: Feature) -> CheckView | None:

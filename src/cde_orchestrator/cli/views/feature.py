@@ -15,7 +15,7 @@ from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.checks.trial_words import TrialView
 from cde_orchestrator.application.features.feature_filter import PERSON
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
-from cde_orchestrator.application.made_views import made_words
+from cde_orchestrator.application.made_views import commit_words, made_words
 from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.proofs.verdicts import verdict_words
 from cde_orchestrator.application.task_views import TaskView, task_line
@@ -119,9 +119,12 @@ def ending(reply: Mapping[str, Any], look: RenderTarget) -> list[RenderableType 
         return [ended]
     if look.prompts:
         return [Group(ended, *(Text(f"  {each}") for each in remarks.ending_remarks(reply)))]
-    words = made_words(made)
+    words, commit = made_words(made), reply.get("committed")
+    if commit is not None:
+        words = f"{words}; {commit_words(commit)}"
+    does = "open a pull request" if commit is not None else "commit it, and open a pull request"
     steps = [
-        (command(look, "finish", name), "commit it, and open a pull request"),
+        (command(look, "finish", name), does),
         (command(look, "report", name), "what a reviewer needs to know"),
         ("git diff", "what is not committed yet"),
     ]
@@ -211,8 +214,10 @@ def _awaited(row: replies.FeatureRow) -> Text:
 
 
 def _verdict(row: replies.FeatureRow) -> str:
-    verdict = verdict_words(row)
-    return state_words(row["status"]) + (f", {clean(verdict)}" if verdict else "")
+    words = [state_words(row["status"]), clean(verdict_words(row))]
+    if commit := row.get("committed"):
+        words.append(clean(commit_words(commit)))
+    return ", ".join(filter(None, words))
 
 
 def _place(row: replies.FeatureRow) -> str:

@@ -14,7 +14,7 @@ from cde_orchestrator.application.checks.running import running_words
 from cde_orchestrator.application.gate_views import CheckView
 from cde_orchestrator.application.proof_views import caveat_lines, difference_words, seen_lines
 from cde_orchestrator.application.proofs.verdicts import verdict_line
-from cde_orchestrator.application.work_views import EvidenceView
+from cde_orchestrator.application.work_views import EvidenceView, WorkView
 from cde_orchestrator.cli.console.layout import facts, mark, note, notes, spaced, status_style
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
@@ -89,10 +89,19 @@ def _stands(
     if attempt["last_failure"]:
         yield "Refused", _first_lines(attempt["last_failure"])
     if attempt["returned"]:
-        yield "Sent back", _first_lines(attempt["returned"])
+        yield _returned(attempt["returned"], reply["work"][record["id"]], look)
     if (check := attempt["gate"]["check"]) is not None:
         evidence = reply["work"][record["id"]]["evidence"]
         yield "Check", _check(check, evidence, look)
+
+
+def _returned(words: str, work: WorkView, look: RenderTarget) -> tuple[str, str]:
+    """Why the feature came to the phase again; where it was reopened, also by whom and when."""
+    why = work.get("returned")
+    if why is None or why["closed_as"] is None:
+        return "Sent back", _first_lines(words)
+    who = f"by {clean(why['by'])}, {moment(why['at'], look)}; it was {clean(why['closed_as'])}"
+    return "Reopened", f"{who}\n{_first_lines(why['reason'])}"
 
 
 def _awaited(

@@ -15,6 +15,8 @@ from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackReply
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.monitoring.project_board import Card
+from cde_orchestrator.application.monitoring.show_dashboard import ShowDashboard
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
@@ -47,12 +49,48 @@ def reopen(world: World, **changes: Any) -> RollbackReply:
     return world.run(ReopenFeature(feature_id="login", reason="Wanted after all", **changes))
 
 
+def only_card(world: World) -> Card:
+    board = world.run(ShowDashboard())["board"]
+    assert board is not None
+    (card,) = [card for lane in board["lanes"] for card in lane["cards"]]
+    return card
+
+
 def code_of(world: World, **changes: Any) -> str:
     before = [*world.project.features]
     with pytest.raises(CDEError) as refused:
         edit(world, **changes)
     assert [*world.project.features] == before
     return refused.value.code
+
+
+@pytest.mark.parametrize("closed_as", ["cancelled", "failed", "completed"])
+def test_a_reopened_feature_knows_that_it_was_closed_and_who_reopened_it(
+    started: World, closed_as: str
+) -> None:
+    if closed_as == "completed":
+        submit(started)
+        started.callers.become_person()
+        submit(started, "build", report="Nothing new\n")
+    else:
+        started.run(CloseFeature(feature_id="login", outcome=closed_as, reason="No"))
+    started.clock.advance()
+    reopen(started)
+
+    now = feature(started)
+    record = now.phases[now.current_phase or ""]
+    assert record.returned is not None
+    by = "cli" if closed_as == "completed" else "robot"
+    assert (record.returned.closed_as, record.returned.by) == (closed_as, by)
+    card = only_card(started)
+    assert card["reopened"] is not None
+    assert card["reopened"]["by"] == by
+    assert card["event"]["kind"] == "reopened"
+    assert card["event"]["text"] == "reopened: Wanted after all"
+    started.clock.advance()
+    started.run(FailPhase(feature_id="login", phase_id=record.id, reason="No"))
+    card = only_card(started)
+    assert card["reopened"] is None
 
 
 def test_a_goal_is_edited_and_the_one_before_is_kept(started: World) -> None:

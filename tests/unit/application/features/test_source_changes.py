@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -33,6 +33,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureList, FeatureSummary
+from cde_orchestrator.domain.records import Difference
 from tests.fakes import ROOT, World, catalog, writing_workflow
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -188,6 +189,8 @@ def git_cannot_tell(world: World) -> None:
 
 def another_moved(world: World) -> None:
     world.run(StartFeature(prompt="Add basket", name="basket"))
+    world.proofs.source["shop/pay.py"] = "newer\n"
+    save(world)
 
 
 def ends_like_another_one(world: World) -> None:
@@ -264,6 +267,99 @@ def test_another_one_that_may_still_be_at_work_counts(started: World) -> None:
         assert basket.claim is not None
 
     assert states(roll_back(started))["shop/pay.py"] == "others"
+
+
+def start_basket(world: World) -> None:
+    world.clock.advance()
+    world.run(StartFeature(prompt="Add basket", name="basket"))
+    world.clock.advance()
+
+
+def change_basket(world: World, do: Callable[[Feature], None]) -> None:
+    with world.repository.transaction(ROOT) as project:
+        do(project.feature("basket"))
+
+
+def test_another_one_that_is_merely_open_keeps_nothing(started: World) -> None:
+    work(started)
+    start_basket(started)  # with a lease, but the files stayed as they were
+    assert states(roll_back(started, dry_run=True)) == MINE
+    started.proofs.source["shop/pay.py"] = "newest\n"
+    save(started)
+    rows = {row["path"]: row for row in roll_back(started, dry_run=True)["source"]}
+    assert {path: row["state"] for path, row in rows.items()} == MINE | {"shop/pay.py": "others"}
+    assert rows["shop/pay.py"]["reason"] == "basket changed it too, or may have"
+
+    change_basket(started, lambda basket: setattr(basket, "claim", None))
+    assert states(roll_back(started, code=True))["shop/pay.py"] == "restored"
+
+
+def test_what_another_one_recorded_is_kept_from_a_rollback(started: World) -> None:
+    work(started)
+    start_basket(started)
+    told = Difference(1, 1, 0, ("shop/new.py",))
+    change_basket(started, lambda basket: setattr(basket.phases["define"], "difference", told))
+
+    left = states(roll_back(started, code=True))
+    assert (left["shop/new.py"], left["shop/pay.py"]) == ("others", "restored")
+    assert "shop/new.py" in started.proofs.source
+
+
+def test_another_one_was_at_work_until_it_submitted(started: World) -> None:
+    start_basket(started)
+    started.proofs.source["shop/new.py"] = "basket's\n"
+    spec = {"spec": "## Goal\nA basket\n"}
+    started.run(SubmitWork(feature_id="basket", phase_id="define", results=spec))
+    change_basket(started, lambda basket: setattr(basket, "claim", None))
+    started.clock.advance()
+    started.proofs.source.update({"shop/pay.py": "new\n"})
+    save(started)
+
+    assert states(roll_back(started)) == {"shop/new.py": "others", "shop/pay.py": "feature"}
+
+
+@pytest.mark.parametrize(("changes", "state"), [(None, "feature"), ("required", "others")])
+def test_another_one_in_a_phase_that_changes_no_code_is_not_at_work(
+    world: World, changes: Literal["required"] | None, state: str
+) -> None:
+    define, build = writing_workflow().phases
+    phases = (replace(define, changes=changes), replace(build, changes="required"))
+    world.git.commit = FIRST
+    world.proofs.source["shop/pay.py"] = "old\n"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    world.workflows.own = catalog(replace(writing_workflow(), phases=phases), packaged=False)
+    start_basket(world)
+    world.proofs.source["shop/pay.py"] = "new\n"
+    save(world)
+
+    assert states(roll_back(world)) == {"shop/pay.py": state}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_of_another_one_whose_source_is_not_known_all_counts(
+    started: World, elsewhere: bool
+) -> None:
+    start_basket(started)
+    work(started)
+
+    def unknown(basket: Feature) -> None:
+        start = basket.phases["define"].start_source
+        assert start is not None
+        basket.phases["build"] = replace(basket.phases["define"], id="build")
+        basket.phases["define"].start_source = replace(start, folder="/worktree")
+        if not elsewhere:
+            basket.phases = {}
+
+    change_basket(started, unknown)
+    assert set(states(roll_back(started)).values()) == {"others"}
+
+
+def test_one_without_a_known_start_counts_from_its_own(started: World) -> None:
+    start_basket(started)
+    work(started)
+    change_basket(started, lambda basket: setattr(basket.phases["define"], "start_source", None))
+
+    assert set(states(roll_back(started)).values()) == {"others"}
 
 
 class Decoded(FeatureList):

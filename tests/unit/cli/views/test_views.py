@@ -508,6 +508,35 @@ def test_a_read_only_project_with_unusual_facts_is_told() -> None:
     assert "standard (default)  a → b" in text
 
 
+def test_what_is_committed_is_said_with_its_branch() -> None:
+    ended: Any = {**reply(None), "made": MADE, "committed": {"commit": "1a2b3c4d", "branch": "x"}}
+
+    lines = [seen(each) for each in feature.ending(ended, SCREEN) if each]
+    assert "specs/login/spec.md; committed 1a2b3c4 on x." in " ".join("".join(lines).split())
+    assert "# open a pull request" in lines[-1]
+
+
+def test_a_feature_that_was_reopened_is_said_to_be_and_not_to_be_sent_back() -> None:
+    why = {"at": ago(minutes=9), "by": "person:ada@desk (page)", "reason": "Taxes\nare wrong"}
+    works: Any = {"build": {**WORK, "returned": {**why, "closed_as": "completed"}}}
+    whole: Any = {**reply(None), **IN_FULL, "work": works, "baseline": [], "tasks": []}
+    whole |= {"phases": [record("build", "in_progress", attempts=2)], "approved_by": []}
+    whole |= {"difference": None, "proof": None, "standing": None}
+    whole["feature"] = {**whole["feature"], "current_phase": "build"}
+
+    text = seen(status.feature_status(False, whole, SCREEN))
+    assert (
+        "Reopened   by person:ada@desk (page), 9 min ago; it was completed\n"
+        "           Taxes\n"
+        "           are wrong\n"
+    ) in text
+    assert "Sent back" not in text
+    works["build"]["returned"]["closed_as"] = None
+    assert "Sent back  Returned to this phase: it was wrong\n" in seen(
+        status.feature_status(False, whole, SCREEN)
+    )
+
+
 def test_a_glance_tells_how_many_features_are_left_out() -> None:
     row = {
         "id": "f1",
