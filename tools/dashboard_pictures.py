@@ -7,6 +7,7 @@ at with a real Chromium.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
@@ -43,6 +44,8 @@ from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.feature import COMMITTED
+from cde_orchestrator.domain.proofs import CriterionSeen, ProofEvidence, ProofSeen
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
@@ -172,10 +175,29 @@ class Past:
             ran = evidence_of(check, self.now, exit_code, "")
             project.feature(name).phases[phase].evidence = ran
 
+    def _proven(self, name: str, path: str) -> None:
+        """The criteria of a feature were proven by a test of a file, and it was committed."""
+        repository, root = FilesystemProjectRepository(clock=self.clock), self.application.root
+        (root / path).write_text("# What customers see.\n")
+        runs: Any = {"now": "passed", "base": "failed", "control": "passed"}
+        proof = ProofSeen(id=f"tests/test_{path}::test_it", **runs, sees=(f"{path}:show",))
+        ran: Any = {"tree": "5", "base_commit": "5", "base_tree": "5", "runs": 4, "versions": {}}
+        proven = ProofEvidence(
+            **{**ran, "at": self.now, "commands": (("pytest",),), "duration_ms": 900.0},
+            criteria=(CriterionSeen(id="AC1", text="It is shown", proofs=(proof,)),),
+            places=proof.sees,
+            covered={path: hashlib.sha256((root / path).read_bytes()).hexdigest()},
+        )
+        with repository.transaction(root) as project:
+            project.feature(name).phases["test"].proof = proven
+            kept = {"at": self.now.isoformat(), "commit": "1a2b3c4d", "branch": "main"}
+            project.feature(name).note(COMMITTED, by="me", **kept)
+
     def today(self) -> None:
         """What happened in the last hour; the agents that work now are this process."""
         handle = self.application.handle
         self.now = utc_now() - timedelta(minutes=47)
+        self._proven("login-page", "login.py")
         reason = "The PDF library has no fonts for Cyrillic; another one is needed."
         with calling("mcp:codex"):
             handle(FailPhase(feature_id="invoice-pdf", phase_id="implement", reason=reason))

@@ -38,11 +38,15 @@ class RefusalView(TypedDict):
 
 
 class ReturnedView(TypedDict):
-    """Why the phase was begun again; ``closed_as`` is how the feature had ended, if it had."""
+    """Why the phase was begun again; ``closed_as`` is how the feature had ended, if it had.
+
+    ``to`` is the earlier phase that the feature went back to, where it was one.
+    """
 
     at: str
     by: str
     reason: str
+    to: str | None
     closed_as: str | None
 
 

@@ -4,7 +4,7 @@ The token is posted once, to whatever page was asked for, and the cookie holds a
 from it: who steals the cookie can look at the pages as long as the token stays, and no more.
 In place of the token an address may hold a ticket for the same, in its fragment, which is sent
 nowhere: the form's script posts it. Who sees the address in a list of processes may be faster than
-the browser; another user of the machine is not let in with it.
+the browser; another user of the machine is not let in with it. A post of ``out`` signs out.
 
 A person's browser gets a second cookie and a word. Browsers send cookies to every port of a
 machine, as to what an agent serves; the word is kept for the pages of this port, which send it.
@@ -86,6 +86,8 @@ class SignIn:
             given = await posted(request, FORM_BYTES)
         except ValidationError:  # E315
             given = {}
+        if "out" in given:
+            return self._signed_out(request)
         if reason := self._refusal(request, given):
             error = CDESystemError.of("E902", reason=reason)
             return _form(ErrorFormatter.payload(error)["message"])
@@ -103,6 +105,14 @@ class SignIn:
             answer.delete_cookie(self._person, path="/", httponly=True, samesite="strict")
         for name, value in cookies.items():
             answer.set_cookie(name, value, path="/", httponly=True, samesite="strict")
+        return answer
+
+    def _signed_out(self, request: Request) -> Response:
+        """The answer to a browser that signs out: its session is over, and its cookies are gone."""
+        self._key.end(_cookie(request, self._person))
+        answer = data({"person": None})
+        for name in (self._name, self._person):
+            answer.delete_cookie(name, path="/", httponly=True, samesite="strict")
         return answer
 
     def _refusal(self, request: Request, given: dict[str, str]) -> str | None:

@@ -291,3 +291,16 @@ def test_another_word_is_no_ticket(client: TestClient, ticket: str) -> None:
 def test_a_ticket_of_another_server_or_a_part_of_one_is_none(client: TestClient) -> None:
     for ticket in (ServerKey().ticket(), KEY.ticket()[:-1], KEY.proof("x")):
         assert client.post("/dashboard", data={"once": ticket}).status_code == 401
+
+
+def test_a_browser_that_signs_out_is_let_in_no_more(client: TestClient) -> None:
+    client.post("/dashboard", data={"once": KEY.ticket(person=True)})
+    (session,) = [value for name, value in client.cookies.items() if name.endswith("_person")]
+    assert client.get("/dashboard").status_code == 200
+    answer = client.post("/dashboard", data={"out": "1"})
+
+    assert (answer.status_code, answer.json()) == (200, {"person": None})
+    assert dict(client.cookies) == {}
+    assert not KEY.knows(session)
+    assert client.get("/dashboard").status_code == 401
+    assert client.post("/dashboard", data={"out": "1"}).status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.errors.template import plain
@@ -38,6 +39,7 @@ class EditFeature(UseCase[EditReply], operation="edit_feature", in_worktree=True
         goal: what it shall do; None leaves it.
         name: a new name, as long as nothing is written at a path with the present one; None
             leaves it.
+        seen: as of ``RollbackFeature``.
     """
 
     feature_id: str
@@ -45,13 +47,15 @@ class EditFeature(UseCase[EditReply], operation="edit_feature", in_worktree=True
     name: str | None = None
     agent: str | None = None
     takeover: bool = False
+    seen: str | None = None
 
     def __call__(self, *, features: ProjectFeatures, outputs: ProjectOutputs) -> EditReply:
-        """Raises E004, E102 to E105, E122, E206, E301 to E305."""
+        """Raises E004, E102 to E105, E122, E155, E206, E301 to E305."""
         goal = None if self.goal is None else without_secrets(checked_prompt(self.goal))
         name = None if self.name is None else checked_name(self.name)
         leases = features.leases(self.agent)
         with features.change(self.feature_id) as (project, feature, workflow):
+            require_seen(feature, self.seen)
             if not feature.is_open:
                 raise feature.closed()
             leases.require_free(feature, takeover=self.takeover)

@@ -125,7 +125,7 @@ class SourceChanges(Value, kw_only=True):
         elif state == "touched":
             reason = IDLE if path in self.idle else NAMED if path in self.named else None
         elif state == "others":
-            reason = f"{self.others[path]} changed it too, or may have"
+            reason = f"may be a change of {self.others[path]}"
         return {"path": path, "state": state, "reason": reason}
 
     def commands(self) -> list[str]:

@@ -262,7 +262,8 @@ def last_event(feature: Feature) -> FeatureEvent:
             returned = record.returned
             kind, text = "returned", returned.reason
             if returned.closed_as is not None:
-                kind, text = "reopened", f"reopened: {returned.reason}"
+                who = returned.by.removeprefix("person:").removeprefix("mcp:")
+                kind, text = "reopened", f"reopened by {who}: {returned.reason}"
             events.append(_event(returned.at, kind, text, returned.by))
         if record.completed_at is not None:
             events.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))

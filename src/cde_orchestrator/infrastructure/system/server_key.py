@@ -27,6 +27,7 @@ class ServerKey:
 
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     _used: set[int] = field(default_factory=set, repr=False, compare=False)
+    _ended: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def proof(self, challenge: str) -> str:
         """What only a server with this key can answer to a challenge."""
@@ -65,10 +66,16 @@ class ServerKey:
         return f"{word}-{self._signed('session', word)}"
 
     def knows(self, session: str) -> bool:
-        """Whether this key gave the session out."""
+        """Whether this key gave the session out, and it was not ended."""
         word, _, signature = session.partition("-")
         expected = self._signed("session", word)
-        return hmac.compare_digest(signature.encode(), expected.encode())
+        is_own = hmac.compare_digest(signature.encode(), expected.encode())
+        return is_own and session not in self._ended
+
+    def end(self, session: str) -> None:
+        """Know a session no more."""
+        if self.knows(session):
+            self._ended.add(session)
 
     def page_word(self, session: str) -> str:
         """What the pages of a session show that they are this server's own pages by.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cde_orchestrator.web.actions.close import CLOSE
 from cde_orchestrator.web.actions.decide import DECIDE
+from cde_orchestrator.web.actions.edit import EDIT
 from cde_orchestrator.web.actions.note import NOTE
 from cde_orchestrator.web.actions.reopen import REOPEN
 from cde_orchestrator.web.actions.rollback import ROLL_BACK
@@ -18,6 +19,7 @@ EVERY = {
     for each in (
         DECIDE,
         NOTE,
+        EDIT,
         ROLL_BACK,
         CLOSE,
         RUN,

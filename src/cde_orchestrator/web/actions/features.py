@@ -34,6 +34,11 @@ def facts_of(digest: str) -> list[str]:
     return digest.split("|")[1:]
 
 
+def sequence_of(digest: str) -> int:
+    """The last change that the form's reader could know."""
+    return int(digest.partition("|")[0])
+
+
 @contextmanager
 def saying_news(asked: Asked, *codes: str) -> Iterator[None]:
     """A refusal because the feature is another by now, by one of the codes, says what is new.
@@ -52,7 +57,7 @@ def saying_news(asked: Asked, *codes: str) -> Iterator[None]:
 
 def _news(asked: Asked) -> str:
     """What happened to the feature since the form was given out, newest first."""
-    since = int(asked.digest.partition("|")[0])
+    since = sequence_of(asked.digest)
     try:
         found = asked.handle(ListChanges(limit=_LOOKED_AT, feature=asked.about))["changes"]
     except CDEError:

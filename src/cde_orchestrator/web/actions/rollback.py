@@ -74,6 +74,7 @@ def _changes(reply: RollbackReply) -> dict[str, Any]:
             }
             for each, (words, why) in rows
         ],
+        "problem": reply["source_problem"],
         "remarks": rollback_remarks(reply),
     }
 

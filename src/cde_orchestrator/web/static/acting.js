@@ -1,5 +1,5 @@
 // Who acts in this browser, and the buttons of what they can do.
-import { $, announce, command, element, load, signedIn, write } from "./base.js";
+import { $, announce, command, element, load, signOut, signedIn, write } from "./base.js";
 
 export const actionAddress = (action, about, fields) => {
   const path = ["/dashboard/actions", ...[action, about].filter(Boolean).map(encodeURIComponent)].join("/");
@@ -8,6 +8,7 @@ export const actionAddress = (action, about, fields) => {
 
 /** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
 export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
+  $("acting").after(element("button", { class: "link", type: "button", onclick: () => signOut().catch(away) }, "Sign out"));
   write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
   return who;
 }, () => ({ person: null }));
@@ -28,6 +29,12 @@ export function notice(text, undo, how = undoLabel(undo)) {
   if (!undo) setTimeout(() => shown.remove(), NOTICED);
 }
 
+/** Say that the server does not answer, where that is what failed. */
+function away(error) {
+  if (!(error instanceof TypeError)) throw error;
+  notice("The server does not answer: try again.", null);
+}
+
 const buttons = new Map();
 
 /** The button of an action, the same one whenever it is asked for again: its form keeps what was typed. When the button is first used, `module()` is imported, and `form` makes of it what `actionDialog` takes. */
@@ -40,8 +47,7 @@ export function actionButton({ action, about, label, tone, module, form }) {
     try {
       return await Promise.all([import("./actions.js"), module()]);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // what cannot be imported is one
-      notice("The server does not answer: try again.", null);
+      away(error); // what cannot be imported is a TypeError
       return (loading = null);
     }
   }
@@ -56,7 +62,7 @@ export function actionButton({ action, about, label, tone, module, form }) {
     if (dialog?.isOpen()) notice(`${label}: there is nothing to do any more`, null);
     dialog?.close();
   }
-  const button = element("button", { class: tone ? `button ${tone}` : "button", type: "button", "aria-haspopup": "dialog", onclick: open }, label);
+  const button = element("button", { class: tone ? `button ${tone}` : "button", type: "button", "aria-haspopup": "dialog", "data-action": action, onclick: open }, label);
   buttons.set(key, Object.assign(button, { closeDialog }));
   return button;
 }

@@ -15,5 +15,8 @@ export function actionsOf(feature) {
   return [...(runs ? [run] : []), ...(open ? [note, back, close] : [reopen, back])].map((make) => make());
 }
 
+/** The button that gives the feature another goal. */
+export const editAction = (feature) => actionButton({ action: "edit", about: feature.id, label: "Edit goal", module: () => import("./actions-edit.js"), form: ({ editForm }) => editForm(feature) });
+
 /** The button that stops the run of the feature with this id. */
 export const stopAction = (about) => actionButton({ action: "stop", about, label: "Stop the run", module: () => import("./actions-run.js"), form: ({ stopForm }) => stopForm });

@@ -1,8 +1,10 @@
 // Roll a feature back: what would change is shown first.
 import { field, reason, takeover, undone } from "./actions.js";
-import { element, words } from "./base.js";
+import { element, words, write } from "./base.js";
 
 const SHOWN = 8;
+const OWN = ["feature", "restored", "removed"]; // states of files that are, or would be, taken back
+const ONLY = "Only what this feature, and nobody else, changed.";
 
 export function rollbackForm(feature) {
   const to = element("select", { name: "to", "data-asks": "" });
@@ -14,16 +16,29 @@ export function rollbackForm(feature) {
     fields: (ask, shown) => {
       shown.classList.add("preview");
       for (const each of [to, code]) each.addEventListener("change", ask);
-      return [field("To the beginning of", to), field("Take back the code, too", code, "Only what this feature, and nobody else, changed."), shown, reason("Why it goes back", "Whoever does it again reads this.")];
+      return [field("To the beginning of", to), field("Take back the code, too", code, ONLY), shown, reason("Why it goes back", "Whoever does it again reads this.")];
     },
     show: (shown) => {
       offer(to, shown);
       code.disabled = !code.checked && !shown.source.some((each) => each.state === "feature");
+      write(code.closest(".field").querySelector(".help"), aboutCode(shown));
       return [element("div", { class: "changes", tabindex: 0, role: "region", "aria-label": "What would change" }, changes(shown)), takeover(shown)];
     },
     done: (reply) => undone(`${reply.feature.name} is at the beginning of ${words(reply.feature.current_phase)}.`, reply.undo, changes(reply, true)),
   };
 }
+
+/** Which files of the code are taken back, and why others are not, before that is chosen. */
+function aboutCode({ source, problem }) {
+  if (problem) return `Not possible: ${problem}.`;
+  const own = source.filter((each) => OWN.includes(each.state)).length;
+  const left = new Map();
+  for (const { state, why } of source) if (!OWN.includes(state)) left.set(why, (left.get(why) ?? 0) + 1);
+  const reasons = [...left].map(([why, count]) => `${files(count)} ${count === 1 ? "is" : "are"} left (${why})`);
+  return [ONLY, source.length ? `${files(own)} ${own > 1 ? "are" : "is"} taken back${["", ...reasons].join("; ")}.` : "No file of the code changed."].join(" ");
+}
+
+const files = (count) => (count ? `${count} ${count === 1 ? "file" : "files"}` : "No file");
 
 function offer(to, { begun, to: chosen }) {
   if ([...to.options].map((each) => each.value).join() !== begun.join()) to.replaceChildren(...begun.map((each) => element("option", { value: each }, words(each))));

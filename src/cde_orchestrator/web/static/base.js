@@ -126,9 +126,10 @@ setInterval(() => {
 // ---- lists whose members stand at places of equal height, and move without a layout ----
 
 export class Stack {
-  /** `make(item)` gives an element, `fill(element, item)` brings it up to date. */
+  /** `make(item)` gives an element, `fill(element, item)` brings it up to date; `height` is in pixels, or a length of CSS. */
   constructor(container, height, make, fill) {
-    Object.assign(this, { container, height, make, fill, members: new Map() });
+    const times = (count) => (Number.isFinite(height) ? `${count * height}px` : `calc(${count} * ${height})`);
+    Object.assign(this, { container, times, make, fill, members: new Map() });
     container.classList.add("stacked");
   }
 
@@ -151,7 +152,7 @@ export class Stack {
         this.members.set(id, member);
       }
       this.fill(member, item);
-      const shift = `translateY(${place * this.height}px)`;
+      const shift = `translateY(${this.times(place)})`;
       if (member.style.transform !== shift) member.style.transform = shift;
       const present = this.container.children[place];
       if (present !== member) {
@@ -160,21 +161,24 @@ export class Stack {
         focused?.focus({ preventScroll: true });
       }
     });
-    this.container.style.height = `${items.length * this.height}px`;
+    this.container.style.height = this.times(items.length);
   }
 }
 
-/** A command that can be copied. */
-export function command(line) {
-  const button = element("button", { class: "plain copy", type: "button", title: "Copy", "aria-label": `Copy: ${clean(line)}` }, "Copy");
+/** A button that copies a text. */
+export function copy(text, label) {
+  const button = element("button", { class: "plain copy", type: "button", title: "Copy", "aria-label": label }, "Copy");
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(line);
+    await navigator.clipboard.writeText(text);
     write(button, "Copied");
     announce("Copied");
     setTimeout(() => write(button, "Copy"), 1500);
   });
-  return element("span", { class: "command" }, element("code", {}, line), button);
+  return button;
 }
+
+/** A command that can be copied. */
+export const command = (line) => element("span", { class: "command" }, element("code", {}, line), copy(line, `Copy: ${clean(line)}`));
 
 export function empty(title, ...rest) {
   return element("div", { class: "empty" }, element("p", { class: "strong" }, title), ...rest);
@@ -211,6 +215,13 @@ export function setUpTheme() {
 const WORD = "cde-page";
 const [, how, given] = /^#(once|person)=(.+)/.exec(location.hash) ?? [];
 const keep = ({ person }) => (localStorage[WORD] = person);
+
+/** End the session of this browser, here and at the server. */
+export async function signOut() {
+  await load("/dashboard", { out: "1" });
+  localStorage.removeItem(WORD);
+  location.assign("/dashboard");
+}
 if (how) history.replaceState(null, "", location.pathname + location.search);
 if (how === "person") keep({ person: given });
 export const signedIn = how === "once" ? load(location.pathname, { once: given }).then(keep, () => null) : Promise.resolve();
@@ -232,6 +243,9 @@ export function reload() {
 }
 
 const STATES = { live: "Live", lost: "Connection lost, reconnecting", out: "Signed out: run cde dashboard in a terminal", paused: "Paused", connecting: "Connecting" };
+
+/** Whether the server does not know this browser any more. */
+export const isOut = ({ told }) => told?.code === "E902";
 
 const isLost = (state) => state === "lost" || state === "out";
 
@@ -266,7 +280,7 @@ export class Connection {
     source?.close();
     clearTimeout(this.waiting);
     if ($("connection").dataset.state !== "out") this.show("lost");
-    load("/dashboard/actions").catch(({ told }) => this.source === source && this.show(told?.code === "E902" ? "out" : "lost"));
+    load("/dashboard/actions").catch((error) => this.source === source && this.show(isOut(error) ? "out" : "lost"));
     this.failures += 1;
     this.waiting = setTimeout(() => this.connect(), Math.min(1000 * this.failures, 5000));
   }
@@ -283,10 +297,11 @@ export class Connection {
       this.failures = 0;
       this.show("live");
     } catch (error) {
-      if (!(error instanceof TypeError)) { // else the server is gone
+      if (!(error instanceof TypeError) && !isOut(error)) { // else the server is gone, or lets nobody in
         document.body.classList.add("ready"); // what there is, is not hidden by what failed
         throw error;
       }
+      if (isOut(error)) this.show("out");
       this.lose();
     } finally {
       this.running = false;

@@ -2,7 +2,7 @@
 import { $, CLOSED, Stack, absolute, ago, attribute, command, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
 import { code } from "./panels.js";
 
-const CARD = 148;
+const CARD = "var(--card)";
 const MORE = [0, 40, 100];
 const TITLES = { waiting: "Waiting for you", working: "Agent at work", ready: "Ready for an agent", done: "Done" };
 const SHORT = { waiting: "Waiting", working: "At work", ready: "Ready", done: "Done" };
@@ -182,9 +182,11 @@ const VERDICTS = { proven: "ok", stale: "warning", broken: "critical", unproven:
 /** Attempt, check, verdict and cost: only what says something. */
 function badges(card, open) {
   const found = [];
-  if (open && card.attempts > 1) found.push([card.last_attempt ? `attempt ${card.attempts} of ${card.last_attempt}` : `attempt ${card.attempts}`, "warning", null]);
+  if (card.reopened) found.push(["reopened", "accent", `by ${card.reopened.by}, ${absolute(card.reopened.at)}; it was ${card.reopened.closed_as}`]);
+  else if (open && card.attempts > 1) found.push([card.last_attempt ? `attempt ${card.attempts} of ${card.last_attempt}` : `attempt ${card.attempts}`, "warning", null]);
   if (open && card.check) found.push([card.check.passed ? "✓ check" : "✕ check", card.check.passed ? "ok" : "critical", `The check of ${words(card.check.phase)} ${card.check.passed ? "passed" : "did not pass"}, ${absolute(card.check.at)}`]);
   if (card.standing) found.push([`${card.standing}${card.waived ? `, ${card.waived} waived` : ""}`, VERDICTS[card.standing], null]);
+  if (card.committed) found.push([`committed ${card.committed.commit.slice(0, 7)}`, "muted", `on branch ${card.committed.branch}`]);
   if (card.cost_usd !== null) found.push([`$${card.cost_usd.toFixed(2)}`, "muted", "What agents reported to have cost"]);
   return found;
 }

@@ -1,5 +1,5 @@
 import { acting, actionButton } from "./acting.js";
-import { $, Connection, load, setUpTheme } from "./base.js";
+import { $, Connection, isOut, load, setUpTheme } from "./base.js";
 import { foldCards, moreCards, showBoard, showRefusal } from "./board.js";
 import { setUpFilters, showFilters } from "./filters.js";
 import { showFrame, showHealth } from "./panels.js";
@@ -17,7 +17,7 @@ async function refresh() {
   try {
     reply = await load(`/dashboard/data?${asked}`);
   } catch (error) {
-    if (!error.told) throw error;
+    if (!error.told || isOut(error)) throw error;
     await showWhatThereIs(location.search);
     showRefusal(error.told);
     document.body.classList.add("ready");

@@ -12,7 +12,7 @@ const problem = element("div", { class: "problem", role: "alert" });
 const reason = element("textarea", { name: "reason", rows: 3, placeholder: LABEL, "aria-label": LABEL });
 const approve = element("button", { class: "button primary", type: "button", onclick: () => answer("approve") }, "Approve");
 const back = element("button", { class: "button", type: "button", onclick: () => answer("send back") });
-const form = element("form", { class: "answer", autocomplete: "off", onsubmit: (event) => event.preventDefault() }, approve, reason, back);
+const form = element("form", { class: "answer", autocomplete: "off", onsubmit: (event) => event.preventDefault() }, problem, approve, reason, back);
 let asked = null; // what is shown, of which feature, and how the page is read again
 let named = null; // what the reason that is typed is kept as
 let sent = null;
@@ -29,6 +29,13 @@ export function known({ approval, form: word, feature }, { phases }) {
     sent = keepTyped(form, (named = key));
   }
   return { ...approval, changed, can: word !== null };
+}
+
+/** Nothing waits any more: what was typed is kept, and is no part of the next answer. */
+export function leave() {
+  named = null;
+  form.oninput = null;
+  form.reset();
 }
 
 /** The card; `refresh` reads the page again. */
@@ -55,7 +62,7 @@ export function decision({ feature }, approval, refresh) {
     criteria.length ? group("Criteria", criteria) : null,
     source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
     notes.length ? group(approval.notes_total > notes.length ? `Notes, the newest of ${approval.notes_total}` : "Notes", notes) : null,
-    can ? null : how, can || reason.value.trim() ? form : null, problem);
+    can ? null : how, can || reason.value.trim() ? form : null);
 }
 
 /** Name the buttons by what they do. */
@@ -82,8 +89,10 @@ async function answer(decided) {
     return reason.focus();
   }
   if (isYes && reason.value.trim() && problem.textContent !== NOT_SENT) return write(problem, NOT_SENT);
+  const said = reason.value;
   const answered = sent; // the next approval may be shown before the answer to this one is here
   isAnswering = true;
+  answered.isSending(true);
   write(problem, "");
   write(isYes ? approve : back, isYes ? "Approving: the check and the proofs run…" : "Sending back…");
   try {
@@ -91,17 +100,20 @@ async function answer(decided) {
     const now = await load(address);
     if (now.refused) throw Object.assign(new Error(now.refused.message), { told: now.refused });
     if (now.approval.digest !== approval.digest) throw Object.assign(new Error(OTHER.message), { told: OTHER });
-    const { undo } = await load(address, { form: now.form, decision: decided, ...(isYes ? {} : { reason: reason.value }) });
+    const { undo } = await load(address, { form: now.form, decision: decided, ...(isYes ? {} : { reason: said }) });
     answered();
     notice(isYes ? `Approved: ${words(approval.phase)}` : `Sent back to ${words(approval.back_to)}`, undo);
     dispatchEvent(new Event("acted"));
   } catch (error) {
+    answered.isSending(false);
     if (!isRefusal(error)) throw error;
     await refresh().catch((other) => {
       if (!isRefusal(other)) throw other; // the connection says that the server is gone
     });
     problem.replaceChildren(...refusal(error));
+    if (!form.isConnected) notice(problem.textContent, null);
   } finally {
+    answered.isSending(false);
     isAnswering = false;
     name(asked.approval);
   }

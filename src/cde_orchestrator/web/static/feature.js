@@ -1,7 +1,8 @@
-import { $, Connection, Stack, absolute, ago, bytes, coded, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, who, words, write, attribute, clean, command } from "./base.js";
+import { $, CLOSED, Connection, Stack, absolute, ago, announce, coded, copy, duration, element, empty, isOut, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, who, words, write, attribute, clean, command } from "./base.js";
 import { acting, actionAddress } from "./acting.js";
-import { actionsOf } from "./actions-feature.js";
+import { actionsOf, editAction } from "./actions-feature.js";
 import { gliding } from "./glide.js";
+import { lostFrom } from "./kept.js";
 import { liveCard, notePhaseChange, stirs, updateRun } from "./live.js";
 import { code } from "./panels.js";
 import { caveats, group, sees } from "./rows.js";
@@ -19,7 +20,7 @@ async function refresh() {
   try {
     reply = await load(`/dashboard/data/features/${encodeURIComponent(id)}${known ? `?known=${encodeURIComponent(known)}` : ""}`);
   } catch (error) {
-    if (!error.told) throw error;
+    if (!error.told || isOut(error)) throw error;
     return showProblem(error.told);
   }
   serverTime(reply.at);
@@ -31,6 +32,7 @@ async function refresh() {
   await glide(() => {
     showHead(reply.status);
     if (person) showActions(reply.status);
+    isActing = Boolean(person);
     showSteps(reply.status);
     showDecision(asked, reply.status);
     part("live", null, liveCard);
@@ -68,6 +70,7 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
+let isActing = false; // whether a person acts in this browser
 let offered = null; // the state whose buttons are there
 
 /** What a person can do with the feature. */
@@ -85,7 +88,7 @@ function showSteps({ phases }) {
     if (!step) {
       const mark = element("span", { class: "mark", "aria-hidden": "true" });
       const line = element("span", { class: "muted" });
-      step = Object.assign(element("li", {}, element("a", { href: `#phase-${encodeURIComponent(phase.id)}` }, mark, element("span", { class: "strong" }, words(phase.id)), line)), { mark, line });
+      step = Object.assign(element("li", {}, element("a", {}, mark, element("span", { class: "strong" }, words(phase.id)), line)), { mark, line });
       steps.set(phase.id, step);
       $("steps").append(step);
     }
@@ -95,6 +98,17 @@ function showSteps({ phases }) {
     if (phase.status === "in_progress") showMoment(step.line, phase.started_at, (at) => `for ${duration(since(at))}`);
     else showMoment(step.line, null), write(step.line, phase.status === "completed" ? `took ${took ?? "?"}` : words(phase.status));
   }
+  showStep(phases.find((each) => each.status === "in_progress")?.id ?? phases.at(-1).id);
+}
+
+let stepShown = null;
+
+/** Where not all steps have room: the present one in the middle, each time that it is another. */
+function showStep(name) {
+  if (stepShown === name) return;
+  stepShown = name;
+  const [step, strip] = [steps.get(name), $("steps")];
+  strip.scrollTo({ left: step.offsetLeft - strip.offsetLeft - (strip.clientWidth - step.offsetWidth) / 2, behavior: "instant" });
 }
 
 /** A part of the page, made anew only when what it shows is another. */
@@ -119,17 +133,21 @@ function part(name, content, make) {
 /** The parts below those that are always there, in this order; one that is not named is taken away. */
 function showParts(reply) {
   const { status } = reply;
-  const shown = ["decision", "live"];
+  const shown = ["decision", "unsent", "live"];
   const show = (name, ...made) => {
     shown.push(name);
     part(name, ...made);
   };
   const { feature } = status;
-  if (feature.status === "completed") show("done", feature.name, () => done(feature));
-  show("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, coded(status.goal))));
+  const lost = lostFrom(feature.id).filter(({ action }) => action === "decide" || !document.querySelector(`[data-action="${CSS.escape(action)}"]`));
+  part("unsent", lost.map(({ action, phase, text }) => [action, phase, text]), () => unsent(lost));
+  if (feature.status === "completed") show("done", [feature.name, status.committed], () => done(feature, status.committed));
+  const canEdit = isActing && !CLOSED.includes(feature.status);
+  show("goal", [status.goal, canEdit], () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal"), canEdit ? element("div", { class: "acts" }, editAction(feature)) : null), element("p", { class: "goal" }, coded(status.goal))));
   if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, coded(status.closing.reason))));
-  const back = status.phase && status.work[status.phase.id].past.at(-1)?.reason;
-  if (status.phase) show("prompt", [status.phase, back], () => current(status.phase, back));
+  const back = status.phase && status.work[status.phase.id].returned;
+  const isAsked = !parts.get("decision").made.hidden;
+  if (status.phase) show("prompt", [status.phase, back, isAsked], () => current(status.phase, back, isAsked));
   if (reply.criteria.length || status.proof || status.standing) show("criteria", [reply.criteria, reply.criteria_total, status.proof, status.standing, status.approved_by, status.caveats], () => criteria(reply));
   const outputs = outputsOf(status);
   if (outputs.length) show("outputs", outputs, () => outputsCard(feature.id, outputs));
@@ -139,7 +157,10 @@ function showParts(reply) {
   for (const phase of status.phases) {
     const work = status.work[phase.id];
     const known = status.caveats?.filter((each) => each.kind === "check" && each.phase === phase.id);
-    show(`phase ${phase.id}`, [phase, work, known], () => phaseCard(phase, work, known));
+    const hasCard = isTold(phase, work); // else the steps say all that there is to say of it
+    attribute(steps.get(phase.id).firstChild, "href", hasCard ? `#phase-${encodeURIComponent(phase.id)}` : null);
+    attribute(steps.get(phase.id), "title", work.end_commit ? `commit ${work.end_commit}` : null);
+    if (hasCard) show(`phase ${phase.id}`, [phase, work, known], () => phaseCard(phase, work, known));
   }
   for (const [name, { made }] of parts) {
     if (shown.includes(name)) continue;
@@ -154,11 +175,28 @@ function showParts(reply) {
 }
 
 /** Where a completed feature goes on: to whoever reviews it, and into the repository. */
-function done({ id, name }) {
+function done({ id, name }, committed) {
   return element("section", { class: "card", "aria-label": "What is next" },
     element("header", { class: "head" }, element("h2", {}, "Done: what is next")),
-    element("p", {}, element("a", { href: `/dashboard/features/${encodeURIComponent(id)}/report`, target: "_blank", rel: "noopener" }, "The report"), ", as Markdown, is the text of a pull request. In a terminal, this commits the feature and opens one, each asked first:"),
+    committed ? element("p", { title: committed.commit }, "Committed ", element("code", {}, committed.commit.slice(0, 7)), " on branch ", element("code", {}, committed.branch), ".") : null,
+    element("p", {}, element("a", { href: `/dashboard/features/${encodeURIComponent(id)}/report`, target: "_blank", rel: "noopener" }, "The report"), `, as Markdown, is the text of a pull request. In a terminal, this ${committed ? "opens one, asked first" : "commits the feature and opens one, each asked first"}:`),
     command(`cde finish ${name}`));
+}
+
+const UNSENT = { decide: "Your answer to", note: "Your note", edit: "Your goal" };
+const UNSENT_SHOWN = 20_000; // characters
+
+/** What was typed into forms that are gone, since somebody else was faster: it is not lost. */
+function unsent(lost) {
+  if (!lost.length) return element("div", { hidden: true });
+  const row = ({ action, phase, text, drop }) => {
+    const what = `${UNSENT[action] ?? `Your words to “${words(action)}”`}${phase ? ` ${words(phase)}` : ""}`;
+    announce(`Not sent: ${what}`);
+    return element("div", { class: "group" }, element("p", { class: "strong" }, `${what} was not sent: there is nothing to send it to any more.`),
+      element("pre", { tabindex: 0, "aria-label": what }, text.slice(0, UNSENT_SHOWN)),
+      element("div", { class: "row-of-buttons" }, copy(text, `Copy: ${what}`), element("button", { class: "plain copy", type: "button", "aria-label": `Discard: ${what}`, onclick: () => (drop(), connection.update()) }, "Discard")));
+  };
+  return element("section", { class: "card finding", "data-tone": "warning", "aria-label": "Not sent" }, element("h2", {}, "Not sent"), lost.map(row));
 }
 
 /** What waits for a person, and the module that shows it; null where nothing does. */
@@ -173,8 +211,12 @@ async function askedOf({ phase, feature }) {
   }
 }
 
+let leave = null; // forgets the form of the last one
+
 function showDecision(asked, status) {
   const known = asked && asked.module.known(asked.shown, status);
+  if (!known) leave?.();
+  leave = asked?.module.leave;
   part("decision", known, () => (known ? asked.module.decision(asked.shown, known, refresh) : element("div", { hidden: true })));
 }
 
@@ -197,11 +239,13 @@ function tasks(listed) {
     })));
 }
 
-function current(phase, back) {
+/** The phase to work on; where a person is asked, the card above says the rest of it. */
+function current(phase, back, isAsked) {
+  const why = back?.closed_as ? `Reopened by ${who(back.by)} (it was ${words(back.closed_as)}): ` : back?.to ? `The feature went back to ${words(back.to)}: ` : "It came back: ";
   return element("section", { class: "card", "aria-label": "Current phase" },
-    element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
-    phase.description ? element("p", {}, coded(phase.description)) : null,
-    back ? element("p", {}, element("span", { class: "strong" }, "It came back: "), coded(back)) : null,
+    isAsked ? null : element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
+    phase.description && !isAsked ? element("p", {}, coded(phase.description)) : null,
+    back ? element("p", {}, element("span", { class: "strong" }, why), coded(back.reason), " ", element("span", { class: "muted" }, time(back.at))) : null,
     phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
     phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "Required outputs" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
@@ -240,12 +284,14 @@ function criterion({ id, text, state, waived, proofs }, [word, tone]) {
       shown.length ? element("ul", {}, shown, more > 0 ? element("li", { class: "muted" }, `and ${more} more`) : null) : null));
 }
 
+/** Whether more is known of the work on a phase than when it was. */
+const isTold = ({ reader, usage, approval }, { evidence, refused, failures, progress, past }) => Boolean(reader || usage?.words || approval || evidence || refused) || [failures, progress, past].some((each) => each.length);
+
 function phaseCard(phase, work, known) {
   const rows = [];
   if (phase.reader) rows.push(element("p", {}, phase.reader.words));
   if (phase.usage?.words) rows.push(element("p", {}, `Agents used ${phase.usage.words}.`));
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
-  if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(phase.id, work.evidence), caveats(known));
   if (work.refused) rows.push(group("Refused last", element("li", {}, coded(work.refused.reason), " ", element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), " ", coded(each.reason), " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
@@ -254,8 +300,7 @@ function phaseCard(phase, work, known) {
   if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", each.started_at ? [" ", element("span", { class: "muted" }, time(each.started_at))] : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));
   const line = [words(phase.status), phase.attempts > 1 ? `attempt ${phase.attempts}` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
   return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
-    element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)),
-    rows.length || phase.status === "pending" ? rows : element("p", { class: "muted" }, "Nothing recorded yet"));
+    element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)), rows);
 }
 
 function evidence(phase, found) {

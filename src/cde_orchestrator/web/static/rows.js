@@ -6,10 +6,11 @@ export function sees(places) {
   const files = new Map();
   for (const place of places ?? []) {
     const at = place.indexOf(":");
-    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
+    const name = place.slice(at + 1).replace(/^lines (\d+)-\1$/, "line $1");
+    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), name]);
   }
   const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
-  return said ? element("span", { class: "muted" }, `sees ${places.length > 1 ? "at least one of " : ""}${said}`) : null;
+  return said ? element("span", { class: "muted" }, places.length > 1 ? `sees the change in one or more of these places: ${said}` : `sees ${said}`) : null;
 }
 
 /** A list with a title. */

@@ -42,7 +42,7 @@ const rows = new Map();
 function row(feature, each) {
   const told = JSON.stringify(each);
   if (rows.get(each.id)?.told !== told) {
-    rows.set(each.id, { told, made: opening(`output ${each.id}`, [element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.note}`)], () => output(feature, each)) });
+    rows.set(each.id, { told, made: opening(`output ${each.id}`, [element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, ` ${each.note}${each.sha256 ? ` · ${each.sha256.slice(0, 10)}` : ""}`)], () => output(feature, each)) });
   }
   return rows.get(each.id).made;
 }

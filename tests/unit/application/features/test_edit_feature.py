@@ -86,7 +86,7 @@ def test_a_reopened_feature_knows_that_it_was_closed_and_who_reopened_it(
     assert card["reopened"] is not None
     assert card["reopened"]["by"] == by
     assert card["event"]["kind"] == "reopened"
-    assert card["event"]["text"] == "reopened: Wanted after all"
+    assert card["event"]["text"] == f"reopened by {by}: Wanted after all"
     started.clock.advance()
     started.run(FailPhase(feature_id="login", phase_id=record.id, reason="No"))
     card = only_card(started)

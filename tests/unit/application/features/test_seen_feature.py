@@ -35,6 +35,10 @@ def close(seen: str) -> UseCase[Any]:
     return CloseFeature(feature_id="login", outcome="cancelled", reason="x", seen=seen)
 
 
+def edit(seen: str) -> UseCase[Any]:
+    return EditFeature(feature_id="login", goal="Another", seen=seen)
+
+
 def roll_back(seen: str) -> UseCase[Any]:
     return RollbackFeature(feature_id="login", to_phase="define", reason="x", seen=seen)
 
@@ -47,7 +51,7 @@ CHANGES: list[UseCase[Any]] = [
 ]
 
 
-@pytest.mark.parametrize("decide", [close, roll_back])
+@pytest.mark.parametrize("decide", [close, edit, roll_back])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.operation)
 def test_whatever_happened_since_is_noticed(
     login: World, change: UseCase[Any], decide: Callable[[str], UseCase[Any]]
@@ -62,7 +66,7 @@ def test_whatever_happened_since_is_noticed(
     assert see(login) == before
 
 
-@pytest.mark.parametrize("decide", [close, roll_back])
+@pytest.mark.parametrize("decide", [close, edit, roll_back])
 def test_what_was_seen_is_decided(login: World, decide: Callable[[str], UseCase[Any]]) -> None:
     before = see(login)
     login.run(decide(before["seen"]))

@@ -62,3 +62,12 @@ def test_a_session_is_known_to_its_key_alone() -> None:
     assert not ServerKey().knows(session)
     assert not key.knows(session[:-1])
     assert not key.knows("")
+
+
+def test_a_session_that_was_ended_is_known_no_more() -> None:
+    key = ServerKey()
+    session, other = key.session(), key.session()
+    for each in (session, session, "", f"{session}x"):
+        key.end(each)
+    assert [key.knows(each) for each in (session, other)] == [False, True]
+    assert len(key._ended) == 1
