@@ -11,6 +11,10 @@ from cde_orchestrator.domain.text import UNSAFE
 
 RECORDS = "specs/"
 """Where features' records are, and nothing that is executed."""
+SHARED = (".gitignore", "config.toml", "workflow.yml", "rules.md", "prompts/")
+"""What in the product's folder is for version control: the project's own."""
+ATTEMPT = ".attempt-"
+"""What is before the number in the name of a copy of an output that was discarded."""
 _STEM_BYTES, _ENDING_BYTES = 190, 20
 """Of the name of a copy: a file's name has at most 255 bytes, also while it is written."""
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git", "cde~1", "git~1"})
@@ -53,10 +57,10 @@ def attempt_path(path: str, attempt: int, copy: int = 1) -> str:
     A further ``copy`` has its number after that of the attempt. Of a very long name the first
     part is kept.
     """
-    number = f"attempt-{attempt}" + (f"-{copy}" if copy > 1 else "")
+    number = f"{attempt}" + (f"-{copy}" if copy > 1 else "")
     folder, slash, name = path.rpartition("/")
     stem, dot, ending = name.rpartition(".")
     if not path.startswith(RECORDS) or not stem or len(ending.encode()) > _ENDING_BYTES:
         stem, dot, ending = name, "", ""
     kept = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
-    return f"{folder}{slash}{kept}.{number}{dot}{ending}"
+    return f"{folder}{slash}{kept}{ATTEMPT}{number}{dot}{ending}"

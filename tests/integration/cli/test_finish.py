@@ -347,7 +347,78 @@ def test_a_person_is_shown_what_is_committed_and_asked(
     said = asked(completed, {"Commit this?": "n"}, offered)
 
     assert "On the branch work:\n  new.py\n" in said
+    assert said.endswith("Nothing was committed; to see it again: cde finish login\n")
     assert completed.state() == before
+
+
+def test_who_does_not_want_the_commit_ends_as_who_approves_nothing(
+    completed: Shop, offered: dict[str, str]
+) -> None:
+    with terminal("finish", "login", cwd=completed.root, environment=of_a_person(offered)) as it:
+        it.read_until("Commit this?")
+        it.type("n")
+        it.end()
+
+    assert it.code == 1
+
+
+def test_the_files_of_the_project_are_committed_with_the_first_feature(shop: Shop) -> None:
+    git(shop.root, "rm", "-r", "--quiet", "--cached", ".cde")
+    git(shop.root, "commit", "--quiet", "--message=Without")
+    shop.complete()
+    shown = cde("finish", "login", "--dry-run", cwd=shop.root).stdout
+    reply = shop.finish()
+
+    own = [".cde/.gitignore", ".cde/workflow.yml"]
+    assert "go by .cde/.gitignore, .cde/workflow.yml; git does not have that yet" in shown
+    assert reply["own"] == own
+    assert shop.committed() == reply["files"] == [*own, *FILES]
+    assert git(shop.root, "status", "--porcelain") == ""
+    again = shop.finish()
+    assert (again["repeated"], again["own"]) == (True, [])
+
+
+def test_a_change_of_the_project_s_files_is_no_part_of_a_feature(shop: Shop) -> None:
+    shop.complete()
+    path = shop.root / ".cde" / "workflow.yml"
+    path.write_text(f"{path.read_text()}# More\n")
+    (shop.root / ".cde" / "prompts").mkdir()
+    (shop.root / ".cde" / "prompts" / "own.md").write_text("Do it.\n")
+    reply = shop.finish()
+
+    assert reply["left"] == [".cde/workflow.yml"]
+    assert reply["own"] == [".cde/prompts/own.md"]
+
+
+def test_the_state_is_not_committed_where_no_list_of_git_keeps_it_out(shop: Shop) -> None:
+    shop.complete()
+    (shop.root / ".cde" / ".gitignore").write_text("")
+    (shop.root / ".git" / "info" / "exclude").unlink()
+    reply = shop.finish()
+
+    assert (reply["own"], shop.committed()) == ([], FILES)
+    assert ".cde/journal.jsonl" in reply["left"]
+
+
+def test_what_an_attempt_left_is_kept_out_of_git(shop: Shop) -> None:
+    answer("start", GOAL, "--name", "login", "--no-baseline", cwd=shop.root)
+    answer("submit", "login", "--output", f"note={shop.given('No words')}", cwd=shop.root)
+    back = answer("rollback", "login", "write", "--reason", "More", cwd=shop.root)
+    copy = "notes/login.md.attempt-1"
+
+    assert [row["kept_as"] for row in back["files"]] == [copy]
+    assert (shop.root / copy).read_text() == "No words\n"
+    assert git(shop.root, "status", "--porcelain", "--untracked-files=all") == ""
+    answer("submit", "login", "--output", f"note={shop.given('Words')}", cwd=shop.root)
+    (shop.root / "shop.py").write_text("x = 2\n")
+    answer("submit", "login", cwd=shop.root)
+    answer(
+        *("submit", "login", "--output", f"verdict={shop.given('Verdict: approved')}"),
+        cwd=shop.root,
+    )
+    assert shop.finish()["left"] == []
+    assert (shop.root / copy).exists()
+    assert git(shop.root, "status", "--porcelain") == ""
 
 
 def test_nothing_is_pushed_without_a_yes(completed: Shop, offered: dict[str, str]) -> None:
@@ -481,6 +552,7 @@ def test_nobody_is_told_to_push_to_the_branch_that_others_are_merged_into(
     said = asked(completed, {"Commit this?": "y"}, offered)
 
     before, _, after = said.partition("Commit this?")
+    assert said.count("the branch that others are merged into") == 1
     assert "$ git switch --create login\n" in before
     assert "$ git switch --create login\n" in after
     assert "$ git push --set-upstream origin login\n" in after

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from cde_orchestrator.domain.exceptions import ProjectError
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.project_paths import ATTEMPT, SHARED
 from cde_orchestrator.infrastructure.paths import FOLDER, LOG_FILE
 from cde_orchestrator.infrastructure.system.file_ops import (
     ORDINARY,
@@ -30,8 +31,6 @@ from cde_orchestrator.infrastructure.system.tree import (
 
 log = get_logger(__name__)
 
-_SHARED = (".gitignore", "config.toml", "workflow.yml", "rules.md", "prompts/")
-"""What in the folder is for version control."""
 _GITIGNORE = """\
 # Shared files are kept by git; the state and the logs belong to this machine.
 *
@@ -118,7 +117,11 @@ def _exclude(exclude: Path, root: Path, inner: str) -> None:
     present = _listed_in(exclude)
     lines = present.splitlines()
     prefix = "/" if inner == "." else "/" + _any_odd(inner).replace(" ", "\\ ") + "/"
-    patterns = [f"{prefix}{FOLDER}/*", *(f"!{prefix}{FOLDER}/{name}" for name in _SHARED)]
+    patterns = [
+        f"{prefix}**/*{ATTEMPT}*",
+        f"{prefix}{FOLDER}/*",
+        *(f"!{prefix}{FOLDER}/{name}" for name in SHARED),
+    ]
     wanted = [] if _note_for(root) in lines else [_note_for(root)]
     if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
         wanted += patterns

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
+from cde_orchestrator.application.features.feature_filter import opening_of
 from cde_orchestrator.application.features.report_feature import ReportReply
 from cde_orchestrator.application.proofs.verdicts import with_waived
 from cde_orchestrator.domain.demands import NOBODY
 from cde_orchestrator.domain.quoting import undirected
-from cde_orchestrator.domain.text import opening_words
 
 SUBJECT_LIMIT = 72
 _CRITERIA_SHOWN = 30
 _TEXT_LIMIT = 300
+_GOAL_LIMIT = 500
+_SENTENCE = re.compile(rf"\S.{{,{SUBJECT_LIMIT - 2}}}?[.!?;:](?=\s)")
 
 
 def commit_subject(reply: ReportReply) -> str:
-    """The goal's first line, as much of it as a subject has room for; the name where that is none.
+    """The goal's first line, as a subject; the name where there is none.
 
     What agents and files said notifies nobody and closes nothing.
     """
-    first = undirected(reply["goal"].strip().partition("\n")[0], 500)
-    return opening_words(first, SUBJECT_LIMIT).rstrip(" .") or f"Add {reply['feature']['name']}"
+    return subject_of(_first_line(reply)) or f"Add {reply['feature']['name']}"
+
+
+def subject_of(line: str) -> str:
+    """The line where it has room, else its first sentence, else its first words and ``…``."""
+    if len(line) > SUBJECT_LIMIT:
+        sentence = _SENTENCE.match(line)
+        line = sentence[0] if sentence else opening_of(line, SUBJECT_LIMIT)
+    return line.rstrip(" .;:")
 
 
 def commit_message(reply: ReportReply) -> str:
-    """Subject and body: the criteria with what becomes of them, the verdicts, who approved it."""
-    parts = [commit_subject(reply), *_criteria(reply), "\n".join(_said(reply))]
+    """Subject and body: the criteria with what becomes of them, the verdicts, who approved it.
+
+    Of a goal whose first line is no subject, the body begins with the line.
+    """
+    line = _first_line(reply)
+    goal = [_line(line, "")] if len(line) > SUBJECT_LIMIT else []
+    parts = [commit_subject(reply), *goal, *_criteria(reply), "\n".join(_said(reply))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _first_line(reply: ReportReply) -> str:
+    return undirected(reply["goal"].strip().partition("\n")[0], _GOAL_LIMIT)
 
 
 def _criteria(reply: ReportReply) -> Iterator[str]:
@@ -64,11 +83,11 @@ def _item(text: str) -> str:
     )
 
 
-def _line(text: str) -> str:
+def _line(text: str, further: str = "  ") -> str:
     return textwrap.fill(
         text,
         SUBJECT_LIMIT,
-        subsequent_indent="  ",
+        subsequent_indent=further,
         break_long_words=False,
         break_on_hyphens=False,
     )

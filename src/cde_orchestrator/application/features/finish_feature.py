@@ -35,9 +35,11 @@ from cde_orchestrator.domain.feature import (
 )
 from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_paths import SHARED
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import checked_text
 
+_OF_PROJECT = tuple(f".cde/{name}" for name in SHARED)
 LEFT_SHOWN = 20
 MESSAGE_LIMIT = 20_000
 _SHOWN = 5
@@ -52,7 +54,8 @@ class FinishReply(TypedDict):
     ``is_whole`` is false where it is not recorded which files of the source the feature changed.
     ``digest`` names all of what is shown. ``remote`` is where the branch is pushed to, None where
     there is none, ``is_pushed`` whether that has it as it is here, as of the last fetch or push,
-    and ``can_open`` whether a pull request can be opened from here.
+    and ``can_open`` whether a pull request can be opened from here. ``own`` are those of ``files``
+    that are the project's own and that git does not know yet.
     """
 
     project: ProjectView
@@ -60,6 +63,7 @@ class FinishReply(TypedDict):
     branch: str
     folder: str
     files: list[str]
+    own: list[str]
     left: list[str]
     left_total: int
     is_whole: bool
@@ -123,6 +127,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             "branch": tree.branch or "",
             "folder": str(folder),
             "files": chosen.files,
+            "own": chosen.own,
             "left": chosen.left[:LEFT_SHOWN],
             "left_total": len(chosen.left),
             "is_whole": last_difference(feature) is not None,
@@ -167,7 +172,8 @@ class _Chosen:
 
     Attributes:
         wanted: all files of the feature.
-        files: those of them that are not as they were committed last.
+        files: those of them that are not as they were committed last, and ``own`` with them.
+        own: files of the project itself that git does not know yet.
         left: other changed files.
         problems: what keeps them from being committed, the first one first.
     """
@@ -175,6 +181,7 @@ class _Chosen:
     feature: Feature
     wanted: list[str]
     files: list[str]
+    own: list[str]
     left: list[str]
     problems: list[str]
 
@@ -191,7 +198,10 @@ class _Chosen:
         own = {record_path(feature.name), *(each.path for each in artifacts_from(feature.phases))}
         own |= set(difference.paths if difference else ())
         wanted = own | set(also)
-        files = sorted(wanted & tree.changed)
+        mine = wanted & tree.changed
+        # Later features go by the project's own files, and so does a clone.
+        of_project = {path for path in tree.new if mine and path.startswith(_OF_PROJECT)}
+        files = sorted(mine | of_project)
         problems = [*_problems(feature, tree, wanted)]
         if difference is not None and difference.files > len(difference.paths):
             problems.append(
@@ -208,7 +218,8 @@ class _Chosen:
                 f"{_few(shared)} changed for other features too ({plain(who)}): name the files "
                 "that are to be committed all the same"
             )
-        return cls(feature, sorted(wanted), files, sorted(tree.changed - wanted), problems)
+        left = sorted(tree.changed - wanted - of_project)
+        return cls(feature, sorted(wanted), files, sorted(of_project), left, problems)
 
     def require_free(self) -> None:
         """Refuse where something keeps them from being committed.
@@ -223,11 +234,10 @@ class _Chosen:
 def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iterator[str]:
     """What git is at, or has, that a commit must not come across."""
     if tree.branch is None:
-        words = "make one with git switch --create"
+        words = f"make one with {own_branch(feature.name)}"
         if feature.branch is not None:  # a start made it
-            words = "its own is checked out with git switch"
-        branch = plain(feature.branch or feature.name)
-        yield f"no branch is checked out (detached HEAD): {words} {branch}"
+            words = f"its own is checked out with git switch {plain(feature.branch)}"
+        yield f"no branch is checked out (detached HEAD): {words}"
     elif feature.branch is not None and tree.branch != feature.branch:
         branch, other = plain(feature.branch), plain(tree.branch)
         yield f"its branch is {branch}, and {other} is checked out: git switch {branch}"
@@ -320,9 +330,7 @@ def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
     if tree.branch is None:
         return "no branch is checked out"
     if tree.is_default:
-        make = f"git switch --create {plain(feature.name)}"
-        others = f"{plain(tree.branch)} is the branch that others are merged into"
-        return f"{others}: make another one with {make}"
+        return f"{is_default(tree.branch)} with {own_branch(feature.name)}"
     if not tree.remote:
         return f"git knows no remote to push {plain(tree.branch)} to"
     known = commits.can_ask_for_review()
@@ -332,6 +340,17 @@ def _not_offered(feature: Feature, tree: WorkTree, commits: Commits) -> str:
 def _not_completed(feature: Feature) -> str:
     phase = f", in phase {feature.current_phase}" if feature.current_phase else ""
     return f"it is not completed: it {state_predicate(feature.status)}{phase}"
+
+
+def is_default(branch: str) -> str:
+    """Why nothing on this branch can be reviewed, and what can be done about it."""
+    others = f"{plain(branch)} is the branch that others are merged into"
+    return f"{others}; to have this reviewed, make another one"
+
+
+def own_branch(name: str) -> str:
+    """The command that makes a branch for the feature of a name."""
+    return f"git switch --create {plain(name)}"
 
 
 def _refusal(feature: Feature, reason: str, tail: list[str] | None = None) -> CDEError:

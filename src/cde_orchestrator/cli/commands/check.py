@@ -9,7 +9,6 @@ import typer
 
 from cde_orchestrator.application.checks.set_check import SetCheck
 from cde_orchestrator.application.checks.show_baseline import ShowBaseline, TryChecks
-from cde_orchestrator.cli.commands.approve import NOT_APPROVED
 from cde_orchestrator.cli.console.output import print_to_stderr, show
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.boundary import FINDINGS
@@ -75,9 +74,7 @@ def set_check(
         if problem is not None:
             raise FeatureError.of("E147", reason=problem)
         show(to_change(shown), on_stderr=call.as_json)
-        if not typer.confirm("Let it gate these phases, and trust it?", err=call.as_json):
-            print_to_stderr("Nothing was changed.\n")
-            raise typer.Exit(NOT_APPROVED)
+        call.require_yes("Let it gate these phases, and trust it?", "Nothing was changed.")
         with acting_as(person_name()):
             decided = SetCheck(command=command, workflow=workflow, phase=phase)
             reply = application.handle(decided)

@@ -75,12 +75,14 @@ def finish(
     )
     with call.application() as application:
         plan = application.handle(wanted)
+        named = plan["feature"]["name"]
         reply = plan
         if plan["commit"] is None and not dry_run:
             if not yes:
                 _require_terminal()
                 show(view.plan(plan), on_stderr=True)
-                typer.confirm("Commit this?", err=True, abort=True)
+                words = "Nothing was committed; to see it again"
+                call.require_yes("Commit this?", words, "finish", named, aside=True)
             confirmed = FinishFeature(
                 feature_id=plan["feature"]["id"],
                 also=wanted.also,

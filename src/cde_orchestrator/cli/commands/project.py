@@ -122,8 +122,8 @@ def _ask_before_replacing(there: Call) -> None:
     if not is_terminal(sys.stdin):
         reason = f"{here} is here, there is no terminal to ask in, and no --yes"
         raise typer.BadParameter(reason, param_hint="--new")
-    if not typer.confirm(f"Put an empty project in the place of {name}?", err=True):
-        raise typer.Abort
+    question = f"Put an empty project in the place of {name}?"
+    there.require_yes(question, f"Nothing was changed; {name} stays.", aside=True)
 
 
 @top_level.command("cde doctor", "cde doctor --fix")

@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import typer
-
 from cde_orchestrator.application.state.recover_state import (
     RestoreReply,
     RestoreState,
@@ -41,7 +39,7 @@ def restore_confirmed(
 
     Raises:
         CDEError: E335, nobody can be asked; and as of ``RestoreState``.
-        typer.Abort: they did not agree.
+        typer.Exit: they did not agree.
     """
     with call.application() as application:
         reply = application.handle(replace(wanted, dry_run=True))
@@ -79,4 +77,4 @@ def _require_yes(
             project_path=str(call.root),
         )
     call.remark(partial(view.restored, preview))
-    typer.confirm("Restore it?", err=call.as_json, abort=True)
+    call.require_yes("Restore it?", "Nothing was restored.")

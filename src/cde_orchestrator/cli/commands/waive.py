@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator.application.approvals.waive import ShowCriterion, WaiveCriterion, WaiverReply
-from cde_orchestrator.cli.commands.approve import NOT_APPROVED
-from cde_orchestrator.cli.console.output import print_to_stderr, show
+from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.session import options
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.approval import to_waive, waived
@@ -48,9 +47,7 @@ def waive(
             raise _by_a_person(shown, reason, problem)
         show(to_waive(shown, reason), on_stderr=call.as_json)
         question = "Take the waiver back?" if undo else "Let it count without a proof?"
-        if not typer.confirm(question, err=call.as_json):
-            print_to_stderr("Nothing was recorded.\n")
-            raise typer.Exit(NOT_APPROVED)
+        call.require_yes(question, "Nothing was recorded.")
         decided = WaiveCriterion(
             feature_id=shown["feature"]["id"],
             criterion=shown["criterion"]["id"],

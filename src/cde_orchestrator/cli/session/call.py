@@ -15,13 +15,21 @@ import typer
 from cde_orchestrator.application.features.find_feature import FindFeature
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
-from cde_orchestrator.cli.console.output import Remark, Render, reads_prompts, say, show_aside
+from cde_orchestrator.cli.console.output import (
+    Remark,
+    Render,
+    print_to_stderr,
+    reads_prompts,
+    say,
+    show_aside,
+)
+from cde_orchestrator.cli.console.wording import RenderTarget, command
 from cde_orchestrator.cli.session.application import (
     application_at,
     found_elsewhere,
     project_root,
 )
-from cde_orchestrator.cli.session.boundary import boundary, starts_elsewhere
+from cde_orchestrator.cli.session.boundary import REFUSED, boundary, starts_elsewhere
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
@@ -81,6 +89,24 @@ class Call(Value):
         if problem is not None:
             raise typer.BadParameter(f"it is missing, and {problem}", param_hint=f"'{parameter}'")
         return str(typer.prompt(question, err=self.as_json))
+
+    def require_yes(self, question: str, declined: str, *again: str, aside: bool = False) -> None:
+        """Go on where the person at the terminal says yes.
+
+        Args:
+            question: what they are asked.
+            declined: what they read where they do not say yes.
+            again: the words of the command that leads back to the question.
+            aside: ask on standard error, also where the reply is no JSON.
+
+        Raises:
+            typer.Exit: they did not say yes.
+        """
+        if typer.confirm(question, err=aside or self.as_json):
+            return
+        look = RenderTarget(terminal=False, project=self.project)
+        print_to_stderr(f"{declined}{': ' + command(look, *again) if again else ''}\n")
+        raise typer.Exit(REFUSED)
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:
         """Print a reply, and which project it is about where that is not obvious."""

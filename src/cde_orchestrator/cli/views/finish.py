@@ -7,11 +7,15 @@ import shlex
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cde_orchestrator.application.features.commit_message import SUBJECT_LIMIT
-from cde_orchestrator.application.features.finish_feature import FinishReply, PullRequestReply
+from cde_orchestrator.application.features.commit_message import subject_of
+from cde_orchestrator.application.features.finish_feature import (
+    FinishReply,
+    PullRequestReply,
+    is_default,
+    own_branch,
+)
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced, to_type
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, command, counted
-from cde_orchestrator.domain.text import opening_words
 
 _FILES_SHOWN = 50
 
@@ -23,14 +27,15 @@ def plan(reply: FinishReply) -> RenderableType:
     if (more := len(reply["files"]) - len(files)) > 0:
         files.append(Text(f"  and {more} more", "dim"))
     lines = [Text(f"  {line}", "dim") for line in clean_lines(reply["message"].strip()).split("\n")]
-    shown = spaced(Group(head, *files), _left(reply), Group(Text("Message:"), *lines))
-    if not reply["is_default"]:
-        return shown
-    words = f"{clean(reply['branch'])} is the branch that others are merged into. To have this"
-    switch = _typed("git", "switch", "--create", reply["feature"]["name"])
-    return spaced(
-        shown, Group(note(f"{words} reviewed first, make one of its own before:"), switch)
-    )
+    own, default = None, None
+    if reply["own"]:
+        names = ", ".join(reply["own"])
+        own = note(f"All features of the project go by {names}; git does not have that yet")
+    if reply["is_default"]:
+        switch = to_type(own_branch(reply["feature"]["name"]))
+        default = Group(note(f"{is_default(reply['branch'])}:"), switch)
+    message = Group(Text("Message:"), *lines)
+    return spaced(Group(head, *files), own, _left(reply), message, default)
 
 
 def finished(
@@ -78,8 +83,7 @@ def _by_hand(reply: FinishReply, look: RenderTarget) -> RenderableType:
             return pushed
         return Group(pushed, Text("To ask for its review", "dim"), *_to_review(reply, look, branch))
     if reply["is_default"]:
-        steps.append(note(f"{clean(branch)} is the branch that others are merged into"))
-        steps.append(_typed("git", "switch", "--create", name))
+        steps.append(to_type(own_branch(name)))
         branch = name
     if reply["remote"] is None:
         steps.append(_typed("git", "remote", "add", "origin", "ADDRESS"))
@@ -95,7 +99,7 @@ def _to_review(reply: FinishReply, look: RenderTarget, branch: str) -> list[Rend
     if reply["remote"] and not reply["can_open"]:
         words = "gh is not on PATH: install it and run this again with --pr, or give this text to"
         return [note(f"{words} the page that opens pull requests"), to_type(report)]
-    subject = opening_words(clean(reply["message"].partition("\n")[0]), SUBJECT_LIMIT)
+    subject = subject_of(clean(reply["message"].partition("\n")[0]))
     ask = ["gh", "pr", "create", "--head", branch, "--title", subject or name]
     return [to_type(f"{report} | {clean(shlex.join([*ask, '--body-file', '-']))}")]
 

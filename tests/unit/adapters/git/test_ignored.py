@@ -31,7 +31,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_since_is_named_and_nothing_that_tools_make(root: Path) -> None:
-    for name in ("local/a.py", "local/deep/b.py", "c.log", "__pycache__/d.py", ".venv/e.py"):
+    for name in (
+        "local/a.py",
+        "local/deep/b.py",
+        "c.log",
+        "c.attempt-1.log",
+        "__pycache__/d.py",
+        ".venv/e.py",
+    ):
         write(root / name, 1)
     write(root / "local" / "old.py", -1)
     write(root / "known.py", 1)
