@@ -21,7 +21,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
-from cde_orchestrator.domain.text import command_words
+from cde_orchestrator.domain.text import command_words, counted
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import agent_at_work, person_name
 from cde_orchestrator.mcp_tools._asking import Question, ask, can_ask
@@ -132,7 +132,9 @@ def _file(row: FileRow, *, is_new: bool) -> list[str]:
     gone = [each for each in lines if is_new and each[:1] == "-"]
     shown = [each for each in lines if not is_new or each[:1] in {"+", " "}]
     if gone:
-        shown.append(f"({len(gone)} lines that the product has in its place are not in it)")
+        theirs = "that the product has in its place"
+        missing = counted(len(gone), f"line {theirs} is", f"lines {theirs} are")
+        shown.append(f"({missing} not in it)")
     head = f"- {_line(row['path'])} ({digest})"
     return [head, "", *(f"{_CODE}{_line(each)}" for each in shown or ["as the product has it"])]
 

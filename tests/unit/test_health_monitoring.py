@@ -79,7 +79,7 @@ async def test_health_endpoint_returns_status(
     told = getattr(result.content[0], "text", "")
     health: Any = dict(result.structured_content or {})
     checks = len(health["checks"])
-    assert told.startswith(f"Healthy: {checks} of {checks} checks are well, 0 features open, ")
+    assert told.startswith(f"Healthy: {checks} of {checks} checks are well, no features open, ")
     assert "\n- " not in told
     assert health["status"] == "healthy"
     assert set(health["checks"].values()) == {"ok"}

@@ -8,6 +8,7 @@ from cde_orchestrator.application.proof_views import DifferenceView, difference_
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import COMPLETED, Feature, artifacts_from
 from cde_orchestrator.domain.records import Difference
+from cde_orchestrator.domain.text import counted
 
 OUTPUTS_SHOWN = 10
 COMMIT_SHOWN = 7
@@ -80,7 +81,7 @@ def made_words(made: MadeView, *, names: bool = True) -> str:
         parts.append(difference_words(made["difference"]))
     if made["outputs"]:
         parts.append(
-            _outputs(made["outputs"]) if names else _counted(len(made["outputs"]), "output")
+            _outputs(made["outputs"]) if names else counted(len(made["outputs"]), "output")
         )
     return "; ".join(parts)
 
@@ -91,10 +92,7 @@ def _outputs(paths: list[str]) -> str:
     return f"outputs {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def _duration(seconds: float) -> str:
     length, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
-    return _counted(int(seconds // length), unit)
+    count = int(seconds // length)
+    return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.proofs import ProofEvidence
+from cde_orchestrator.domain.text import counted
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.views import SubmitReply
@@ -116,7 +117,7 @@ def proof_remarks(reply: SubmitReply) -> list[str]:
         shown = [each for each in proof["criteria"] if each not in proof["waived"]]
         proven = ", ".join(shown) or "none"
         waived = f"; waived: {', '.join(proof['waived'])}" if proof["waived"] else ""
-        seen = f"{_counted(proof['tests'], 'test')}, {_counted(proof['runs'], 'run')}"
+        seen = f"{counted(proof['tests'], 'test')}, {counted(proof['runs'], 'run')}"
         remarks.append(f"Criteria proven: {proven} ({seen}){waived}.")
         remarks += [f"Note: {plain(note)}." for note in proof["notes"]]
         remarks += [f"{each}." for each in seen_lines(proof["sees"])]
@@ -138,7 +139,8 @@ def seen_lines(sees: Mapping[str, Sequence[str]]) -> list[str]:
         for words, keys in alike.items()
     ]
     more = len(lines) - LINES_SHOWN
-    return lines if more <= 0 else [*lines[:LINES_SHOWN], f"and {more} more criteria see places"]
+    criteria = f"{more} more criteri{'on' if more == 1 else 'a'}"
+    return lines if more <= 0 else [*lines[:LINES_SHOWN], f"and {criteria} see places"]
 
 
 def places_in_words(places: Sequence[str]) -> str:
@@ -169,9 +171,19 @@ def caveat_lines(caveats: Iterable[CaveatView]) -> list[str]:
 
 def difference_words(changed: DifferenceView) -> str:
     """How much changed, in words."""
-    files = _counted(changed["files"], "file")
-    return f"{files}, +{changed['added']} -{changed['removed']} lines"
+    files = counted(changed["files"], "file")
+    lines = lines_words(changed["added"], changed["removed"])
+    return f"{files}, {lines}" if lines else files
 
 
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def lines_words(added: int, removed: int) -> str:
+    """How many lines a change has, in short; empty where it has none."""
+    signed = " ".join(f"{sign}{count}" for sign, count in (("+", added), ("-", removed)) if count)
+    return f"{signed} {'line' if added + removed == 1 else 'lines'}" if signed else ""
+
+
+def lines_in_full(added: int | None, removed: int | None) -> str:
+    """The same as people are asked about it, as ``3 lines added, 1 removed``."""
+    if added and removed:
+        return f"{counted(added, 'line')} added, {removed} removed"
+    return f"{counted(added or removed or 0, 'line')} {'added' if added else 'removed'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from cde_orchestrator.domain.agent_run import AgentReport, AgentRun
+from cde_orchestrator.domain.text import counted
 
 
 class UsageView(TypedDict):
@@ -64,9 +65,9 @@ def used_words(report: AgentReport) -> str:
     """How much of the model was used; empty where nothing is known."""
     parts = []
     if report.turns:
-        parts.append(f"{report.turns} turn{'' if report.turns == 1 else 's'}")
+        parts.append(counted(report.turns, "turn"))
     if tokens := report.input_tokens + report.output_tokens:
-        parts.append(f"{tokens:,} tokens")
+        parts.append(counted(tokens, "token", spec=","))
     if report.cost_usd is not None:
         parts.append(f"${report.cost_usd:.2f}")
     return ", ".join(parts)

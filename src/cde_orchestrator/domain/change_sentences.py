@@ -8,6 +8,7 @@ from typing import Any
 
 from cde_orchestrator.domain.feature import CANCELLED, COMPLETED, FAILED
 from cde_orchestrator.domain.phase_record import PhaseStatus
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 
 
@@ -118,7 +119,7 @@ def _accepted(changed: Changed) -> str | None:
 def _how(changed: Changed, phase: str) -> str:
     number = changed.attempts.get(phase, 1)
     approved = "approved" if changed.value("phases", phase, "work", "approval") else "accepted"
-    return f"{approved} after {number} attempts" if number > 1 else approved
+    return f"{approved} after {counted(number, 'attempt')}" if number > 1 else approved
 
 
 def _closed(changed: Changed) -> str | None:

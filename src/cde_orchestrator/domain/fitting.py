@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 
 DOCUMENTS = "documentation docs readme tutorial changelog docstrings"
@@ -135,17 +136,17 @@ def _large(goal: Goal) -> str | None:
     if word := _first_of(goal.words, LARGE):
         return f"the goal names what is seldom small ({word})"
     if goal.points > POINTS:
-        return f"the goal has {goal.points} points, more than {POINTS}"
+        return f"the goal has {counted(goal.points, 'point')}, more than {POINTS}"
     if len(goal.files) > FILES:
-        return f"the goal names {len(goal.files)} files, more than {FILES}"
+        return f"the goal names {counted(len(goal.files), 'file')}, more than {FILES}"
     if len(goal.text) > CHARACTERS:
-        return f"the goal has {len(goal.text)} characters, more than {CHARACTERS}"
+        return f"the goal has {counted(len(goal.text), 'character')}, more than {CHARACTERS}"
     return None if goal.has_tests else "no command is known that runs the project's tests"
 
 
 def _small(goal: Goal) -> str:
-    points = "one point" if goal.points == 1 else f"{goal.points} points"
-    named = {0: "no file", 1: "one file"}.get(len(goal.files), f"{len(goal.files)} files")
+    points = "one point" if goal.points == 1 else counted(goal.points, "point")
+    named = {0: "no file", 1: "one file"}.get(len(goal.files)) or counted(len(goal.files), "file")
     return f"the goal has {points} and names {named}"
 
 

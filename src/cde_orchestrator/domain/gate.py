@@ -16,6 +16,7 @@ from cde_orchestrator.domain.criteria import criteria_in, criteria_of_file, over
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.tasks import problems_of_tasks
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase
 
@@ -195,14 +196,14 @@ class Gate(Value, kw_only=True):
             fix = f"Correct it until a parser of {output.type} accepts it"
             yield problem("E116", f"is not valid {output.type}: {reason}", fix)
         if output.type == "markdown" and (lines := len(text.splitlines())) > markdown.LINES_LIMIT:
-            words = f"has {lines} lines; at most {markdown.LINES_LIMIT} are accepted"
+            words = f"has {counted(lines, 'line')}; at most {markdown.LINES_LIMIT} are accepted"
             yield problem("E116", words, "Shorten it; leave out generated data")
             return
         document = markdown.read(text) if output.type == "markdown" else None
         for words, fix, place in _unfilled(text, document, self.skeleton):
             yield problem("E117", words, fix, place)
         if len(content) < output.min_bytes:
-            words = f"has {len(content)} bytes of at least {output.min_bytes}"
+            words = f"has {counted(len(content), 'byte')} of at least {output.min_bytes}"
             yield problem("E114", words, "Write what the phase's prompt asks for, in full")
         elif document is not None and not any(line.is_content for line in document):
             yield problem("E114", "has only headings", "Write the content under each")

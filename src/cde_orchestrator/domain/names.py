@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.patterns import pattern
+from cde_orchestrator.domain.text import counted
 
 NAME_LIMIT = 60
 """Characters of a feature's name."""
@@ -101,7 +102,7 @@ def _problem(name: str) -> str | None:
     if not _SLUG.fullmatch(name):
         return "it has other characters than a name may have, or a hyphen too many"
     if len(name) > NAME_LIMIT:
-        return f"it has {len(name)} characters"
+        return f"it has {counted(len(name), 'character')}"
     return "Windows reserves it for a device" if name in _DEVICES else None
 
 

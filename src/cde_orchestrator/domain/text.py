@@ -132,9 +132,15 @@ def opening_words(text: str, limit: int = 50) -> str:
     return opening[:end].rstrip()
 
 
+def counted(count: int, noun: str, plural: str = "", *, spec: str = "") -> str:
+    """A number of things, as in a sentence: ``no phases``, ``1 phase``, ``3 phases``."""
+    number = format(count, spec) if count else "no"
+    return f"{number} {noun if count == 1 else plural or noun + 's'}"
+
+
 def shortened(text: str, limit: int) -> str:
     """The text, cut in the middle to about ``limit`` characters: causes are at both ends."""
     if len(text) <= limit:
         return text
     head, tail = text[: limit // 3], text[-(limit - limit // 3) :]
-    return f"{head}\n[{len(text) - limit} characters left out]\n{tail}"
+    return f"{head}\n[{counted(len(text) - limit, 'character')} left out]\n{tail}"

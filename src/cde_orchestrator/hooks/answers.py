@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cde_orchestrator.domain.hooks import Event
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.hooks.open_work import OpenFeature, OpenWork
 from cde_orchestrator.hooks.reminders import MOST, count_reminder
 from cde_orchestrator.hooks.sessions import Subject, subject_of
@@ -76,7 +77,7 @@ def _gate(feature: OpenFeature) -> list[str]:
     for path, output in feature.outputs():
         optional = "" if output.get("required", True) else ", optional"
         least = output.get("min_bytes", 1)
-        size = f": at least {least} bytes" if least > 1 else ""
+        size = f": at least {counted(least, 'byte')}" if least > 1 else ""
         lines.append(f"- `{path}` (output `{output['id']}`, {output['type']}{optional}){size}")
         for item in output.get("must_contain", ()):
             words = item.removeprefix("re:")

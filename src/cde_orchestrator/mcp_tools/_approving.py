@@ -11,13 +11,17 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
-from cde_orchestrator.application.proof_views import caveat_lines, places_in_words
+from cde_orchestrator.application.proof_views import (
+    caveat_lines,
+    lines_in_full,
+    places_in_words,
+)
 from cde_orchestrator.application.remarks import restored_words
 from cde_orchestrator.application.views import RestoredView, SubmitReply
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
-from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.domain.text import counted, shortened
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name
 from cde_orchestrator.mcp_tools._asking import (
@@ -152,7 +156,8 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
     outputs = []
     for output in view["outputs"]:
         digest = output["sha256"]
-        state = f"{output['size']} bytes, SHA-256 {digest[:12]}" if digest else "no file"
+        size = counted(output["size"] or 0, "byte")
+        state = f"{size}, SHA-256 {digest[:12]}" if digest else "no file"
         state += ", not as accepted: it cannot be approved" if output["changed"] else ""
         outputs.append(f"- {plain(output['path'])}: {state}")
     criteria = [
@@ -168,8 +173,10 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
     lines += [*first_of(outputs, "outputs"), *first_of(weighed, "sections")]
     lines += first_of(criteria, "criteria")
     if (source := view["source"]) is not None:
-        count = f", {source['added']} lines added" if source["added"] is not None else ""
-        lines.append(f"- {source['total']} source files changed{count}")
+        words = f"- {counted(source['total'], 'source file')} changed"
+        if source["added"] or source["removed"]:
+            words += f", {lines_in_full(source['added'], source['removed'])}"
+        lines.append(words)
     notes = [
         f"- {plain(each['by'])} at {to_the_second(each['at'])}: {plain(each['note'], NOTE_SHOWN)}"
         for each in view["notes"]

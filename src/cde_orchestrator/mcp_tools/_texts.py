@@ -32,6 +32,7 @@ from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.phase_record import state_predicate, state_words
 from cde_orchestrator.domain.project_facts import convention_lines
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST
 
@@ -247,7 +248,9 @@ def feature_list(reply: FeatureListReply) -> str:
         for row in reply["features"]
     ]
     more = "\nMore: pass next_cursor as cursor." if reply["next_cursor"] else ""
-    return "\n".join([f"{len(rows)} of {reply['total']} features.", *rows]) + more
+    if not rows:
+        return "No features match."
+    return "\n".join([f"{len(rows)} of {counted(reply['total'], 'feature')}.", *rows]) + more
 
 
 def _awaited(row: FeatureRow) -> str:

@@ -25,6 +25,7 @@ from cde_orchestrator.application.views import (
     SubmitReply,
 )
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._fitting import GOAL_REST, excess_of
@@ -182,8 +183,8 @@ def cde_saveProgress(  # noqa: N802
     said = f"Tasks noted in phase {phase_id}."
     if answer["saved"] is not None:  # the caller has what it saved; the answer only confirms it
         answer["saved"]["data"] = None
-        kept = "entry is" if answer["kept"] == 1 else "entries are"
-        said = f"Saved in phase {phase_id}; {answer['kept']} {kept} kept."
+        kept = counted(answer["kept"], "entry is", "entries are")
+        said = f"Saved in phase {phase_id}; {kept} kept."
     text = f"{said} {tasks_words(answer['tasks'])}".strip()
     return reply(answer, text, _whole(answer), _next.after_progress(answer, phase_id))
 

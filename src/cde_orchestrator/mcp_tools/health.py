@@ -8,6 +8,7 @@ from cde_orchestrator.application.ports.health import HealthReply, slowest
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import suggestions_on
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.text import counted
 
 OPERATIONS_SHOWN = 10
 """Operations in an answer about health, slowest first; all of them would not fit."""
@@ -26,8 +27,8 @@ def health_words(health: HealthReply) -> str:
     firing = [each["title"] for each in health["alerts"] if each["state"] == "firing"]
     well, checks = len(health["checks"]) - len(wrong), len(health["checks"])
     verdict = [
-        f"{health['status'].capitalize()}: {well} of {checks} checks are well",
-        f"{metrics['active_features']} features open",
+        f"{health['status'].capitalize()}: {well} of {counted(checks, 'check')} are well",
+        f"{counted(metrics['active_features'], 'feature')} open",
         f"{100 * metrics['error_rate']:.1f} % of calls failed lately",
         f"p95 {metrics['p95_ms']:.0f} ms",
         *([f"alerts: {', '.join(firing)}"] if firing else []),

@@ -25,6 +25,7 @@ from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
 from cde_orchestrator.domain.errors.entry import Reader, tool_call
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.phase_record import state_predicate
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 from cde_orchestrator.mcp_tools import _next, _texts
 from cde_orchestrator.mcp_tools._boundary import Service
@@ -98,8 +99,8 @@ def review_feature(
     status = service.handle(asked)
     name = status["feature"]["name"]
     outputs = [
-        f"- {plain(output['path'])}, phase {plain(record['id'])}, {output['size']} bytes: "
-        f"cde://features/{name}/outputs/{output['id']}"
+        f"- {plain(output['path'])}, phase {plain(record['id'])}, "
+        f"{counted(output['size'], 'byte')}: cde://features/{name}/outputs/{output['id']}"
         for record in status["phases"]
         for output in record["outputs"]
     ]

@@ -23,6 +23,7 @@ from mcp.types import (
 )
 
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.mcp_tools._boundary import Service, as_cde_error
 from cde_orchestrator.mcp_tools._fitting import REPLY_LIMIT, fitted
 from cde_orchestrator.mcp_tools._refusals import protocol_error
@@ -218,7 +219,7 @@ def _text(text: str, whole: str) -> str:
     """The text, or its beginning with how long it is and where all of it is."""
     if len(text) <= REPLY_LIMIT:
         return text
-    marker = f"\n[cut; it has {len(text)} characters; in full: {whole}]\n"
+    marker = f"\n[cut; it has {counted(len(text), 'character')}; in full: {whole}]\n"
     return text[: REPLY_LIMIT - len(marker)] + marker
 
 

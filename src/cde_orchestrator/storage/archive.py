@@ -13,6 +13,7 @@ import orjson
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.storage.forks import Fork, find_fork, is_named, kept_sides, path_of, side_in
@@ -175,7 +176,7 @@ class StateArchive:
             findings.append(self._damage(mirror, "it differs from the journal"))
         short = mirror if len(other) < len(own) else self._files.journal
         missing = abs(len(own) - len(other))
-        reason = f"it lacks {missing} record{'' if missing == 1 else 's'}"
+        reason = f"it lacks {counted(missing, 'record')}"
         return [*findings, self._damage(short, reason)] if missing else findings
 
     def _chain(self, scans: dict[Path, Scan]) -> list[Damage]:

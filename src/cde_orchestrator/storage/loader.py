@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
 from cde_orchestrator.storage.forks import Fork, find_fork
@@ -279,7 +280,7 @@ def _difference(data: bytes, loaded: Loaded) -> str:
     missing = [record.sequence for record in loaded.active if record.sequence not in present]
     if not missing:
         return "it has another history"
-    return f"it lacks {len(missing)} record{'' if len(missing) == 1 else 's'}"
+    return f"it lacks {counted(len(missing), 'record')}"
 
 
 def _replay(files: StateFiles, loaded: Loaded, records: dict[int, Record]) -> None:

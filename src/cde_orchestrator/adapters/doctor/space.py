@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import FILE
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
 from cde_orchestrator.infrastructure.paths import LOG_FILE
@@ -42,7 +43,7 @@ def freed(stored: StateFiles) -> list[str]:
         with suppress(OSError):
             size = status_of(path).st_size
             unlink(path)
-            done.append(f"{stored.shown(path)} was removed ({size} bytes)")
+            done.append(f"{stored.shown(path)} was removed ({counted(size, 'byte')})")
     return done
 
 

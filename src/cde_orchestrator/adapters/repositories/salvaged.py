@@ -8,6 +8,7 @@ from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Salvaged
 from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.json_patch import Document
 from cde_orchestrator.storage.salvage import Salvage
@@ -44,7 +45,7 @@ def salvaged(found: Salvage, files: StateFiles, clock: Clock) -> Salvaged:
         at=found.newest.change.at if found.newest else None,
         certain=found.certain == found.sequence and not missing,
         used=[
-            (files.shown(path), "a checkpoint" if count is None else f"{count} changes")
+            (files.shown(path), "a checkpoint" if count is None else counted(count, "change"))
             for path, count in found.used.items()
         ],
         missing=missing,

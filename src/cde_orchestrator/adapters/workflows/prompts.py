@@ -19,6 +19,7 @@ from cde_orchestrator.adapters.workflows.own_rules import own_rules_of
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project_facts import OwnRules
 from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.system.file_ops import (
     in_the_way,
     read_regular_file,
@@ -273,7 +274,9 @@ def _text_of(path: Path, left: int) -> str:
     """A template's text, read without following a link; OSError, or UnicodeDecodeError."""
     data, size = read_regular_file(path, TEMPLATE_LIMIT_BYTES, follow=False)
     if size > TEMPLATE_LIMIT_BYTES:
-        raise OSError(f"it has {size} bytes; at most {TEMPLATE_LIMIT_BYTES} are accepted")
+        raise OSError(
+            f"it has {counted(size, 'byte')}; at most {TEMPLATE_LIMIT_BYTES} are accepted"
+        )
     if size > left:
         raise OSError(f"the templates have more than {TOTAL_LIMIT_BYTES} bytes in all")
     return data.decode("utf-8-sig")

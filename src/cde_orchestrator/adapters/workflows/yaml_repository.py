@@ -12,6 +12,7 @@ from typing import Any
 
 from cde_orchestrator import __version__
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
@@ -171,7 +172,7 @@ def _read(path: Path) -> bytes | None:
         remedy = "Make the file readable, or remove it to use the packaged workflows"
         raise _not_read(path, reason, remedy) from error
     if size > SIZE_LIMIT_BYTES:
-        reason = f"it has {size} bytes; at most {SIZE_LIMIT_BYTES} are accepted"
+        reason = f"it has {counted(size, 'byte')}; at most {SIZE_LIMIT_BYTES} are accepted"
         raise _not_read(path, reason, "Shorten the file")
     return data
 

@@ -13,6 +13,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.text import counted
 
 log = get_logger(__name__)
 
@@ -45,7 +46,8 @@ class WholeOutput:
         if not self._end:
             return ""
         self._omit()
-        begin = f"[{self._omitted:,} bytes before this are not kept]\n" if self._omitted else ""
+        were = ("byte before this is", "bytes before this are")
+        begin = f"[{counted(self._omitted, *were, spec=',')} not kept]\n" if self._omitted else ""
         content = Content.of(begin.encode() + self._end)
         try:
             outputs.keep(content)

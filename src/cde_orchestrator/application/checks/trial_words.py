@@ -58,7 +58,7 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
         but = ", but ran no test" if ran_none(trial.counts) else ""
         return f"passed {when}{but}{f': {counts}' if counts else ''}, in {seconds}"
     if trial.outcome == "failed":
-        said = f"{counted(trial.counts)}, " if trial.counts else ""
+        said = f"{counts}, " if (counts := counted(trial.counts)) else ""
         code = "" if trial.exit_code is None else f"exit code {trial.exit_code}, "
         return f"failed {when}: {said}{code}in {seconds}{_seen(trial)}"
     if trial.outcome == "flaky":
@@ -80,9 +80,9 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """The counts in words, what failed first."""
+    """The counts in words, what failed first; what there is none of is omitted."""
     ordered = sorted(counts.items(), key=lambda each: each[0] != FAILED)
-    return ", ".join(f"{count} {plain(word)}" for word, count in ordered)
+    return ", ".join(f"{count} {plain(word)}" for word, count in ordered if count)
 
 
 def ran_none(counts: Mapping[str, int]) -> bool:

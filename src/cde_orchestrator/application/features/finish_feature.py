@@ -37,7 +37,7 @@ from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_paths import SHARED
 from cde_orchestrator.domain.standing import Standing
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.text import checked_text, counted
 
 _OF_PROJECT = tuple(f".cde/{name}" for name in SHARED)
 LEFT_SHOWN = 20
@@ -205,8 +205,8 @@ class _Chosen:
         problems = [*_problems(feature, tree, wanted)]
         if difference is not None and difference.files > len(difference.paths):
             problems.append(
-                f"it changed {difference.files} files, and only {len(difference.paths)} of them "
-                "are recorded: commit them with git"
+                f"it changed {counted(difference.files, 'file')}, and only "
+                f"{len(difference.paths)} of them are recorded: commit them with git"
             )
         if unknown := sorted(set(also) - tree.changed):
             problems.append(f"nothing is to be committed of {_few(unknown)}")

@@ -17,6 +17,7 @@ from cde_orchestrator.domain.lease import Caller, Surface
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules, conventions_in
 from cde_orchestrator.domain.proofs_file import FORMS
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
@@ -388,4 +389,4 @@ def _goal(feature: Feature, channel: Surface) -> str:
     where = f"cde status {feature.name}"
     if channel == "mcp":
         where = f"cde_getFeatureStatus(feature_id={feature.name!r}, detail='full')"
-    return f"{feature.prompt[:GOAL_LIMIT]}\n[{cut} more characters: {where}]"
+    return f"{feature.prompt[:GOAL_LIMIT]}\n[{counted(cut, 'more character')}: {where}]"

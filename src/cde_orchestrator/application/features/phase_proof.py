@@ -31,6 +31,7 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.proofs_file import ProofsProblem, form_of
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import PROOFS, Phase, Workflow
 
@@ -149,7 +150,8 @@ class PhaseProof(Value, kw_only=True):
         data = written_record(record, previous)
         if len(data) <= SIZE_LIMIT:
             return data
-        words = f"the feature's record would have {len(data)} bytes; {SIZE_LIMIT} are accepted"
+        size = counted(len(data), "byte")
+        words = f"the feature's record would have {size}; {SIZE_LIMIT} are accepted"
         fix = "Name fewer tests, and shorten what the criteria say"
         problem = ProofsProblem(None, "", words, fix)
         form = form_of(runner.name for runner in self.proving.runners_of(found.workflow))

@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.reported_criteria import (
 from cde_orchestrator.application.proof_views import caveat_lines, difference_words
 from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.quoting import code, quoted, quoted_lines
+from cde_orchestrator.domain.text import counted
 
 LIMIT = 60_000
 """Characters of a report: the text of a pull request may have 65,536."""
@@ -34,7 +35,8 @@ def report_markdown(reply: ReportReply) -> str:
     if len(text) <= LIMIT:
         return f"{text}\n"
     whole, _, _ = text[:LIMIT].rpartition("\n")
-    return f"{whole}\n\nThe rest is left out here: the report has {len(text):,} characters.\n"
+    size = counted(len(text), "character", spec=",")
+    return f"{whole}\n\nThe rest is left out here: the report has {size}.\n"
 
 
 def _head(reply: ReportReply) -> Iterator[str]:

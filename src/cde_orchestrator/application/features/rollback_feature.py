@@ -33,6 +33,7 @@ from cde_orchestrator.domain.exceptions import FeatureError, OutputError, Valida
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import checked_reason
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.workflow import Workflow
 
 TEXT_LIMIT_BYTES = 256 * 1024
@@ -205,7 +206,7 @@ def rollback_remarks(reply: RollbackReply) -> list[str]:
         remarks.append(f"The source is left as it is: {plain(reply['source_problem'])}.")
     mine = sum(row["state"] == "feature" for row in reply["source"])
     if mine and not reply["code"]:
-        words = "1 file of the source is" if mine == 1 else f"{mine} files of the source are"
+        words = counted(mine, "file of the source is", "files of the source are")
         remarks.append(f"{words} left as the feature changed it; code takes it back.")
     left = [row for row in reply["source"] if row["state"] in {"touched", "unnamed"}]
     if left and not any(row["reason"] for row in left):

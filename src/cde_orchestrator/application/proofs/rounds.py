@@ -142,7 +142,9 @@ class Rounds(Value, frozen=False, kw_only=True):
 def _counted(results: Iterable[TestResult]) -> str:
     """How many of the proofs passed, and how many did not."""
     found = list(results)
-    return f"{_passed(found)} passed, {len(found) - _passed(found)} did not"
+    passed = _passed(found)
+    failed = len(found) - passed
+    return f"{passed or 'none'} passed" + (f", {failed} did not" if failed else "")
 
 
 def _passed(results: Iterable[TestResult]) -> int:

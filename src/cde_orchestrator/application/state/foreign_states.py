@@ -14,7 +14,7 @@ from cde_orchestrator.domain.names import checked_name
 from cde_orchestrator.domain.project import NAME_LIMIT
 from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.domain.records import checked_key
-from cde_orchestrator.domain.text import checked_line, checked_prompt
+from cde_orchestrator.domain.text import checked_line, checked_prompt, counted
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ID_SHOWN = 64
@@ -81,7 +81,7 @@ def _unusable_phase(record: Mapping[str, Any]) -> str | None:
     phase_id, work = record["id"], record.get("work") or {}
     used = work.get("attempts_before") or 0
     if not 0 <= used <= record["attempts"] <= _MOST_ATTEMPTS:
-        return f"phase {phase_id} has {used} of {record['attempts']} attempts behind it"
+        return f"phase {phase_id} has {used} of {counted(record['attempts'], 'attempt')} behind it"
     for artifact in record["outputs"]:
         if reason := path_problem(artifact["path"]):
             return f"an output of phase {phase_id} cannot be there: {reason}"

@@ -25,6 +25,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
 from cde_orchestrator.domain.history import Backup
+from cde_orchestrator.domain.text import counted
 
 NAMES_SHOWN = 5
 """Features of what a restore takes back, and of those who changed them, that are named."""
@@ -349,8 +350,7 @@ def taken_back_words(rows: Sequence[TakenBackView], removed: Sequence[str]) -> s
         changes = sum(row["changes"] for row in rows)
         features = _named(plain(row["feature"] or "the project") for row in rows)
         whose = _named(plain(row["by"]) or "whom no history names" for row in rows)
-        plural = "" if changes == 1 else "s"
-        words.append(f"takes back {changes} change{plural} of {features}, by {whose}")
+        words.append(f"takes back {counted(changes, 'change')} of {features}, by {whose}")
     return " and ".join(words)
 
 

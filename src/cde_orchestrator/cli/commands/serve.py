@@ -24,6 +24,7 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.help import examples
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.file_ops import read_secret
@@ -200,7 +201,9 @@ def bearer_token(file: Path | None) -> str | None:
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise CDESystemError.of("E924", source=source, reason="it is not one word of plain ASCII")
     if len(token) < SHORTEST_TOKEN:
-        reason = f"it has {len(token)} characters, and at least {SHORTEST_TOKEN} are required"
+        reason = (
+            f"it has {counted(len(token), 'character')}, and at least {SHORTEST_TOKEN} are required"
+        )
         raise CDESystemError.of("E924", source=source, reason=reason)
     return token
 

@@ -22,6 +22,7 @@ from cde_orchestrator.cli.views.trust import (
 )
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.standing import ACTING
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.trust.person import require_person
 
 top_level = Commands()
@@ -93,7 +94,8 @@ def review(
     if ask:
         show(to_review(reply), on_stderr=True)
         missing = lines_not_shown(reply)
-        more = f", and {missing} lines that were not shown (cde trust --list)" if missing else ""
+        were = counted(missing, "line that was", "lines that were")
+        more = f", and {were} not shown (cde trust --list)" if missing else ""
         if not typer.confirm(f"Trust all of this{more} from now on?", err=True):
             raise FeatureError.of("E128", path=path, reason="the answer was no")
     if reply["folder"]["trust"] not in ACTING or reply["folder"]["was_trusted"]:

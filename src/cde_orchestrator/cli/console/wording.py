@@ -82,11 +82,6 @@ def size(count: int) -> str:
     return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things: ``1 phase``, ``3 phases``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def command(look: RenderTarget, *words: str) -> str:
     """A command to type, for the same project."""
     project = [] if look.project is None else ["--project", str(look.project)]

@@ -7,16 +7,20 @@ from rich.text import Text
 
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShownOutput, ShownView
 from cde_orchestrator.application.approvals.waive import WaiverReply
-from cde_orchestrator.application.proof_views import caveat_lines, places_in_words
+from cde_orchestrator.application.proof_views import (
+    caveat_lines,
+    lines_in_full,
+    places_in_words,
+)
 from cde_orchestrator.cli.console.layout import done, notes, spaced
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
     clean,
     clean_lines,
-    counted,
     size,
 )
 from cde_orchestrator.domain.clock import to_the_second
+from cde_orchestrator.domain.text import counted
 
 DIGEST_SHOWN = 12
 """Characters of a digest that are shown; the answer is bound to all of it."""
@@ -133,8 +137,8 @@ def _source(shown: ShownView) -> RenderableType | None:
         return None
     since = f"since {clean(source['commit'][:DIGEST_SHOWN])}"
     head = Text(f"{counted(source['total'], 'file')} changed {since}", style="dim")
-    if source["added"] is not None:
-        head.append(f": {counted(source['added'], 'line')} added, {source['removed']} removed")
+    if source["added"] or source["removed"]:
+        head.append(f": {lines_in_full(source['added'], source['removed'])}")
     lines = [Text(f"  {clean(path)}") for path in source["files"]]
     more = source["total"] - len(source["files"])
     return Group(head, *lines, *([Text(f"  and {more} more", style="dim")] if more else []))

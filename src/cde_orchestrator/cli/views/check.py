@@ -8,9 +8,9 @@ from rich.text import Text
 from cde_orchestrator.application.checks.set_check import SetCheckReply
 from cde_orchestrator.application.checks.show_baseline import BaselineReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.cli.views.feature import baseline
-from cde_orchestrator.domain.text import command_words
+from cde_orchestrator.domain.text import command_words, counted
 
 
 def baselines(reply: BaselineReply, look: RenderTarget) -> RenderableType:

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from cde_orchestrator.application.clients.connect_client import ClientsReply, SnippetReply
 from cde_orchestrator.cli.console.layout import mark, next_steps, spaced, table, unbroken
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
+from cde_orchestrator.domain.text import counted
 
 _OUTCOMES = {
     "connected": ("✓", "bold green"),

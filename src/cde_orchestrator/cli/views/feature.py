@@ -37,11 +37,11 @@ from cde_orchestrator.cli.console.wording import (
     clean,
     clean_lines,
     command,
-    counted,
     moment,
     size,
 )
 from cde_orchestrator.domain.phase_record import state_predicate, state_words
+from cde_orchestrator.domain.text import counted
 
 _ROOM = {"UPDATED": 72, "ID": 100}
 """Columns of the terminal from which a list has another one."""

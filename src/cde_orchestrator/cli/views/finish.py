@@ -15,7 +15,8 @@ from cde_orchestrator.application.features.finish_feature import (
     own_branch,
 )
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced, to_type
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, command
+from cde_orchestrator.domain.text import counted
 
 _FILES_SHOWN = 50
 

@@ -13,8 +13,9 @@ from rich.text import Text
 from cde_orchestrator.application.monitoring.alert_episodes import episodes
 from cde_orchestrator.application.ports import health
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, table
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment, took
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, moment, took
 from cde_orchestrator.domain.errors.formatter import advice_on
+from cde_orchestrator.domain.text import counted
 
 SLOWEST_SHOWN = 5
 PHASES_SHOWN = 3
@@ -99,7 +100,7 @@ def _figures(reply: health.HealthReply) -> RenderableType:
     latencies = ", ".join(f"{name} {took(metrics[key])}" for name, key in _PERCENTILES)
     return facts(
         [
-            ("features", f"{metrics['active_features']} open"),
+            ("features", f"{metrics['active_features'] or 'none'} open"),
             ("folder", f"{metrics['disk_mb']:.1f} MB in .cde"),
             ("last 5 minutes", _throughput(metrics, calls) if calls else "nothing ran"),
             ("refused at", _phases(metrics)),

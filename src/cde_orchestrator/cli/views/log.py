@@ -18,6 +18,7 @@ from cde_orchestrator.application.ports.core import LogEntry
 from cde_orchestrator.cli.console.layout import note, remarked, spaced, table
 from cde_orchestrator.cli.console.output import is_terminal, say_json, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean
+from cde_orchestrator.domain.text import counted
 
 _STYLES = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red"}
 _OUTCOMES = {"ok": "green", "refused": "yellow", "failed": "bold red"}
@@ -88,7 +89,9 @@ def slow_operations(reply: SlowReply, look: RenderTarget) -> RenderableType:
     if not reply["operations"]:
         return note("No finished operations in the log.")
     if look.terminal:
-        calls = f"{reply['total']} operations in all; cde logs trace CALL shows one in full"
+        calls = (
+            f"{counted(reply['total'], 'operation')} in all; cde logs trace CALL shows one in full"
+        )
         return spaced(_slowest(reply, look), Text(calls, "dim"))
     titles = ("TOOK", "OPERATION", "MOSTLY", "FEATURE", "WHEN", "CALL")
     rows = table(*titles, no_wrap=titles, overflow="ellipsis")

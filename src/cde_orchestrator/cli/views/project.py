@@ -30,11 +30,12 @@ from cde_orchestrator.cli.console.layout import (
     status_style,
     to_type,
 )
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.cli.views.feature import baseline, feature_table
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 from cde_orchestrator.domain.project_facts import convention_lines
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
 _SEVERITY_STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
@@ -155,7 +156,9 @@ def _counts(info: ProjectInfoReply) -> Text:
     total = sum(info["features"].values())
     if not total:
         return Text("No features yet", style="dim")
-    line = Text(f"{counted(total, 'feature')}, {info['open_features']} open")
+    line = Text(counted(total, "feature"))
+    if info["open_features"]:
+        line.append(f", {info['open_features']} open")
     for status, count in info["features"].items():
         line.append("  ·  ", "dim")
         waits = "waiting for a person" if status == WAITS_FOR_PERSON else clean(status)

@@ -37,11 +37,11 @@ from cde_orchestrator.cli.console.wording import (
     clean,
     clean_lines,
     command,
-    counted,
     moment,
 )
 from cde_orchestrator.cli.views.feature import assignment, recorded, tasks
 from cde_orchestrator.domain.phase_record import state_predicate
+from cde_orchestrator.domain.text import counted
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
 
@@ -50,7 +50,8 @@ def saved(reply: SavedReply, _look: RenderTarget) -> RenderableType:
     """Progress that was saved."""
     what = "Saved in " if reply["saved"] else "Tasks noted in "
     line = done(what, (clean(reply["feature"]["current_phase"] or ""), "bold"))
-    line.append(f"  {counted(reply['kept'], 'note')} kept", "dim")
+    if reply["kept"]:
+        line.append(f"  {counted(reply['kept'], 'note')} kept", "dim")
     words = tasks_words(reply["tasks"])
     return Group(line, Text(words)) if words else line
 

@@ -27,6 +27,7 @@ from cde_orchestrator.cli.views.feature import ending
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.agent_run import AgentReport
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 ANSWER_SECONDS = 120.0
@@ -67,7 +68,7 @@ class PlainDisplay(RunObserver):
             return
         self._held.append(line)
         if self._count % (10 * FIRST_SHOWN) == 0:
-            self._pass_on(f"... {self._count:,} lines so far")
+            self._pass_on(f"... {counted(self._count, 'line', spec=',')} so far")
 
     def _pass_on(self, line: str) -> None:
         self._say(Text(f"  | {clean(line)}", style="dim"))
@@ -76,7 +77,8 @@ class PlainDisplay(RunObserver):
         """Show the last lines that were held back, and how many are left out."""
         omitted = self._count - FIRST_SHOWN - len(self._held)
         if omitted > 0:
-            self._pass_on(f"... {omitted:,} lines are left out here; the log has them")
+            left = counted(omitted, "line is", "lines are", spec=",")
+            self._pass_on(f"... {left} left out here; the log has them")
         for line in self._held:
             self._pass_on(line)
         self._count = 0

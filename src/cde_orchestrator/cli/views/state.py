@@ -20,9 +20,10 @@ from cde_orchestrator.cli.console.layout import (
     spaced,
     table,
 )
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, moment
 from cde_orchestrator.cli.views.resume import file_rows, source_rows
 from cde_orchestrator.domain.phase_record import state_words
+from cde_orchestrator.domain.text import counted
 
 
 class MergeReply(TypedDict):

@@ -17,7 +17,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.domain.standing import ACTING, NOT_SHOWN
-from cde_orchestrator.domain.text import command_words
+from cde_orchestrator.domain.text import command_words, counted
 
 _LINES = 200
 _PLACES = 5
@@ -137,7 +137,7 @@ def _file(row: FileRow, most: int | None) -> Text:
         style = {"+": "green", "-": "red", "@": "dim"}.get(line[:1], "")
         text.append(f"\n    {clean(line)}", style)
     if most is not None and len(lines) > most:
-        rest = f"... and {len(lines) - most} more lines, which cde trust --list shows"
+        rest = f"... and {counted(len(lines) - most, 'more line')}, which cde trust --list shows"
         text.append(f"\n    {rest}", "yellow")
     return text
 

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, said, spaced, table
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.cli.views.feature import demands
-from cde_orchestrator.domain.text import command_words
+from cde_orchestrator.domain.text import command_words, counted
 
 _INDENT = (0, 0, 0, 2)
 

@@ -24,6 +24,7 @@ from cde_orchestrator.application.ports.core import KeptState
 from cde_orchestrator.domain.exceptions import CDEError, StateError
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import redacted, without_secrets
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.observability.logs.render import causes_of
 from cde_orchestrator.infrastructure.observability.operations import recent_operations
 from cde_orchestrator.infrastructure.paths import STATE
@@ -202,4 +203,4 @@ def _windowed(text: str) -> str:
 
 def _cut(text: str) -> str:
     surplus = len(text) - TEXT_LIMIT
-    return text if surplus <= 0 else f"{text[:TEXT_LIMIT]}… ({surplus} characters more)"
+    return text if surplus <= 0 else f"{text[:TEXT_LIMIT]}… ({counted(surplus, 'character')} more)"

@@ -14,7 +14,7 @@ from typing import Any
 
 from cde_orchestrator.domain.command_line import COMMAND_KINDS
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.domain.text import why_unreadable
+from cde_orchestrator.domain.text import counted, why_unreadable
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.paths import user_folder
 from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, acting_stamp
@@ -221,7 +221,7 @@ class TrustFile:
         try:
             data, size = read_regular_file(self.path, _LIMIT_BYTES, follow=True)
             if size > _LIMIT_BYTES:
-                raise ValueError(f"it has {size} bytes")
+                raise ValueError(f"it has {counted(size, 'byte')}")
             content = json.loads(data)
             if (version := content.get("version", 1)) > _VERSION:
                 raise OSError(errno.ENOTSUP, f"version {version} is a newer release's")

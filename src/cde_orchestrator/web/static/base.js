@@ -59,6 +59,15 @@ export function megabytes(value) {
   return value >= 1024 ? `${figure(value / 1024)} GB` : `${figure(value)} MB`;
 }
 
+/** A number of things: "no files", "1 file", "3 files". */
+export const counted = (count, noun) => `${count ? figure(count) : "no"} ${noun}${count === 1 ? "" : "s"}`;
+
+/** How many lines a change has: "+3 −1 lines"; empty where it has none. */
+export function changedLines({ added, removed }) {
+  const signed = [["+", added], ["−", removed]].filter(([, count]) => count).map(([sign, count]) => `${sign}${count}`);
+  return signed.length ? `${signed.join(" ")} ${added + removed === 1 ? "line" : "lines"}` : "";
+}
+
 export function bytes(value) {
   if (value < 1024) return `${value} B`;
   return value < 1024 * 1024 ? `${figure(value / 1024)} kB` : megabytes(value / 1024 / 1024);

@@ -1,5 +1,5 @@
 // The features in lanes. Cards slide to their places; nothing is laid out again.
-import { $, CLOSED, Stack, absolute, ago, attribute, command, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
+import { $, CLOSED, Stack, absolute, ago, attribute, command, counted, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
 import { code } from "./panels.js";
 
 const CARD = "var(--card)";
@@ -88,9 +88,9 @@ export function showRefusal(problem) {
 }
 
 function line(board) {
-  if (board.found !== board.total) return `${figure(board.found)} of ${figure(board.total)} features`;
+  if (board.found !== board.total) return `${figure(board.found)} of ${counted(board.total, "feature")}`;
   const closed = CLOSED.filter((each) => board.counts[each]);
-  return [`${figure(board.open)} open`, ...closed.map((each) => `${figure(board.counts[each])} ${each}`)].join(" · ");
+  return [`${board.open ? figure(board.open) : "none"} open`, ...closed.map((each) => `${figure(board.counts[each])} ${each}`)].join(" · ");
 }
 
 function newcomer() {

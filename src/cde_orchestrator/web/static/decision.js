@@ -1,7 +1,7 @@
 // What waits for a person, and their answer, which is for exactly what is shown.
 import { actionAddress, notice } from "./acting.js";
 import { isRefusal, refusal } from "./actions.js";
-import { bytes, clean, coded, element, load, time, who, words, write } from "./base.js";
+import { bytes, changedLines, clean, coded, counted, element, load, time, who, words, write } from "./base.js";
 import { keepTyped } from "./kept.js";
 import { caveats, group, sees } from "./rows.js";
 import { outputDifference } from "./work.js";
@@ -60,7 +60,7 @@ export function decision({ feature }, approval, refresh) {
     files.length ? group("Files", files) : null,
     said,
     criteria.length ? group("Criteria", criteria) : null,
-    source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
+    source ? group([`${counted(approval.source.total, "source file")} changed`, changedLines(approval.source)].filter(Boolean).join(", "), source) : null,
     notes.length ? group(approval.notes_total > notes.length ? `Notes, the newest of ${approval.notes_total}` : "Notes", notes) : null,
     can ? null : how, can || reason.value.trim() ? form : null);
 }

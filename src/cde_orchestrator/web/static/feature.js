@@ -1,4 +1,4 @@
-import { $, CLOSED, Connection, Stack, absolute, ago, announce, coded, copy, duration, element, empty, isOut, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, who, words, write, attribute, clean, command } from "./base.js";
+import { $, CLOSED, Connection, Stack, absolute, ago, announce, changedLines, coded, copy, counted, duration, element, empty, isOut, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, who, words, write, attribute, clean, command } from "./base.js";
 import { acting, actionAddress } from "./acting.js";
 import { actionsOf, editAction } from "./actions-feature.js";
 import { gliding } from "./glide.js";
@@ -65,7 +65,7 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   write($("status"), standing ? `${words(feature.status)}, ${standing.verdict}${standing.waived ? `, ${standing.waived} waived` : ""}` : words(feature.status));
   attribute($("status"), "class", "badge");
   attribute($("status"), "data-tone", standing ? VERDICTS[standing.verdict] : (TONES[feature.status] ?? "accent"));
-  const changed = difference && `${difference.files} ${difference.files === 1 ? "file" : "files"} changed, +${difference.added} −${difference.removed} lines`;
+  const changed = difference && [`${counted(difference.files, "file")} changed`, changedLines(difference)].filter(Boolean).join(", ");
   const more = [`workflow ${feature.workflow}`, changed, claim && feature.status !== "waits_for_person" ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
@@ -267,7 +267,7 @@ function criteria({ criteria: all, criteria_total: total, status: { feature, pro
     caveats(known?.filter((each) => each.kind === "proof")),
     all.length ? element("ul", { class: "criteria" }, all.map((each) => criterion(each, holds(each)))) : null,
     total > all.length ? element("p", { class: "muted" }, `And ${total - all.length} more, in the specification.`) : null,
-    seen ? element("p", { class: "muted", title: `tree ${seen.tree}` }, `Shown by ${seen.tests} ${seen.tests === 1 ? "test" : "tests"} in ${seen.runs} runs, `, time(seen.at)) : null,
+    seen ? element("p", { class: "muted", title: `tree ${seen.tree}` }, `Shown by ${counted(seen.tests, "test")} in ${counted(seen.runs, "run")}, `, time(seen.at)) : null,
     seen?.notes.length ? element("p", {}, `Note: ${seen.notes.join("; ")}.`) : null,
     red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}: cde verify says why. `, time(standing.verified.at)) : null,
     changed.length ? group("Changed since they were proven", changed) : null,

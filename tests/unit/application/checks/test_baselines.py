@@ -125,8 +125,8 @@ def test_what_fails_already_is_named_and_a_second_run_says_that_it_is_so(world: 
 @pytest.mark.parametrize(
     ("printed", "said"),
     [
-        ("# pass 0\n# fail 0\n", ", but ran no test: 0 failed, 0 passed"),
-        ("?   \texample.com/pay\t[no test files]\n", ", but ran no test: 0 passed"),
+        ("# pass 0\n# fail 0\n", ", but ran no test"),
+        ("?   \texample.com/pay\t[no test files]\n", ", but ran no test"),
         ("# pass 1\n# fail 0\n", None),
         ("Built.\n", None),
     ],
@@ -334,7 +334,7 @@ def try_own(world: World, monkeypatch: pytest.MonkeyPatch, ended: object) -> dic
 @pytest.mark.parametrize(
     ("ended", "outcome", "words"),
     [
-        (TestRun({}, ""), "passed", "passed before the work, but ran no test: 0 passed, in"),
+        (TestRun({}, ""), "passed", "passed before the work, but ran no test, in"),
         (FeatureError.of("E119", **TOO_LONG, tail=""), "too_slow", "did not end within 20 s"),
         (
             FeatureError.of("E119", **TOO_LONG, tail="Collecting pay\n"),

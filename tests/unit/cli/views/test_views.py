@@ -422,7 +422,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "\n"
         f"{STANDS}"
         "\n"
-        "Changed   1 file, +3 -0 lines\n"
+        "Changed   1 file, +3 lines\n"
         "Criteria  stale, 1 waived: a.py changed since it was proven\n"
         "          AC1 sees at least one of a.py: pay, Card.charge; b.py: line 3, lines\n"
         "          5-9\n"
@@ -455,7 +455,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
             {"attempt": None, "closing": {"reason": "Not wanted", "by": "ann"}},
             "Closed  Not wanted (ann)\n",
         ),
-        ({"attempt": None, "made": MADE}, "  Made in 2 minutes; 1 file, +3 -0 lines; outputs "),
+        ({"attempt": None, "made": MADE}, "  Made in 2 minutes; 1 file, +3 lines; outputs "),
         ({"made": MADE}, "  $ cde finish login   # commit it, and open a pull request\n"),
     ],
 )
@@ -504,7 +504,7 @@ def test_a_read_only_project_with_unusual_facts_is_told() -> None:
     assert "State      filesystem, in /another" in text
     assert "Languages" not in text
     assert "Tests      pytest -k 'a b'" in text
-    assert "Features   2 features, 0 open  ·  2 completed" in text
+    assert "Features   2 features  ·  2 completed" in text
     assert "standard (default)  a → b" in text
 
 

@@ -22,6 +22,7 @@ from typing import IO, Any, get_args
 from cde_orchestrator.adapters.proving.runners.execution import Ended, detail_of
 from cde_orchestrator.application.ports.proving import TestRun
 from cde_orchestrator.domain.proofs import Outcome, TestResult
+from cde_orchestrator.domain.text import counted
 
 MOST_BYTES = 64 * 1024 * 1024
 COLLECTED = 5_000
@@ -205,7 +206,7 @@ class Reported:
         here = [each.partition("::")[2] for each in self.collected if covers(path, each)]
         names = list(dict.fromkeys(name.partition("[")[0] for name in here))
         close = get_close_matches(test.partition("::")[2], names, 5, 0.4)
-        found = f"{path} has " + (", ".join(close) if close else f"{len(names)} other tests")
+        found = f"{path} has " + (", ".join(close) if close else counted(len(names), "other test"))
         return TestResult(outcome="missing", detail=f"there is no such test; {found}")
 
     def _not_run(self, ended: Ended) -> TestResult:

@@ -29,6 +29,7 @@ from cde_orchestrator.adapters.proving.runners.runner_kind import RunnerKind
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import TestRun
 from cde_orchestrator.domain.proofs import TestResult
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.tree import is_file
 
@@ -141,7 +142,7 @@ def absence(copy: Path, test: str) -> str | None:
     if function in here:
         return None
     close = get_close_matches(function, here, 5, 0.4)
-    return f"{path} has no {function}, but " + (", ".join(close) or f"{len(here)} tests")
+    return f"{path} has no {function}, but " + (", ".join(close) or counted(len(here), "test"))
 
 
 def functions_in(file: Path) -> list[str]:
