@@ -8,7 +8,8 @@ Raise with ``of``, which takes the words from the catalogue::
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -107,7 +108,8 @@ class CDEError(Exception):
     def also(self, words: str) -> Self:
         """The error, whose message ends with these words, if there are any."""
         if words:
-            self.context["also"] = words
+            before = self.context.get("also")
+            self.context["also"] = f"{before} {words}" if before else words
             self.args = (f"{self.message} {words}",)
         return self
 
@@ -142,6 +144,28 @@ class CDEError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with code, context and timestamp, across processes."""
         return type(self).__new__, (type(self), self.message), self.__dict__.copy()
+
+
+@contextmanager
+def besides(*checks: Callable[[], object]) -> Iterator[None]:
+    """With a mistake that is refused in the block, what else is wrong with the input is said.
+
+    Args:
+        checks: of the rest of the input; each raises what it refuses.
+
+    Raises:
+        CDEError: what is raised in the block.
+    """
+    try:
+        yield
+    except CDEError as error:
+        for check in checks if is_mistake(error.code) else ():
+            try:
+                check()
+            except CDEError as other:
+                if is_mistake(other.code):
+                    error.also(f"Besides: {other.message}")
+        raise
 
 
 class ProjectError(CDEError):

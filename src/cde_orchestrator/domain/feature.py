@@ -173,8 +173,7 @@ class Feature:
         """
         phase = workflow.find(phase_id)
         if phase is None and self.is_open:
-            phases = ", ".join(phase.id for phase in workflow.phases)
-            raise FeatureError.of("E107", feature=self.name, phase=phase_id, phases=phases)
+            raise workflow.no_phase(self.name, phase_id)
         if phase is not None:
             name_subject(workflow=self.workflow_type, phase_id=phase.id)
         if phase is None or not self.is_open:

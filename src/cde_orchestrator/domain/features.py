@@ -11,6 +11,7 @@ from cde_orchestrator.domain.feature import Feature, artifacts_from
 from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.records import PATHS_KEPT
 from cde_orchestrator.domain.related import COMPARED, GOAL_LIMIT, Touched
+from cde_orchestrator.domain.text import did_you_mean
 
 _CANDIDATES_SHOWN = 5
 _NEAR_SHOWN = 3
@@ -217,9 +218,6 @@ def find_feature(features: Features, reference: str) -> Feature:
         raise FeatureError.of("E103", reference=reference, candidates=shown)
     found = (features.by_id(matches[0]) or features.by_name(matches[0])) if matches else None
     if found is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(wanted.lower(), names, _NEAR_SHOWN)
-        words = f" (did you mean {' or '.join(near)}?)" if near else ""
-        raise FeatureError.of("E102", reference=reference, near=words)
+        near = did_you_mean(wanted.lower(), names, _NEAR_SHOWN)
+        raise FeatureError.of("E102", reference=reference, near=near)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cde_orchestrator.domain.exceptions import ValidationError
 
@@ -130,6 +130,14 @@ def opening_words(text: str, limit: int = 50) -> str:
     opening = text[: limit + 1]
     end = max((place for place, character in enumerate(opening) if character.isspace()), default=0)
     return opening[:end].rstrip()
+
+
+def did_you_mean(wanted: str, known: Iterable[str], most: int = 1) -> str:
+    """The names that are most like one that is not known, in brackets; empty where none is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted, list(known), most)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def counted(count: int, noun: str, plural: str = "", *, spec: str = "") -> str:

@@ -10,6 +10,7 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
+from cde_orchestrator.domain.text import did_you_mean
 from cde_orchestrator.domain.value import Value
 
 Handler = Literal["agent", "human_input"]
@@ -218,6 +219,13 @@ class Workflow(Value, kw_only=True):
         """The phase with this id, or None."""
         return next((phase for phase in self.phases if phase.id == phase_id), None)
 
+    def no_phase(self, feature: str, phase_id: str) -> FeatureError:
+        """E107, of the feature with this name: there is no such phase."""
+        ids = [phase.id for phase in self.phases]
+        near = did_you_mean(phase_id, ids)
+        facts = {"feature": feature, "phase": phase_id, "near": near, "phases": ", ".join(ids)}
+        return FeatureError.of("E107", **facts)
+
     def waits_for_person(self, phase_id: str | None) -> bool:
         """Whether it is a person who answers in this phase."""
         phase = self.find(phase_id or "")
@@ -350,12 +358,9 @@ class WorkflowCatalog(Value, kw_only=True):
         wanted = self.default if workflow_id is None else workflow_id
         found = self.workflows.get(wanted)
         if found is None:
-            from difflib import get_close_matches
-
             names = ", ".join(self.workflows)
-            near = get_close_matches(wanted, self.workflows, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ValidationError.of("E306", workflow=wanted, near=hint, workflows=names)
+            near = did_you_mean(wanted, self.workflows)
+            raise ValidationError.of("E306", workflow=wanted, near=near, workflows=names)
         return found
 
     def get_or_default(self, workflow_id: str) -> Workflow:

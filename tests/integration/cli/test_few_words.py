@@ -254,7 +254,31 @@ def test_nobody_is_asked_where_no_person_is(started: Path, words: list[str]) -> 
 
     assert done.returncode == 2
     assert "it is missing, and there is no terminal to ask in" in done.stderr
+    assert ("; so is --reason" in done.stderr) is ("rollback" in words)
     assert answer("status", "login", cwd=started)["feature"]["status"] == "defining"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "parts"),
+    [
+        ("rollback login desing", "E107", ["did you mean design?", "'reason' was not"]),
+        ("reopen login", "E305", ["login is open", "'reason' was not"]),
+        ("close nope bad", "E305", ["it is 'bad'", "'reason' was not", "name 'nope'"]),
+        ("close nope", "E305", ["'reason' was not", "name 'nope'"]),
+        ("waive login AC9", "E142", ["there is none of this id", "--reason: say why"]),
+        ("start x --workflow leen --name A.B", "E306", ["did you mean lean?", "'A.B' is no name"]),
+        ("list --status nope --waits-for bob", "E305", ["'bob' is not", "'nope' is not a status"]),
+        ("submit login desing --failed", "E305", ["'reason' was not", "did you mean design?"]),
+        ("save login --phase desing", "E305", ["'note' was not", "did you mean design?"]),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once(
+    started: Path, words: str, code: str, parts: list[str]
+) -> None:
+    error = refused(*words.split(), cwd=started)
+
+    assert error["code"] == code
+    assert [part for part in parts if part not in error["message"]] == []
 
 
 def test_a_person_is_asked_for_what_is_missing(started: Path) -> None:

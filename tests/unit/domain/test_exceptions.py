@@ -1,7 +1,16 @@
 from __future__ import annotations
 
+import pytest
+
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.domain.exceptions import CDEError, CircuitBreakerOpenError
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    CDESystemError,
+    CircuitBreakerOpenError,
+    FeatureError,
+    ValidationError,
+    besides,
+)
 
 
 def test_what_is_no_failure_of_the_state_or_the_system_is_a_refusal() -> None:
@@ -26,3 +35,32 @@ def test_the_error_of_an_open_breaker_can_be_made_with_anything_or_nothing() -> 
 
     told = CircuitBreakerOpenError("closed for now", context={"retry_after_seconds": 3})
     assert (told.message, told.code, told.retry_after_seconds) == ("closed for now", "E903", 3.0)
+
+
+def refuse_a_name() -> None:
+    raise ValidationError.of("E304", name="A B", reason="it has a blank", limit=60, example="a-b")
+
+
+def test_all_that_is_wrong_with_an_input_is_said_at_once() -> None:
+    with pytest.raises(FeatureError) as caught, besides(refuse_a_name, lambda: None):
+        raise FeatureError.of("E102", reference="x", near="")
+
+    assert caught.value.code == "E102"
+    assert caught.value.context["also"].startswith("Besides: 'A B' is no name for a feature")
+    assert caught.value.message.endswith(caught.value.context["also"])
+
+
+def test_what_is_no_mistake_of_the_input_is_said_alone() -> None:
+    with pytest.raises(CDESystemError) as broken, besides(refuse_a_name):
+        raise CDESystemError.of("E999")
+    with pytest.raises(FeatureError) as mistaken, besides(broken_check):
+        raise FeatureError.of("E102", reference="x", near="")
+
+    assert "also" not in broken.value.context
+    assert "also" not in mistaken.value.context
+    with besides(broken_check):
+        pass
+
+
+def broken_check() -> None:
+    raise CDESystemError.of("E999")

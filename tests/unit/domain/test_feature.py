@@ -135,6 +135,7 @@ def test_an_unknown_phase_is_refused_with_those_that_there_are(
     assert refused.value.context == {
         "feature": "login",
         "phase": phase_id,
+        "near": " (did you mean define?)" if phase_id == "Define" else "",
         "phases": "define, build",
     }
 

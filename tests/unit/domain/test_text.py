@@ -13,6 +13,7 @@ from cde_orchestrator.domain.text import (
     checked_prompt,
     checked_text,
     command_words,
+    did_you_mean,
     excerpt_of,
     hidden_character,
     opening_words,
@@ -182,3 +183,11 @@ def test_joiners_are_kept_where_texts_need_them() -> None:
 def test_a_command_of_several_lines_says_where_they_end(end: str) -> None:
     assert command_words(["sh", "-c", f"a # b{end}c"]) == "sh -c 'a # b ⏎ c'"
     assert command_words(["make", "one test"]) == "make 'one test'"
+
+
+def test_names_like_one_that_is_not_known_are_offered() -> None:
+    phases = ["define", "design", "test"]
+
+    assert did_you_mean("desing", phases) == " (did you mean design?)"
+    assert did_you_mean("defign", phases, 2) == " (did you mean design or define?)"
+    assert did_you_mean("x", phases) == ""

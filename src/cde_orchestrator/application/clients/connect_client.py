@@ -162,8 +162,8 @@ def client_named(name: str) -> Client:
     programs = {each: client.name for client in CLIENTS.values() for each in client.programs}
     known = {**titles, **programs, **{each: each for each in CLIENTS}}
     close = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    similar = known[close[0]] if close else "not similar to it"
-    raise ValidationError.of("E329", client=name, similar=similar, clients=", ".join(CLIENTS))
+    near = f" (did you mean {known[close[0]]}?)" if close else ""
+    raise ValidationError.of("E329", client=name, near=near, clients=", ".join(CLIENTS))
 
 
 def _entry(

@@ -6,7 +6,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
-from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.exceptions import ValidationError, besides
 from cde_orchestrator.domain.feature import CANCELLED, FAILED
 from cde_orchestrator.domain.records import checked_reason
 
@@ -29,13 +29,19 @@ class CloseFeature(UseCase[FeatureReply], operation="close_feature"):
 
     def __call__(self, *, features: ProjectFeatures) -> FeatureReply:
         """Raises E004, E102, E103, E105, E122, E155, E206, E302, E303, E305."""
-        if self.outcome not in (FAILED, CANCELLED):
-            reason = f"it is {self.outcome!r}, not {FAILED} or {CANCELLED}"
-            raise ValidationError.of("E305", argument="outcome", reason=reason)
-        why, leases = checked_reason(self.reason), features.leases(self.agent)
+        with besides(lambda: checked_reason(self.reason), lambda: features.read(self.feature_id)):
+            self._require_outcome()
+        with besides(lambda: features.read(self.feature_id)):
+            why = checked_reason(self.reason)
+        leases = features.leases(self.agent)
         with features.change(self.feature_id) as (project, feature, _):
             require_seen(feature, self.seen)
             leases.require_free(feature, takeover=self.takeover)
             leases.take(feature, deliberate=False)
             feature.close(self.outcome, why, leases.caller.name, leases.now)
         return features.reply(project, feature, None)
+
+    def _require_outcome(self) -> None:
+        if self.outcome not in (FAILED, CANCELLED):
+            reason = f"it is {self.outcome!r}, not {FAILED} or {CANCELLED}"
+            raise ValidationError.of("E305", argument="outcome", reason=reason)

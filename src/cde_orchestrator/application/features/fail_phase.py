@@ -14,7 +14,7 @@ from cde_orchestrator.application.features.submission import require_answerable
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FailedReply, phase_record_view
 from cde_orchestrator.domain.briefings import keep_given
-from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.exceptions import ValidationError, besides
 from cde_orchestrator.domain.records import Failure, checked_key, checked_reason
 
 
@@ -52,7 +52,8 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         if self.results:
             words = "an attempt that is given up delivers nothing; omit results or failed"
             raise ValidationError.of("E305", argument="results", reason=words)
-        reason = checked_reason(self.reason)
+        with besides(lambda: features.require_named(self.feature_id, self.phase_id)):
+            reason = checked_reason(self.reason)
         leases = features.leases(self.agent)
         key, present = checked_key(self.idempotency_key), sources.keep_of(self.feature_id, features)
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER

@@ -61,6 +61,12 @@ class ProjectFeatures(Value):
         project = self.repository.get(self.root)
         return project, *self.followed(project, reference)
 
+    def require_named(self, reference: str, phase_id: str | None) -> None:
+        """Refuse what names no feature (E102, E103), or no phase of it (E107)."""
+        _, feature, workflow = self.read(reference)
+        if phase_id is not None and workflow.find(phase_id) is None:
+            raise workflow.no_phase(feature.name, phase_id)
+
     def read_followed(self, reference: str) -> tuple[Project, Feature, Followed]:
         """The same, with what ``waiting`` says, for which the workflow file is read once."""
         project = self.repository.get(self.root)

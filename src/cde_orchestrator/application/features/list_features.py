@@ -33,7 +33,7 @@ from cde_orchestrator.application.views import (
     project_view,
 )
 from cde_orchestrator.domain.clock import Clock
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError, besides
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
@@ -89,14 +89,15 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
-        wanted = FeatureFilter(
-            status=self.status,
-            prefix=self.prefix,
-            word=self.word,
-            workflow=self.workflow,
-            waits_for=self.waits_for,
-            agent=self.agent,
-        )
+        with besides(lambda: self._require_known_status(root, repository, workflows)):
+            wanted = FeatureFilter(
+                status=self.status,
+                prefix=self.prefix,
+                word=self.word,
+                workflow=self.workflow,
+                waits_for=self.waits_for,
+                agent=self.agent,
+            )
         self._require_known_status(root, repository, workflows)
         project = repository.get(root)
         after = _place(self.cursor, project) if self.cursor is not None else None

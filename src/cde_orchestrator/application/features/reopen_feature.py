@@ -9,11 +9,12 @@ from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
+from cde_orchestrator.application.features.rollback import target_phase
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature, RollbackReply
 from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.briefings import keep_given
-from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.exceptions import ValidationError, besides
 from cde_orchestrator.domain.feature import COMPLETED
 from cde_orchestrator.domain.records import Returned, checked_reason
 
@@ -50,12 +51,16 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
         sources: ProjectSources,
     ) -> RollbackReply:
         """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
-        reason, leases = checked_reason(self.reason), features.leases(self.agent)
-        project, found, workflow = features.read(self.feature_id)
-        require_seen(found, self.seen)
-        if found.is_open:
-            why = f"{found.name} is open: resume it, or roll it back"
-            raise ValidationError.of("E305", argument="feature", reason=why)
+        leases = features.leases(self.agent)
+        with besides(lambda: checked_reason(self.reason)):
+            project, found, workflow = features.read(self.feature_id)
+            require_seen(found, self.seen)
+            if found.is_open:
+                why = f"{found.name} is open: resume it, or roll it back"
+                raise ValidationError.of("E305", argument="feature", reason=why)
+            if self.to_phase is not None:
+                target_phase(found, workflow, self.to_phase)
+        reason = checked_reason(self.reason)
         if found.status == COMPLETED or self.to_phase is not None:
             rollback = RollbackFeature(
                 feature_id=found.id,

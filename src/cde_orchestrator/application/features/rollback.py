@@ -314,9 +314,9 @@ def _name_discarded(
 def target_phase(feature: Feature, workflow: Workflow, phase_id: str) -> Phase:
     """The phase to go back to; E107 where there is none, E126 where it was not begun yet."""
     phase = workflow.find(phase_id)
-    ids = [each.id for each in workflow.phases]
     if phase is None:
-        raise FeatureError.of("E107", feature=feature.name, phase=phase_id, phases=", ".join(ids))
+        raise workflow.no_phase(feature.name, phase_id)
+    ids = [each.id for each in workflow.phases]
     current = ids.index(feature.current_phase) if feature.current_phase in ids else len(ids)
     begun = [
         each

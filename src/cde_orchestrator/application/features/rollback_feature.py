@@ -29,7 +29,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
+from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError, besides
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import checked_reason
@@ -92,11 +92,12 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         sources: ProjectSources,
     ) -> RollbackReply:
         """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
-        reason = "" if self.dry_run and not self.reason else checked_reason(self.reason)
         leases = features.leases(self.agent)
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
-        project, feature, workflow = features.read(self.feature_id)
-        phase = target_phase(feature, workflow, self.to_phase)
+        with besides(self._why):
+            project, feature, workflow = features.read(self.feature_id)
+            phase = target_phase(feature, workflow, self.to_phase)
+        reason = self._why()
         require_seen(feature, self.seen)
         leases.require_free(feature, takeover=self.takeover)
         if not self.dry_run:
@@ -137,6 +138,10 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
             "git": changes.commands(),
             "undo_at": None if self.dry_run else taken.undo_at,
         }
+
+    def _why(self) -> str:
+        """The reason, which a preview needs not have; E302, E303, E305."""
+        return "" if self.dry_run and not self.reason else checked_reason(self.reason)
 
     def _taken(
         self, rollback: Rollback, features: ProjectFeatures, reader: PromptReader

@@ -13,6 +13,7 @@ from cde_orchestrator.application.task_views import TasksDone, tasks_done
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureView, ProjectView, feature_view, project_view
 from cde_orchestrator.application.work_views import ProgressView
+from cde_orchestrator.domain.exceptions import besides
 from cde_orchestrator.domain.feature_tasks import tick
 from cde_orchestrator.domain.records import Progress
 
@@ -52,7 +53,8 @@ class SaveProgress(UseCase[SavedReply], operation="save_progress"):
     def __call__(self, *, features: ProjectFeatures, sources: ProjectSources) -> SavedReply:
         """Raises E004, E102, E103, E105 to E107, E153, E206, E302, E303, E305, E315."""
         leases = features.leases(self.agent)
-        progress = self._progress(leases)
+        with besides(lambda: features.require_named(self.feature_id, self.phase_id)):
+            progress = self._progress(leases)
         present = sources.keep_of(self.feature_id, features)
         with features.change(self.feature_id) as (project, feature, workflow):
             wanted = self.phase_id if self.phase_id is not None else feature.current_phase

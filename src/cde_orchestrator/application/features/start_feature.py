@@ -24,16 +24,17 @@ from cde_orchestrator.application.proofs.proving import NO_BASE, Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import StartReply
 from cde_orchestrator.domain.briefings import keep_given
-from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError, besides
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.fitting import fitting
 from cde_orchestrator.domain.growth import change_problem
 from cde_orchestrator.domain.lease import Caller
-from cde_orchestrator.domain.names import slug_from
+from cde_orchestrator.domain.names import checked_name, slug_from
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import SourceBase, checked_key, is_repeated
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.text import checked_prompt
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
@@ -123,6 +124,11 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             "related": rendering.related(project, feature, records=True),
         }
 
+    def _require_name(self) -> None:
+        """Refuse a name that is none: E304."""
+        if self.name is not None:
+            checked_name(self.name)
+
     def _begin(
         self, project: Project, workflow: Workflow, key: str | None, known: Mapping[str, object]
     ) -> Feature:
@@ -183,7 +189,8 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         again = key is not None and project.features.by_idempotency_key(key) is not None
         if again or project.read_only or project.status is not ProjectStatus.ACTIVE:
             return None
-        workflow = workflows.load(rendering.root).get(self.workflow)
+        with besides(lambda: checked_prompt(self.prompt), self._require_name):
+            workflow = workflows.load(rendering.root).get(self.workflow)
         rendering.try_first(project, workflow)
         return workflow
 

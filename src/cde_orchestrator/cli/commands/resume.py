@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -34,6 +35,7 @@ from cde_orchestrator.domain.workflow import STANDARD
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 top_level = Commands()
+Reasoned = TypeVar("Reasoned", CloseFeature, ReopenFeature, RollbackFeature)
 
 
 @top_level.command(
@@ -122,10 +124,10 @@ def grow(
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
 ) -> None:
-    """Let a feature continue in a larger workflow, with what it has.
+    """Let a feature continue in another workflow, with what it has.
 
-    Phases of texts count as done where what was accepted meets their gates. Before anything is
-    submitted, the workflow may be any.
+    Until something is submitted it may be any that asks a person no less often; later only a
+    larger one. Phases of texts count as done where what was accepted meets their gates.
     """
     use_case = GrowFeature(
         feature_id=call.feature(feature),
@@ -150,11 +152,11 @@ def close(
     use_case = CloseFeature(
         feature_id=_meant(call, feature),
         outcome=outcome,
-        reason=_why(call, reason),
+        reason=reason or "",
         agent=agent,
         takeover=takeover,
     )
-    call.answer(use_case, closed)
+    call.answer(_with_reason(call, use_case, reason), closed)
 
 
 @top_level.command("cde reopen add-a-login-page --reason 'Wanted after all'")
@@ -177,12 +179,12 @@ def reopen(
     """
     use_case = ReopenFeature(
         feature_id=feature,
-        reason=_why(call, reason),
+        reason=reason or "",
         to_phase=to_phase,
         agent=agent,
         to_work=call.is_for_work(),
     )
-    call.answer(use_case, rolled_back)
+    call.answer(_with_reason(call, use_case, reason), rolled_back)
 
 
 @top_level.command(
@@ -247,15 +249,15 @@ def rollback(
     feature = _meant(call, feature)
     use_case = RollbackFeature(
         feature_id=feature,
-        to_phase=to_phase if to_phase is not None else _target(call, feature),
-        reason="" if dry_run and reason is None else _why(call, reason),
+        to_phase=to_phase or _target(call, feature, "" if dry_run or reason else "--reason"),
+        reason=reason or "",
         code=code,
         dry_run=dry_run,
         agent=agent,
         takeover=takeover,
         to_work=call.is_for_work(),
     )
-    call.answer(use_case, rolled_back)
+    call.answer(use_case if dry_run else _with_reason(call, use_case, reason), rolled_back)
 
 
 def _meant(call: Call, named: str | None) -> str:
@@ -266,13 +268,16 @@ def _meant(call: Call, named: str | None) -> str:
     return feature
 
 
-def _why(call: Call, reason: str | None) -> str:
-    """The reason that was given, or that a person gives now."""
-    return reason if reason is not None else call.asked("--reason", "Reason")
+def _with_reason(call: Call, use_case: Reasoned, given: str | None) -> Reasoned:
+    """The same with a reason: the one that was given, or one that a person gives now."""
+    if given is not None:
+        return use_case
+    return replace(use_case, reason=call.asked("--reason", "Reason", use_case))
 
 
-def _target(call: Call, feature: str) -> str:
-    """The phase that a person chooses among those that were started."""
+def _target(call: Call, feature: str, also: str) -> str:
+    """The phase that a person chooses among those that were started; ``also`` is missing, too."""
     phases = call.ask(GetFeatureStatus(feature_id=feature, prompt=False))["phases"]
     begun = [each["id"] for each in phases if each["status"] != PhaseStatus.PENDING]
-    return call.asked("to_phase", f"Phase to start again ({', '.join(begun)})")
+    question = f"Phase to start again ({', '.join(begun)})"
+    return call.asked("to_phase", question, also=also)

@@ -13,7 +13,7 @@ from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.session import options
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.approval import to_waive, waived
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name, terminal_problem
 
@@ -36,12 +36,16 @@ def waive(
     Only a person at a terminal can. It is for the criterion as it is shown: with another text
     it must be proven again.
     """
-    if (reason is None) is not undo:
-        given = "--undo needs none" if undo else "say why no test can show it"
-        raise typer.BadParameter(given, param_hint="'--reason'")
+    given = "--undo needs none" if undo else "say why no test can show it"
+    is_given = (reason is None) is undo
     with call.application() as application:
         asked = ShowCriterion(feature_id=feature, criterion=criterion, undo=undo)
-        shown = application.handle(asked)
+        try:
+            shown = application.handle(asked)
+        except CDEError as error:
+            raise error.also("" if is_given else f"Besides, --reason: {given}.") from None
+        if not is_given:
+            raise typer.BadParameter(given, param_hint="'--reason'")
         problem = terminal_problem([sys.stdin, sys.stdout])
         if problem is not None:
             raise _by_a_person(shown, reason, problem)

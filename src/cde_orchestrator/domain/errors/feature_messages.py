@@ -104,7 +104,7 @@ FEATURE_MESSAGES = {
     ),
     "E107": message(
         "Unknown Phase",
-        "The feature '{feature}' has no phase '{phase}'; it has: {phases}.",
+        "The feature '{feature}' has no phase '{phase}'{near}; it has: {phases}.",
         Suggestion("List the phases", *STATUS_CALL),
         "Use one of the ids above, exactly as written",
         "Check that the feature follows the workflow that you mean; each has its own phases",

@@ -243,7 +243,7 @@ VALIDATION_MESSAGES = {
     ),
     "E329": message(
         "Unknown Client",
-        "No client is called '{client}'; the nearest name is {similar}.",
+        "No client is called '{client}'{near}.",
         "Use one of the names that are known: {clients}",
         "For another client that speaks MCP, let it start: cde serve",
         "See which clients are installed, and connected: cde connect",
