@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Group, OverflowMethod, RenderableType
+from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType
 from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +31,7 @@ _MARKS = {
     "waits_for_person": ("!", "bold yellow"),
 }
 _AT_WORK = ("●", "yellow")
+_CODE = re.compile("`([^`]+)`")
 
 
 def mark(status: str) -> Text:
@@ -46,9 +49,28 @@ def done(*parts: str | tuple[str, str]) -> Text:
     return Text.assemble(("✓ ", "bold green"), *parts)
 
 
+class Prose(Text):
+    """Words with commands and names in backticks, which a terminal shows in colour instead."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        """As Rich draws it."""
+        shown = self._in_colour() if options.is_terminal else self
+        return Text.__rich_console__(shown, console, options)
+
+    def _in_colour(self) -> Text:
+        whole, taken = Text(style=self.style, no_wrap=self.no_wrap, overflow=self.overflow), 0
+        for found in _CODE.finditer(self.plain):
+            whole.append_text(self[taken : found.start()])
+            code = self[found.start(1) : found.end(1)]
+            code.stylize("cyan")
+            whole.append_text(code)
+            taken = found.end()
+        return whole.append_text(self[taken:])
+
+
 def note(text: str) -> Text:
     """A line that people should know of."""
-    return Text.assemble(("! ", "bold yellow"), clean(text))
+    return Prose.assemble(("! ", "bold yellow"), clean(text))
 
 
 def notes(texts: Sequence[str]) -> Group | None:

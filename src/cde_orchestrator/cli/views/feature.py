@@ -20,6 +20,7 @@ from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.proofs.verdicts import verdict_words
 from cde_orchestrator.application.task_views import TaskView, task_line
 from cde_orchestrator.cli.console.layout import (
+    Prose,
     done,
     mark,
     next_steps,
@@ -118,7 +119,7 @@ def ending(reply: Mapping[str, Any], look: RenderTarget) -> list[RenderableType 
     if made is None:
         return [ended]
     if look.prompts:
-        return [Group(ended, *(Text(f"  {each}") for each in remarks.ending_remarks(reply)))]
+        return [Group(ended, *(Prose(f"  {each}") for each in remarks.ending_remarks(reply)))]
     words, commit = made_words(made), reply.get("committed")
     if commit is not None:
         words = f"{words}; {commit_words(commit)}"
@@ -134,7 +135,7 @@ def ending(reply: Mapping[str, Any], look: RenderTarget) -> list[RenderableType 
 def baseline(trials: Sequence[TrialView]) -> RenderableType | None:
     """How checks and runners of tests ended before the work; what needs somebody stands out."""
     lines = [
-        note(each) if each in wanting else Text(each, "dim")
+        note(each) if each in wanting else Prose(each, "dim")
         for wanting in [noteworthy(trials)]
         for each in (f"{trial['words']}." for trial in trials)
     ]
