@@ -112,8 +112,13 @@ def restored_words(restored: Sequence[RestoredView]) -> str:
     return f"{', '.join(rows)} {verb} again as accepted."
 
 
+def only_restored(reply: SubmitReply) -> bool:
+    """Whether outputs were put back for a person to decide, and nothing else was done."""
+    return "restored" in reply and not ("accepted" in reply or "sent_back" in reply)
+
+
 def waiting_remark(reply: SubmitReply) -> str | None:
     """That outputs were put back and the phase waits for a person, where nothing else was done."""
-    if "restored" not in reply or "accepted" in reply or "sent_back" in reply:
+    if not only_restored(reply):
         return None
     return f"{restored_words(reply['restored'])} The phase waits for a person."

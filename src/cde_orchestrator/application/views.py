@@ -217,8 +217,8 @@ class SubmitReply(FeatureReply):
     """A feature after a phase was accepted, with what was recorded for that phase.
 
     Where a verdict sent the feature back, nothing was ``accepted``, and ``sent_back`` says why.
-    Outputs that were put back for a person to decide on are ``restored``; until the person
-    decided, nothing was ``accepted``.
+    Outputs of earlier phases that were put back are ``restored``; where a person is to decide on
+    them, nothing was ``accepted`` until they did.
     ``repeated`` is there, and true, where the same was accepted before, and nothing was checked.
     ``record`` is the path of the file that says what a completed feature has proven,
     ``unproven``, where there is none, as proof was only recorded, what nothing proved of it, and

@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.list_features import (
     ListFeatures,
 )
 from cde_orchestrator.application.features.phase_prompt import GOAL_LIMIT
+from cde_orchestrator.application.remarks import only_restored
 from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.application.views import (
     FeatureListReply,
@@ -255,7 +256,7 @@ def _submitted(
     restored: list[RestoredView] = []
     try:
         answer = service.handle(use_case)
-        if "restored" not in answer or not service.asks_clients:
+        if not (only_restored(answer) and service.asks_clients):
             return answer
         restored = answer["restored"]
         from cde_orchestrator.mcp_tools._asking import can_ask

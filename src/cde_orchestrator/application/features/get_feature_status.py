@@ -56,6 +56,7 @@ class GetFeatureStatus(
             program of its own to make.
         to_work: whether somebody works by the prompt; else what takes time is left out of it.
         to_run: whether a run is about to let agents work; refused while another agent does.
+        to_do: whether a phase to do is wanted; refused of a closed feature.
     """
 
     feature_id: str
@@ -63,6 +64,7 @@ class GetFeatureStatus(
     prompt: bool = True
     to_work: bool = True
     to_run: bool = False
+    to_do: bool = False
 
     def __call__(
         self,
@@ -72,7 +74,7 @@ class GetFeatureStatus(
         baselines: Baselines,
         checks: CheckRunner,
     ) -> FeatureStatusReply | FeatureDetailReply:
-        """Raises E004, E102, E103, E122, E305."""
+        """Raises E004, E102, E103, E105, E122, E305."""
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
@@ -92,7 +94,9 @@ class GetFeatureStatus(
         baselines: Baselines,
         checks: CheckRunner,
     ) -> FeatureStatusReply | FeatureDetailReply:
-        """The same of a feature that was read; raises E122."""
+        """The same of a feature that was read; raises E105 and E122."""
+        if self.to_do and not feature.is_open:
+            raise feature.closed()
         leases, workflow = features.leases(), followed.workflow
         if self.to_run and not workflow.waits_for_person(feature.current_phase):
             leases.require_free(feature, takeover=False)

@@ -170,12 +170,10 @@ class Submission(Value, kw_only=True):
         return record is not None and delivery.repeats(record)
 
     def examine(self, found: Found, phase: Phase) -> Examined:
-        """Let the outputs pass the gate; nothing is written but what is put back."""
+        """Let the outputs pass the gate; nothing is written."""
         feature, workflow = found.feature, found.workflow
         reader = self.reader(found)
         self.require_permissions(feature, phase)
-        if self.restore:
-            put_back(feature, phase, workflow, self.outputs)
         earlier = require_accepted(feature, phase, workflow, self.outputs)
         approved = (feature, phase, workflow, self.outputs, self.features)
         require_approved(*approved, accepted=earlier)
@@ -199,6 +197,17 @@ class Submission(Value, kw_only=True):
         difference = due.require()
         shown = self._following(found, reader, phase, delivery, contents)
         return Examined(found, reader, phase, delivery, contents, earlier, shown, difference)
+
+    def put_back(self, found: Found, phase: Phase) -> dict[str, str | None]:
+        """Put back what changed before the phase, where that is wanted; as of ``put_back``.
+
+        Raises:
+            CDEError: E112, E132 or E133, it cannot be; E203 or E204.
+        """
+        if not self.restore:
+            return {}
+        self.require_permissions(found.feature, phase)
+        return put_back(found.feature, phase, found.workflow, self.outputs)
 
     def put_back_for_person(self, found: Found) -> dict[str, str | None]:
         """Put back what changed before a phase whose person has yet to answer: no answer itself.

@@ -37,14 +37,21 @@ from cde_orchestrator.application.features.submission import (
 from cde_orchestrator.application.ports.checks import CheckRunner, Watch
 from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.records import record_path
+from cde_orchestrator.application.remarks import restored_words
 from cde_orchestrator.application.task_views import tasks_done
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import KeptView, PhaseView, SubmitReply, phase_record_view
+from cde_orchestrator.application.views import (
+    KeptView,
+    PhaseView,
+    RestoredView,
+    SubmitReply,
+    phase_record_view,
+)
 from cde_orchestrator.application.work_views import work_view
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.check import Check, check_cannot_run
 from cde_orchestrator.domain.doer import Doer
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
@@ -136,6 +143,10 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         return phase.gate_check is not None or phase_to_prove(found.workflow, phase) is not None
 
 
+def _restored_views(paths: Mapping[str, str | None]) -> list[RestoredView]:
+    return [{"path": path, "kept_as": copy} for path, copy in paths.items()]
+
+
 class _Checked(Value):
     """What passed what was run for it: a check, proofs of criteria, both or nothing.
 
@@ -181,11 +192,19 @@ class _Course(Value):
         return SubmitReply(
             **head,  # type: ignore[typeddict-item]  # mypy knows no keys that may be missing
             kept=[],
-            restored=[{"path": path, "kept_as": copy} for path, copy in paths.items()],
+            restored=_restored_views(paths),
         )
 
     def _judged(self, found: Found, phase: Phase, left: Left) -> SubmitReply:
-        examined = self.work.examine(found, phase)
+        restored = _restored_views(self.work.put_back(found, phase))
+        try:
+            reply = self._answer_to_examined(self.work.examine(found, phase), left)
+        except CDEError as error:
+            error.also(restored_words(restored) if restored else "")
+            raise
+        return {**reply, "restored": restored} if restored else reply
+
+    def _answer_to_examined(self, examined: Examined, left: Left) -> SubmitReply:
         if examined.verdict is not None:
             return send_back(self.work, examined, examined.verdict)
         left.passed_gate = True

@@ -17,6 +17,7 @@ from cde_orchestrator.application.state import (
 )
 from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
 from cde_orchestrator.cli.console.output import say_json_text
+from cde_orchestrator.cli.session import options
 from cde_orchestrator.cli.session.boundary import FINDINGS
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import state as view
@@ -105,6 +106,7 @@ def restore(
     ] = None,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    agent: options.AgentOption = None,
 ) -> None:
     """Restore an earlier state, as one change that can be undone.
 
@@ -156,6 +158,7 @@ def import_state(
     file: Annotated[Path, typer.Argument(help="A file from cde state export.")],
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    agent: options.AgentOption = None,
 ) -> None:
     """Import an export as the current state; it is validated before anything changes."""
     wanted = recover_state.RestoreState(export=_export_in(file))

@@ -13,7 +13,6 @@ from cde_orchestrator.application.features.get_feature_status import GetFeatureS
 from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, ListFeatures
 from cde_orchestrator.application.ports.health import NOT_SET_UP
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
-from cde_orchestrator.application.views import FeatureStatusReply
 from cde_orchestrator.cli.console.output import say_raw
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.boundary import boundary
@@ -22,7 +21,7 @@ from cde_orchestrator.cli.views import feature as view
 from cde_orchestrator.cli.views.project import glance, welcome
 from cde_orchestrator.cli.views.status import feature_status
 from cde_orchestrator.discovery import is_set_up
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.exceptions import CDEError
 
 top_level = Commands()
 
@@ -87,9 +86,12 @@ def status(
     if feature is None:
         feature = call.ask(FindFeature())["name"]
     detail = "brief" if prompt or (call.as_json and not full) else "full"
-    use_case = GetFeatureStatus(feature_id=feature, detail=detail, to_work=prompt or call.as_json)
+    use_case = GetFeatureStatus(
+        feature_id=feature, detail=detail, to_work=prompt or call.as_json, to_do=prompt
+    )
     if prompt:
-        _print_prompt(call.ask(use_case))
+        phase = call.ask(use_case)["phase"]
+        say_raw(phase["prompt"] if phase is not None else "")
     else:
         call.answer(use_case, partial(feature_status, full))
 
@@ -170,20 +172,3 @@ def _glance(call: Call) -> None:
         info = application.handle(GetProjectInfo())
         listed = application.handle(ListFeatures(status=OPEN, limit=GLANCE_LIMIT))
     call.say(info, partial(glance, listed))
-
-
-def _print_prompt(reply: FeatureStatusReply) -> None:
-    """Print the current phase's prompt.
-
-    Raises:
-        FeatureError: E105, the feature is closed and has none.
-    """
-    feature, phase = reply["feature"], reply["phase"]
-    if phase is None:
-        raise FeatureError.of(
-            "E105",
-            feature=feature["name"],
-            status=feature["status"],
-            project_path=reply["project"]["path"],
-        )
-    say_raw(phase["prompt"])

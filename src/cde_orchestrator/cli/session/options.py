@@ -64,7 +64,7 @@ AgentOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The name of the agent at work; without it, no lease is taken.",
+        help="The name of the agent at work, for the history; without it, no lease is taken.",
         callback=_noted,
     ),
 ]

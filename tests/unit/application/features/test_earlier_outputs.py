@@ -12,6 +12,7 @@ from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.remarks import only_restored, submit_remarks
 from cde_orchestrator.domain.exceptions import OutputError, ReadOnlyModeError
 from cde_orchestrator.domain.workflow import Handler
 from tests.fakes import InMemoryFiles, World, catalog, writing_workflow
@@ -117,6 +118,40 @@ def test_a_restoring_submission_puts_it_back_and_keeps_what_stood_there(building
     assert building.files.contents[NOTES] == b"Mind it\n"
     assert building.files.contents[f"{SPEC}.before-rollback"] == b"Something else\n"
     assert f"{NOTES}.before-rollback" not in building.files.contents
+
+
+def restoring(world: World, text: str) -> SubmitWork:
+    """A submission that restores what changed, and hands over a text."""
+    world.files.contents[SPEC] = b"Something else\n"
+    results = {"report": text}
+    return SubmitWork(feature_id="login", phase_id="build", results=results, restore=True)
+
+
+def test_a_restoring_submission_names_what_it_put_back_and_the_copy(building: World) -> None:
+    reply = building.run(restoring(building, "Done"))
+    copy = f"{SPEC}.before-rollback"
+
+    assert reply["restored"] == [{"path": SPEC, "kept_as": copy}]
+    assert submit_remarks(reply)[:1] == [
+        f"{SPEC} (what was there is kept as {copy}) is again as accepted."
+    ]
+    assert not only_restored(reply)
+
+
+def test_a_refused_submission_names_the_copy_of_what_it_put_back(building: World) -> None:
+    with pytest.raises(OutputError) as caught:
+        building.run(restoring(building, ""))
+
+    assert caught.value.code == "E111"
+    assert f"kept as {SPEC}.before-rollback" in caught.value.message
+    assert building.files.contents[SPEC] == ACCEPTED
+
+
+def test_a_submission_that_puts_nothing_back_says_nothing_of_it(building: World) -> None:
+    use_case = SubmitWork(
+        feature_id="login", phase_id="build", results={"report": "Done"}, restore=True
+    )
+    assert "restored" not in building.run(use_case)
 
 
 def test_a_restoring_submission_leaves_alone_what_did_not_change(building: World) -> None:

@@ -251,6 +251,15 @@ def test_what_was_kept_of_the_work_is_told(
     assert [resumed.count(each) for each in ("Half way", "No key", "exit 3 ended")] == [1, 1, 1]
 
 
+def test_a_closed_feature_has_no_prompt_and_says_since_when(at_project: Terminal) -> None:
+    at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow")
+    at_project.run("close", "slow", "--reason", "Not wanted")
+    at_project.run("status", "slow", "--prompt")
+
+    assert "It is cancelled since 20" in at_project.stderr
+    assert "E105" in at_project.stderr
+
+
 def test_the_prompt_is_one_flag_away(at_project: Terminal) -> None:
     begun = at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow", "--prompt")
     aside = at_project.stderr

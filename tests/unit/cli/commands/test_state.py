@@ -152,6 +152,18 @@ def test_an_agent_takes_its_own_last_change_back(
     assert shop.answer("state", "restore", "--at", "4")["sequence"] == 6
 
 
+def test_an_agent_that_gave_its_name_takes_its_own_last_change_back_by_it(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDECODE", "1")
+    shop.answer("save", "login", "Mine", "--agent", "ann")
+    assert shop.refused("state", "restore", "--at", "4") == "E335"
+    assert shop.refused("state", "restore", "--at", "4", "--agent", "bob") == "E335"
+    assert shop.answer("state", "restore", "--at", "4", "--agent", "ann")["sequence"] == 6
+    (newest,) = shop.answer("state", "history", "--limit", "1")["changes"]
+    assert newest["actor"] == "cli (ann)"
+
+
 def test_two_calls_in_one_trace_are_asked_for(
     shop: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
