@@ -31,7 +31,7 @@ _FEATURES = {
     "rollback": "Start an earlier phase again, with the outputs as they were then.",
     "close": "Close a feature without finishing it; its files are kept.",
     "reopen": "Reopen a failed, cancelled or completed feature.",
-    "grow": "Let a feature continue in a larger workflow, with what it has.",
+    "grow": "Let a feature continue in another workflow, with what it has.",
     "waive": "Let a criterion count without a proof, or take that back: show it, and ask.",
     "verify": "Prove completed features again from what is committed; exit code 1 if one is not "
     "proven.",

@@ -25,7 +25,9 @@ group = Commands(
 
 WorkflowOption = Annotated[
     str | None,
-    typer.Option("--workflow", "-w", help="The workflow.", autocompletion=completion.workflows),
+    typer.Option(
+        "--workflow", "-w", help="Only this workflow.", autocompletion=completion.workflows
+    ),
 ]
 
 
@@ -42,8 +44,7 @@ def show_checks(call: Call) -> None:
 def run(call: Call, workflow: WorkflowOption = None) -> None:
     """Run the trusted checks now; exit code 1 unless each passes.
 
-    What ended is kept with the project: a feature that starts on the same source does not run
-    it again.
+    The results are kept: a feature that starts on the same source does not run the checks again.
     """
     watch = None if call.as_json else print_to_stderr
     reply = call.ask(TryChecks(workflow=workflow, watch=watch))
@@ -63,8 +64,8 @@ def set_check(
 ) -> None:
     """Change the check, for features under way too: show it, and ask.
 
-    Only a person at a terminal can. Nothing else in .cde/workflow.yml is touched, and the
-    command is trusted with your yes.
+    Only a person at a terminal can do that. Nothing else in .cde/workflow.yml is changed, and
+    with your yes the command is trusted.
     """
     asked = SetCheck(command=command, workflow=workflow, phase=phase, dry_run=True)
     with call.application() as application:

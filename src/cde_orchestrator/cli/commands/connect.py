@@ -69,7 +69,7 @@ def _client_names(incomplete: str) -> list[str]:
 NamesArgument: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="CLIENT", help="Clients; see cde connect.", autocompletion=_client_names
+        metavar="CLIENT", help="Clients, as cde connect lists them.", autocompletion=_client_names
     ),
 ]
 ScopeOption: TypeAlias = Annotated[

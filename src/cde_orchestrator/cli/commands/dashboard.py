@@ -48,7 +48,7 @@ def dashboard(
         bool, typer.Option("--no-open", help="Print the address; do not open a browser.")
     ] = False,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Let that browser read, and change nothing.")
+        bool, typer.Option("--read-only", help="Let that browser only read.")
     ] = False,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the server that this command started.")

@@ -77,7 +77,7 @@ def start(
     baseline: Annotated[
         bool,
         typer.Option(
-            "--baseline/--no-baseline", help="Try the checks first, for baseline_seconds at most."
+            "--baseline/--no-baseline", help="Try the checks first, for at most baseline_seconds."
         ),
     ] = True,
     agent: options.AgentOption = None,
@@ -85,7 +85,7 @@ def start(
 ) -> None:
     """Start a feature and show what its first phase asks for.
 
-    Where an agent or a program reads, the phase's prompt is printed; so it is by cde submit.
+    An agent or a program that reads the answer gets the phase's prompt, as from cde submit.
     """
     wanted = text_or_stdin(prompt, "The prompt")
     use_case = StartFeature(

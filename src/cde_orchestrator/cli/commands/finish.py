@@ -64,8 +64,9 @@ def finish(
 ) -> None:
     """Commit exactly the files of a completed feature, and offer them as a pull request.
 
-    What is committed is shown and asked first, and so is a push. Your git runs with your hooks; if
-    one refuses, everything stays as it was.
+    You are shown what is committed, and asked; so you are before a push. With the first feature
+    go the project's own files in .cde. Your git runs with your hooks; if one refuses, everything
+    stays as it was.
     """
     wanted = FinishFeature(
         feature_id=call.feature(feature, completed=True),

@@ -19,7 +19,7 @@ top_level = CommandGroup()
 )
 def hook(
     event: Annotated[
-        str, typer.Argument(metavar="EVENT", help="As SessionStart, Stop or PreToolUse.")
+        str, typer.Argument(metavar="EVENT", help="Such as SessionStart, Stop or PreToolUse.")
     ],
     client: Annotated[
         str, typer.Option(help=f"Whose event it is: {', '.join(CLIENT_NAMES)}.")
@@ -30,7 +30,7 @@ def hook(
 ) -> None:
     """Answer a hook of Claude Code, Codex or Gemini CLI: hold an agent to its phase.
 
-    Reads the event's JSON from standard input. Ends with 0 and without a word where there is
-    nothing to say, and whatever fails.
+    Reads the event's JSON from standard input. Ends with 0, whatever fails, and without a
+    word where there is nothing to say.
     """
     answer_hook(event, client, explain=explain)

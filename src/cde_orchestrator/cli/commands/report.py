@@ -18,7 +18,7 @@ top_level = Commands()
 def report(call: Call, feature: options.TheCompletedFeature = None) -> None:
     """Report a feature for its review, as Markdown for a pull request.
 
-    It has the goal, each criterion with what showed it, the files that changed, the checks before
+    It has the goal, each criterion with what shows it, the files that changed, the checks before
     and after, the review and what it leaves open. An unfinished one says what is missing.
     """
     use_case = ReportFeature(feature_id=call.feature(feature, completed=True))

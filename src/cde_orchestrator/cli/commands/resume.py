@@ -55,13 +55,15 @@ def save(
     note: Annotated[
         str | None,
         typer.Argument(
-            help="What is done, what was found, what is next; - reads standard input. A note of "
-            "several words is understood alone, too."
+            help="What is done, what was found, what is next; - reads standard input. With a "
+            "note of several words, the feature may be omitted."
         ),
     ] = None,
     phase: Annotated[
         str | None,
-        typer.Option(help="The current phase's id.", autocompletion=completion.current_phase),
+        typer.Option(
+            help="Its id, if it is the current phase.", autocompletion=completion.current_phase
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="JSON", help="Data to keep with the note.")
@@ -175,7 +177,7 @@ def reopen(
 ) -> None:
     """Reopen a failed, cancelled or completed feature.
 
-    A completed one is rolled back, and so is one that is reopened at a phase of your choice.
+    A completed one is rolled back to its last phase, and any to a phase that you name.
     """
     use_case = ReopenFeature(
         feature_id=feature,
@@ -200,7 +202,7 @@ def edit(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", "-n", help="A new name, before anything is written for it."),
+        typer.Option("--name", "-n", help="A new name, as long as no file has the old one."),
     ] = None,
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
@@ -228,7 +230,7 @@ def rollback(
     feature: TheOpenFeature = None,
     to_phase: Annotated[
         str | None,
-        typer.Argument(help="The phase to start again. Asked for at a terminal."),
+        typer.Argument(help="The phase to start again. Default: you are asked."),
     ] = None,
     reason: ReasonOption = None,
     code: Annotated[
@@ -243,8 +245,8 @@ def rollback(
 ) -> None:
     """Start an earlier phase again, with the outputs as they were then.
 
-    What is discarded is kept as a copy. Source code is left as it is; with --code, files are
-    restored that this feature, and surely nobody else, changed since the phase started.
+    What is discarded is kept as a copy. Source code is left as it is; with --code, files that
+    surely this feature alone changed since the phase started are restored.
     """
     feature = _meant(call, feature)
     use_case = RollbackFeature(

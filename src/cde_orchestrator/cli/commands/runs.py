@@ -100,7 +100,7 @@ BudgetUsd = Annotated[
         metavar="USD",
         min=USD_BOUNDS[0],
         max=USD_BOUNDS[1],
-        help="Pause and ask you when the agents report to have cost this much.",
+        help="Pause and ask you once the agents report costs of this much.",
     ),
 ]
 BudgetMinutes = Annotated[

@@ -61,24 +61,22 @@ class Tools(StrEnum):
 _TokenFile = Annotated[
     Path | None,
     typer.Option(
-        help="Ask for the bearer token in this file on every http request. "
-        f"The variable {TOKEN_VARIABLE} does the same. "
-        "Without either a token is made, kept for you alone and named.",
+        help="Require the bearer token in this file of every http request, as the variable "
+        f"{TOKEN_VARIABLE} does. Without either, a token is made, and its file is named.",
         readable=False,
     ),
 ]
 _NoToken = Annotated[
     bool,
     typer.Option(
-        "--no-token", help="Ask for no token: every program of this machine may do everything."
+        "--no-token", help="Require no token: every program on this machine may do everything."
     ),
 ]
 _AllowHost = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="A further name by which the server is asked over http, as behind a proxy; "
-        "may be repeated.",
+        help="A further host name that http requests may use, as behind a proxy. May be repeated.",
     ),
 ]
 
@@ -87,8 +85,8 @@ _ReadOnly = Annotated[
     bool,
     typer.Option(
         "--read-only",
-        help="Let nobody change anything over the pages, as on a screen on the wall. "
-        "Tools of MCP are not meant.",
+        help="Let nobody change anything on the pages, as for a screen on the wall. "
+        "MCP tools are not affected.",
     ),
 ]
 
@@ -130,7 +128,7 @@ def serve(
     read_only: _ReadOnly = False,
     tools: Annotated[
         Tools,
-        typer.Option(help="core lists only the six tools of the loop, for clients that take few."),
+        typer.Option(help="core lists only the six tools of the loop, for clients that allow few."),
     ] = Tools.ALL,
 ) -> None:
     """Serve the project to AI agents and editors over MCP until the client or Ctrl-C ends it.

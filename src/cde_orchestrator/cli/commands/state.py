@@ -110,7 +110,7 @@ def restore(
 ) -> None:
     """Restore an earlier state, as one change that can be undone.
 
-    It says what goes since then, whose it is, and asks; of your own last change it does not.
+    You are shown what is undone and whose it is, and asked, unless it is your own last change.
     """
     if feature is not None and at is None:
         raise typer.BadParameter("give it with --at", param_hint="'--feature'")
@@ -176,7 +176,7 @@ def leave(
     call: Call,
     side: Annotated[str, typer.Argument(help="The other side, from cde state backups.")],
 ) -> None:
-    """Leave the other side of a fork as a backup; it is reported no more."""
+    """Leave the other side of a fork as a backup; it is no longer reported."""
     call.answer(recover_state.LeaveFork(side=side), view.kept)
 
 

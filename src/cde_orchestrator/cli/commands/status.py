@@ -48,7 +48,7 @@ WaitingFor = Annotated[
     ),
 ]
 OfAgent = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Only features that this agent has now.")
+    str | None, typer.Option(metavar="NAME", help="Only features that this agent works on now.")
 ]
 
 

@@ -40,7 +40,7 @@ def trust(
         typer.Option(
             "--yes",
             "-y",
-            help="Do not ask; you have reviewed it all. Without a terminal, a first time only.",
+            help="Do not ask; you have reviewed it all. Without a terminal, only the first time.",
         ),
     ] = False,
     revoke: Annotated[

@@ -28,9 +28,7 @@ def verify(
     ] = None,
     every: Annotated[
         bool,
-        typer.Option(
-            "--all", help="Exit code 1 also for features of which proof was not required."
-        ),
+        typer.Option("--all", help="Exit code 1 for unproven features that needed no proof, too."),
     ] = False,
     at: Annotated[
         str, typer.Option(metavar="COMMIT", help="What is verified: a commit, branch or tag.")
@@ -44,10 +42,10 @@ def verify(
         typer.Option("--allow-waived", help="Accept criteria that a record claims to be waived."),
     ] = False,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the verdicts as JUnit XML, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the verdicts as JUnit XML.")
     ] = None,
     sarif: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what is not proven as SARIF, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write what is not proven as SARIF.")
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print a table in Markdown.")

@@ -33,8 +33,8 @@ def waive(
 ) -> None:
     """Let a criterion count without a proof, or take that back: show it, and ask.
 
-    Only a person at a terminal can. It is for the criterion as it is shown: with another text
-    it must be proven again.
+    Only a person at a terminal can do that. It is for the criterion as it is shown: once its
+    text changes, it must be proven again.
     """
     given = "--undo needs none" if undo else "say why no test can show it"
     is_given = (reason is None) is undo

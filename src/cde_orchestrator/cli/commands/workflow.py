@@ -20,7 +20,7 @@ group = Commands(
 )
 
 PackagedOption = Annotated[
-    bool, typer.Option("--packaged", help="Show the packaged workflows, whatever the project has.")
+    bool, typer.Option("--packaged", help="Show the packaged workflows, not the project's.")
 ]
 
 
