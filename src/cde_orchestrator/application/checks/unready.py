@@ -29,7 +29,8 @@ def unready(
     """Checks that cannot be run (E121), and those of open features that nobody trusts (E120).
 
     Nothing is run to find out; a runner of tests that could not be run when it was tried last is
-    E137. Of features whose workflow has no such check, one is decoded.
+    E137. Of features whose workflow has no such check, one is decoded; of those of older releases
+    all are, and each of their workflows is examined once.
 
     Raises:
         ValidationError: E310 or E311, the project's workflow file is not valid.
@@ -43,22 +44,22 @@ def unready(
         elif subject.runner is not None and last is not None and last.outcome == "cannot_run":
             name, command = subject.runner.name, shlex.join(subject.command.words)
             yield FeatureError.of("E137", runner=name, command=command, reason=last.says + _TRIED)
-    refused: dict[str | None, list[_Refused]] = {}
+    refused: dict[str, list[_Refused]] = {}
     for summary in project.features.summaries():
-        found = refused.get(summary.workflow_digest)
-        if summary.status in CLOSED_STATUSES or found == []:
+        followed = summary.workflow_digest or ""
+        if summary.status in CLOSED_STATUSES or refused.get(followed) == []:
             continue
         feature = project.features.by_id(summary.id)
         if feature is None:
             continue
-        if found is None:
-            found = _refused(baselines, features.workflow_of(project, feature))
-            found += [
-                _Refused(subject=each, is_newer=True) for each in features.waiting(project, feature)
+        followed = followed or feature.workflow_type  # of an older release, which kept the name
+        if followed not in refused:
+            newer = features.waiting(project, feature)
+            refused[followed] = [
+                *_refused(baselines, features.workflow_of(project, feature)),
+                *(_Refused(subject=each, is_newer=True) for each in newer),
             ]
-        if summary.workflow_digest is not None:  # None of features of an older release
-            refused[summary.workflow_digest] = found
-        for each in found:
+        for each in refused[followed]:
             due = [
                 phase
                 for phase in each.subject.used_by

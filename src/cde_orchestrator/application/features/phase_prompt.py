@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,16 +65,13 @@ class PhasePrompts(Value):
     callers: Callable[[], Callers]
     git: Callable[[], VersionControl]
     proving: Callable[[], Proving]
-    _related: list[RelatedFeatures] = field(default_factory=list, init=False, compare=False)
 
-    @property
+    @cached_property
     def related(self) -> RelatedFeatures:
         """What finds features on the same files; it is the same for all of a call."""
         from cde_orchestrator.application.features.related_features import RelatedFeatures
 
-        if not self._related:
-            self._related.append(RelatedFeatures(self.root, self.files))
-        return self._related[0]
+        return RelatedFeatures(self.root, self.files)
 
     def reader(self, agent: str | None = None, *, unattended: bool = False) -> PromptReader:
         """Whoever calls, as somebody who knows nothing; a run's agent is ``unattended``."""

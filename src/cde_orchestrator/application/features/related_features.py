@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import field
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import ProjectFiles
@@ -22,7 +21,6 @@ from cde_orchestrator.domain.related import (
     on_files,
     related_to,
 )
-from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 RECORDS_READ = 20
@@ -32,18 +30,17 @@ REVIEW_LIMIT = 16 * 1024
 """Characters of a review in which open points are searched for."""
 
 
-class RelatedFeatures(Value):
+class RelatedFeatures:
     """Finds them in the project at ``root``; at most ``SHOWN`` reviews are read.
 
     A start says them in its prompt and in its answer: what was found last is kept for the same
     question about the same object.
     """
 
-    root: Path
-    files: ProjectFiles
-    _last: list[tuple[Project, object, list[RelatedView]]] = field(
-        default_factory=list, init=False, compare=False
-    )
+    def __init__(self, root: Path, files: ProjectFiles) -> None:
+        self.root, self.files = root, files
+        self._asked: tuple[Project | None, object] = (None, None)
+        self._found: list[RelatedView] = []
 
     def __call__(
         self,
@@ -69,15 +66,15 @@ class RelatedFeatures(Value):
         recorded = self._recorded(project) if records else []
         before = None if known is None else (*known,)
         asked = feature.id, feature.prompt, (*texts,), frozenset(paths), before, (*recorded,)
-        if not self._last or self._last[0][0] is not project or self._last[0][1] != asked:
+        if self._asked[0] is not project or self._asked[1] != asked:
             others = [*recorded, *_others(project, feature)]
             found = related_to(feature.prompt, asked[2], paths, others)
             if before is not None:
                 said = {each.feature.id for each in related_to(feature.prompt, before, (), others)}
                 found = [each for each in found if each.feature.id not in said]
-            views = [self._view(each, project) for each in found]
-            self._last[:] = [(project, asked, views)]
-        return [*self._last[0][2]]
+            self._found = [self._view(each, project) for each in found]
+            self._asked = project, asked
+        return [*self._found]
 
     def _recorded(self, project: Project) -> list[Touched]:
         """The features of which the project has a record, and the state nothing."""

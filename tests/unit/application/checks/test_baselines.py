@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cde_orchestrator.application.checks import unready as unready_module
 from cde_orchestrator.application.checks.baselines import TRIALS, keep_trials, kept_trials
 from cde_orchestrator.application.checks.show_baseline import ShowBaseline, TryChecks
 from cde_orchestrator.application.checks.trial_views import noteworthy
@@ -480,6 +481,27 @@ def test_what_refuses_work_late_is_seen_now(world: World) -> None:
     assert found() == ["E120"]
     world.checks.absent = {"make"}
     assert found() == ["E121", "E121"]
+
+
+def test_the_workflow_of_features_of_an_older_release_is_examined_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(world)
+    world.run(StartFeature(prompt="Add logout", name="logout", baseline=False))
+    for feature in world.project.features:
+        feature.workflow_digest = None
+    world.trust.careful = True
+    real, examined = unready_module._refused, list[str]()
+
+    def counting(baselines: Any, workflow: Workflow) -> Any:
+        examined.append(workflow.id)
+        return real(baselines, workflow)
+
+    monkeypatch.setattr(unready_module, "_refused", counting)
+    found = [*unready(world.project, world.features, world.baselines)]
+
+    assert [each.context["feature"] for each in found] == ["login", "logout"]
+    assert examined == ["checked"]
 
 
 def test_a_project_keeps_the_newest_trial_of_each_command(world: World) -> None:
