@@ -143,9 +143,10 @@ class _InMemoryArchive:
         self._kept = kept
 
     def history(
-        self, document: Document, limit: int, feature_id: str | None = None
+        self, document: Document, limit: int, feature_id: str | None = None, after: int = 0
     ) -> list[HistoryEntry]:
-        return history_entries(reversed(self._kept.records()), document, limit, feature_id)
+        records = reversed(self._kept.records()[after:])
+        return history_entries(records, document, limit, feature_id)
 
     def state_at(self, sequence: int) -> Document:
         records = self._kept.records()

@@ -48,6 +48,7 @@ def test_the_past_is_known(clock: ManualClock, tmp_path: Path) -> None:
         (number, clock.now.isoformat()) for number in (3, 2, 1)
     ]
     assert [each.sequence for each in repository.history(tmp_path, 9, "add-auth")] == [3, 1]
+    assert [each.sequence for each in repository.history(tmp_path, 9, "add-auth", 1)] == [3]
     assert repository.state_at(tmp_path, 1)[1]["status"] == "onboarding"
     assert [(each.file, each.features) for each in repository.backups(tmp_path)] == [(name, 0)]
     assert repository.repair(tmp_path) == []

@@ -63,7 +63,9 @@ def restore_by_person(
     if not answer.form.restore:
         raise _undecided(service, wanted, preview, "the person at the client said no")
     with acting_as(person_name()):
-        return service.handle(replace(wanted, token=answer.shown))
+        is_same = answer.shown == preview["token"]
+        shown = preview["taken_back"] if is_same else None
+        return service.handle(replace(wanted, token=answer.shown, shown=shown))
 
 
 def may_ask(service: Service, context: Context) -> bool:

@@ -40,13 +40,13 @@ class StateArchive:
         self.newest_at: str | None = None
 
     def history(
-        self, document: Document, limit: int, feature_id: str | None = None
+        self, document: Document, limit: int, feature_id: str | None = None, after: int = 0
     ) -> list[HistoryEntry]:
-        """The newest changes first; those about one feature when ``feature_id`` is given.
+        """The changes after one, newest first; those about one feature if its id is given.
 
         There are ``limit`` at the most; ``document``, the present state, has the features' names.
         """
-        records = self._records(mentioning=_mentions(feature_id))
+        records = self._records(after + 1, mentioning=_mentions(feature_id))
         return history_entries(records, document, limit, feature_id)
 
     def state_at(self, sequence: int) -> Document:

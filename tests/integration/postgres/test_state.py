@@ -102,6 +102,7 @@ def test_the_past_can_be_seen_and_brought_back(
     about = repository.history(root, 10, "first")
     assert [entry.sequence for entry in about] == [5, 3, 1]
     assert [entry.sequence for entry in repository.history(root, 2)] == [5, 4]
+    assert [entry.sequence for entry in repository.history(root, 10, "first", 3)] == [5]
     sequence, past = repository.state_at(root, 3)
     assert [feature["name"] for feature in past["features"].values()] == ["first"]
     assert repository.restore(root, past, expected_sequence=5) == 6

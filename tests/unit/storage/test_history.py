@@ -6,6 +6,7 @@ import pytest
 
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
 from cde_orchestrator.storage import maintenance
+from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.journal import Change
 from cde_orchestrator.storage.format.json_patch import Patch, pointer
 from cde_orchestrator.storage.store import StateStore
@@ -54,6 +55,24 @@ def test_history_is_told_newest_first_and_for_one_feature(store: StateStore) -> 
     assert entries[0].feature == "name-60"
     only = store.archive().history(store.document, 50, "f7")
     assert [entry.sequence for entry in only] == [7, 1]
+
+
+def test_the_history_after_a_change_is_read_no_further_back(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, whole = store.archive(), StateArchive._read
+    read: list[str] = []
+
+    def noting(it: StateArchive, path: Path) -> bytes:
+        read.append(path.name)
+        return whole(it, path)
+
+    monkeypatch.setattr(StateArchive, "_read", noting)
+
+    assert archive.history(store.document, 60, "f7", 58) == []
+    assert len(read) <= 2
+    found = archive.history(store.document, 60, None, 58)
+    assert [entry.sequence for entry in found] == [60, 59]
 
 
 def test_a_feature_whose_id_json_and_paths_escape_has_its_history(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class _Archive(Protocol):
     """A project's past, as ``storage.archive.StateArchive`` documents it."""
 
     def history(
-        self, document: Document, limit: int, feature_id: str | None = None
+        self, document: Document, limit: int, feature_id: str | None = None, after: int = 0
     ) -> list[HistoryEntry]: ...
     def state_at(self, sequence: int) -> Document: ...
     def verify(self) -> list[Damage]: ...
@@ -199,9 +199,9 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
                 self._commit_of(changes, fitting, store, "transaction")
 
     def history(
-        self, path: Path | str, limit: int, feature: str | None = None
+        self, path: Path | str, limit: int, feature: str | None = None, after: int = 0
     ) -> list[HistoryEntry]:
-        """The newest changes first; those about one feature (E102, E103) when one is given."""
+        """The newest changes after one, newest first; of one feature (E102, E103) if given."""
         store = self._recorded(path)
         document: Document = {}
         try:
@@ -211,7 +211,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
             if feature is not None or error.code not in self.unreadable:
                 raise
         found = self.get(path).feature(feature).id if feature is not None else None
-        return store.past(lambda archive: archive.history(document, limit, found), [])
+        return store.past(lambda archive: archive.history(document, limit, found, after), [])
 
     def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
         """A sequence, the present one when None, and the state right after it."""

@@ -84,9 +84,9 @@ class StateRecovery(Protocol):
     """Knows a project's past, and brings it back."""
 
     def history(
-        self, path: Path | str, limit: int, feature: str | None = None
+        self, path: Path | str, limit: int, feature: str | None = None, after: int = 0
     ) -> list[HistoryEntry]:
-        """The newest changes first; those about one feature when its reference is given.
+        """The newest changes first, back to ``after``; of one feature if its reference is given.
 
         Works on a state that is broken, as far as its journal can be read.
         """

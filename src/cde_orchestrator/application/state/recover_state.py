@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -208,6 +208,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         dry_run: only show what would change.
         token: what a dry run answered; the restore is refused when the source or the present
             state is another by now.
+        shown: what a dry run, whose token is given, answered as taken back; read again if None.
     """
 
     at: int | None = None
@@ -217,6 +218,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     export: str | None = None
     dry_run: bool = False
     token: str | None = None
+    shown: Sequence[TakenBackView] | None = field(default=None, compare=False)
 
     def __call__(
         self,
@@ -245,8 +247,11 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         token = _token(present or 0, document)
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)
-        changed, since = difference(before, document), self._since(root, recovery)
-        taken = taken_back(root, recovery, since, present, found) if since else []
+        changed = difference(before, document)
+        taken = self.shown  # of these two states, as the token says
+        if self.token is None or taken is None:
+            since = self._since(root, recovery)
+            taken = taken_back(root, recovery, since, present, found) if since else []
         states, again = (before, document), self.export is None
         # First, so that one that is killed between the two can be repeated: it sees what is left.
         files = follow_rollbacks(*states, places, again=again, dry_run=self.dry_run)
@@ -266,7 +271,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
             "files": files,
             "code": code,
             "conflicts": conflicts,
-            "taken_back": taken,
+            "taken_back": [*taken],
         }
 
     def _since(self, root: Path, recovery: StateRecovery) -> int | None:

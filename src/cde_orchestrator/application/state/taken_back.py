@@ -33,8 +33,8 @@ def taken_back(
         return []
     entries: Sequence[HistoryEntry] = ()
     with suppress(StateError, FeatureError):
-        entries = recovery.history(root, present - at, feature)
-    gone = [each for each in reversed(entries) if each.sequence > at]
+        entries = recovery.history(root, present - at, feature, at)
+    gone = entries[::-1]
     made = Counter((each.feature, each.actor, each.correlation_id) for each in gone)
     if feature is None and len(gone) < present - at:
         made[None, "", ""] += present - at - len(gone)

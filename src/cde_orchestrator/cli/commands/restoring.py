@@ -49,7 +49,8 @@ def restore_confirmed(
             if not is_free and (not yes or agent_at_work() is not None):
                 _require_yes(call, wanted, reply, file)
         if not dry_run:
-            reply = application.handle(replace(wanted, token=reply["token"]))
+            agreed = replace(wanted, token=reply["token"], shown=reply["taken_back"])
+            reply = application.handle(agreed)
     call.say(reply, view.restored)
 
 

@@ -61,14 +61,16 @@ class InMemoryRecovery:
     damages: list[Damage] = field(default_factory=list)
     entries: list[HistoryEntry] = field(default_factory=list)
     asked: list[tuple[int, str | None]] = field(default_factory=list)
+    since: list[int] = field(default_factory=list)
     compacted: int = 0
     closed: list[str] = field(default_factory=list)
 
     def history(
-        self, path: Path | str, limit: int, feature: str | None = None
+        self, path: Path | str, limit: int, feature: str | None = None, after: int = 0
     ) -> list[HistoryEntry]:
         """The newest changes first."""
         self.asked.append((limit, feature))
+        self.since.append(after)
         return self.entries[:limit]
 
     def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, State]:
@@ -354,6 +356,21 @@ def test_a_restore_can_itself_be_undone(recovery: InMemoryRecovery) -> None:
     run(recovery, RestoreState(at=3))
 
     assert recovery.states[-1] == THIRD
+
+
+def test_the_history_is_read_once_for_a_preview_and_its_restore(
+    recovery: InMemoryRecovery,
+) -> None:
+    wanted = RestoreState(at=1)
+    tried = run(recovery, replace(wanted, dry_run=True))
+    done = run(recovery, replace(wanted, token=tried["token"], shown=tried["taken_back"]))
+
+    assert recovery.since == [1]
+    assert done["taken_back"] == tried["taken_back"] != []
+
+
+def test_what_was_shown_counts_with_a_token_alone(recovery: InMemoryRecovery) -> None:
+    assert run(recovery, RestoreState(at=1, shown=[]))["taken_back"] != []
 
 
 def test_a_restore_is_refused_when_the_present_state_is_another_by_now(

@@ -27,10 +27,10 @@ class PostgresArchive:
         self._key = key
 
     def history(
-        self, document: Document, limit: int, feature_id: str | None = None
+        self, document: Document, limit: int, feature_id: str | None = None, after: int = 0
     ) -> list[HistoryEntry]:
-        """The newest changes first; those about one feature when its id is given."""
-        records = tables.newest_records(self._connection, self._key, limit, feature_id)
+        """The changes after one, newest first; those about one feature when its id is given."""
+        records = tables.newest_records(self._connection, self._key, limit, feature_id, after)
         return history_entries(records, document, limit, feature_id)
 
     def state_at(self, sequence: int) -> Document:

@@ -236,14 +236,14 @@ def records_after(connection: Connection, key: str, sequence: int) -> list[Store
 
 
 def newest_records(
-    connection: Connection, key: str, limit: int, feature_id: str | None
+    connection: Connection, key: str, limit: int, feature_id: str | None, after: int
 ) -> Iterator[Record]:
-    """The newest changes first; those that may be about a feature when its id is given."""
+    """The changes after one, newest first; those that may be about a feature if its id is given."""
     rows = connection.cursor(row_factory=dict_row)
     rows.execute(
         _RECORDS + " AND (%s::text IS NULL OR features IS NULL OR %s::text = ANY (features))"
-        " ORDER BY sequence DESC LIMIT %s",
-        [key, feature_id, feature_id, limit],
+        " AND sequence > %s ORDER BY sequence DESC LIMIT %s",
+        [key, feature_id, feature_id, after, limit],
     )
     return (_record(**row).record for row in rows.fetchall())
 
