@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.commands import answer, cde, environment, refused
-from tests.terminal import terminal
+from tests.terminal import of_a_person, terminal
 
 ONE_PHASE = """\
 version: 1
@@ -312,3 +312,24 @@ def test_a_mistake_takes_two_lines_and_leaves_nothing(started: Path) -> None:
 def test_a_command_from_elsewhere_names_the_project(started: Path, tmp_path: Path) -> None:
     done = cde("status", "nope", "--project", str(started), cwd=tmp_path)
     assert f"$ cde list --project {started}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "question", "said"),
+    [
+        ("state restore --at 1", "Restore it?", "Nothing was restored."),
+        ("init --new", "in the place of", "Nothing was changed; "),
+    ],
+)
+def test_who_declines_reads_what_is_so_then(
+    started: Path, words: str, question: str, said: str
+) -> None:
+    before = answer("state", "history", cwd=started)
+    with terminal(*words.split(), cwd=started, environment=of_a_person(environment())) as seen:
+        seen.read_until(question)
+        seen.type("n")
+        shown = seen.end()
+
+    assert said in shown.splitlines()[-1]
+    assert seen.code == 1
+    assert answer("state", "history", cwd=started) == before
