@@ -12,7 +12,7 @@ from cde_orchestrator.application.features.commit_message import commit_message,
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.report_feature import ReportFeature
+from cde_orchestrator.application.features.report_feature import ReportFeature, ReportReply
 from cde_orchestrator.application.features.report_markdown import report_markdown
 from cde_orchestrator.application.made_views import last_difference
 from cde_orchestrator.application.ports.commits import Commits, WorkTree
@@ -115,9 +115,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
         report = ReportFeature(feature_id=feature.id)(
             features=features, outputs=outputs, rendering=rendering, standing=standing
         )
-        message = commit_message(report)
-        if self.message is not None:
-            message = checked_text("message", self.message, MESSAGE_LIMIT).strip() + "\n"
+        message = self._message_for(report)
         folder = outputs.files.folder(features.root)
         tree = commits.work_tree(folder)
         chosen = _Chosen.of(project, feature, tree, self.also)
@@ -158,6 +156,11 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             raise _refusal(feature, "git or one of its hooks refused it; nothing changed", tail)
         self._note(features, feature, commit, tree.branch or "")
         return {**reply, "commit": commit, "said": said}
+
+    def _message_for(self, report: ReportReply) -> str:
+        if self.message is None:
+            return commit_message(report)
+        return checked_text("message", self.message, MESSAGE_LIMIT).strip() + "\n"
 
     def _note(self, features: ProjectFeatures, feature: Feature, commit: str, branch: str) -> None:
         leases = features.leases()

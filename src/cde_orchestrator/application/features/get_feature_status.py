@@ -6,6 +6,7 @@ from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.earlier_outputs import accepted_before
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import (
     ONLOOKER,
     PhasePrompts,
@@ -95,11 +96,8 @@ class GetFeatureStatus(
         checks: CheckRunner,
     ) -> FeatureStatusReply | FeatureDetailReply:
         """The same of a feature that was read; raises E105 and E122."""
-        if self.to_do and not feature.is_open:
-            raise feature.closed()
         leases, workflow = features.leases(), followed.workflow
-        if self.to_run and not workflow.waits_for_person(feature.current_phase):
-            leases.require_free(feature, takeover=False)
+        self._require_ready(feature, workflow, leases)
         reader = None if self.to_work else ONLOOKER
         phase = unprompted_view(feature, workflow)
         if self.prompt:
@@ -146,6 +144,12 @@ class GetFeatureStatus(
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
         }
+
+    def _require_ready(self, feature: Feature, workflow: Workflow, leases: CallerLeases) -> None:
+        if self.to_do and not feature.is_open:
+            raise feature.closed()
+        if self.to_run and not workflow.waits_for_person(feature.current_phase):
+            leases.require_free(feature, takeover=False)
 
 
 def _caveats(
