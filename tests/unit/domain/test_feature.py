@@ -595,3 +595,21 @@ def test_a_note_that_went_on_to_the_next_phase_comes_back_once() -> None:
     returned = login.phases["yes"].returned
     assert returned is not None
     assert returned.notes == ("Ask Ina",)
+
+
+def test_a_commit_is_of_what_was_completed_last(feature: Feature, clock: ManualClock) -> None:
+    known = []
+    feature.phases["define"].completed_at = NOON
+    for status in ("building", "completed"):
+        feature.status = status
+        known.append(feature.committed)
+    feature.note("committed", at=NOON.isoformat(), commit="1a2b", branch="work")
+    feature.note("edited", at=NOON.isoformat())
+    kept = feature.events[-2]
+    for status in ("building", "completed"):
+        feature.status = status
+        known.append(feature.committed)
+    feature.phases["define"].completed_at = clock.advance()
+    known.append(feature.committed)
+
+    assert known == [None, None, None, kept, None]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
+from cde_orchestrator.application.features.named_paths import named_in
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import touched_by
-from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import SourceMoment
 
@@ -20,13 +20,14 @@ def changed_by_others(
     start: SourceMoment,
     now: SourceMoment,
     sources: ProjectSources,
+    paths: Collection[str],
 ) -> dict[str, str]:
     """By path, the name of another feature that changed the file in this folder, or may have.
 
-    It did where its records say so. It may have where the file changed between two moments whose
-    source is kept, and it was at work between them, in a phase that changes code (where no phase
-    of its workflow does, in any): until it was moved, submitted or saved something last, and its
-    lease ended. One that was only started, without a lease, was not at work.
+    It did where its records say so: as a change, an output, or in a note. It may have where the
+    file changed between two moments whose source is kept, and it was at work between them: until
+    it was moved, submitted or saved something last, and its lease ended. One that was only
+    started, without a lease, was not at work.
 
     Args:
         project: as it is.
@@ -34,6 +35,7 @@ def changed_by_others(
         start: the earliest moment that is looked at.
         now: the last one.
         sources: of the folder.
+        paths: the files that are asked about.
 
     Raises:
         FeatureError: E136, git refuses.
@@ -45,12 +47,13 @@ def changed_by_others(
         if folders and start.folder not in folders:
             continue  # its phases were all in other folders
         touched, theirs = touched_by(other), _moments(project, other, start, sources)
-        paths = {*touched.paths, *touched.outputs.values()}
-        times = [*_times_at_work(other, _changing(project, other), start, theirs)]
+        notes = (each.note for record in other.phases.values() for each in record.saved())
+        changed = {*touched.paths, *touched.outputs.values(), *named_in(notes, paths)}
+        times = [*_times_at_work(other, start, theirs)]
         for before, after in pairwise(sorted([*own, *theirs], key=lambda each: each.at)):
             if any(before.at < end and after.at > begin for begin, end in times):
-                paths |= sources.trees.differing(sources.root, before.tree, after.tree).keys()
-        found |= dict.fromkeys(paths, other.name)
+                changed |= sources.trees.differing(sources.root, before.tree, after.tree).keys()
+        found |= dict.fromkeys(changed & set(paths), other.name)
     return found
 
 
@@ -64,18 +67,8 @@ def _moved_since(project: Project, feature: Feature, since: datetime) -> Iterato
                 yield other
 
 
-def _changing(project: Project, other: Feature) -> list[PhaseRecord]:
-    """The records of the phases in which it may have changed code."""
-    workflow = project.workflow_of(other)
-    ids = [phase.id for phase in workflow.phases if phase.may_change] if workflow else []
-    return [each for each in other.phases.values() if each.id in ids or not ids]
-
-
 def _times_at_work(
-    other: Feature,
-    records: Sequence[PhaseRecord],
-    start: SourceMoment,
-    moments: Sequence[SourceMoment],
+    other: Feature, start: SourceMoment, moments: Sequence[SourceMoment]
 ) -> Iterator[tuple[datetime, datetime]]:
     """From when to when it was at work in the folder, or may have been."""
     last = max([other.updated_at, *(each.at for each in moments)])
@@ -83,7 +76,7 @@ def _times_at_work(
         last = max(last, other.claim.until)
     if not other.phases:  # of an older release, and not moved since
         yield start.at, last
-    for record in records:
+    for record in other.phases.values():
         begun = record.start_source
         if record.started_at is None or (begun and begun.folder != start.folder):
             continue

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.idle_changes import changed_idly
+from cde_orchestrator.application.features.named_paths import named_in
 from cde_orchestrator.application.features.others_work import changed_by_others
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources, reason_of
 from cde_orchestrator.application.ports.sources import Entry, Turn
@@ -253,7 +254,7 @@ class _Whose(Value):
     def others(self) -> Mapping[str, str]:
         """By path, another feature that changed a file since, or may have."""
         moments = (self.start, self.now)
-        return changed_by_others(self.project, self.feature, *moments, self.sources)
+        return changed_by_others(self.project, self.feature, *moments, self.sources, self.turns)
 
     @cached_property
     def _since(self) -> frozenset[str] | None:
@@ -286,25 +287,6 @@ class _Whose(Value):
     def _ends_alike(self, path: str) -> bool:
         """Whether a text that names this path seems to name one of those that differ."""
         return any(path[part.end() :] in self.turns for part in _ODD.finditer(path))
-
-
-def named_in(texts: Iterable[str], paths: Collection[str]) -> frozenset[str]:
-    """Those of the paths that a text names.
-
-    A text that names one of the paths names none that is the end of it: ``odd name.py`` does not
-    name ``name.py``.
-    """
-    named: set[str] = set()
-    longest_first = sorted(paths, key=len, reverse=True)
-    for text in texts:
-        left = text
-        for path in longest_first:
-            if path in left:
-                name = rf"(?<![\w./-])(?<!\w['\"`])(\./)?{re.escape(path)}(?![\w/-]|\.\w)"
-                left, found = re.subn(name, "\0", left)
-                if found:
-                    named.add(path)
-    return frozenset(named)
 
 
 def turn_files(

@@ -85,7 +85,9 @@ def _stands(
     current = reply["feature"]["current_phase"]
     record = next(each for each in reply["phases"] if each["id"] == current)
     yield "Waits for", _awaited(reply, record, look)
-    yield "Attempt", f"{attempt['number']} of {attempt['of']}"
+    begun = attempt["returned"] and reply["work"][record["id"]]
+    since = ", the first since it was reopened" if begun and _is_first(begun) else ""
+    yield "Attempt", f"{attempt['number']} of {attempt['of']}{since}"
     if attempt["last_failure"]:
         yield "Refused", _first_lines(attempt["last_failure"])
     if attempt["returned"]:
@@ -93,6 +95,14 @@ def _stands(
     if (check := attempt["gate"]["check"]) is not None:
         evidence = reply["work"][record["id"]]["evidence"]
         yield "Check", _check(check, evidence, look)
+
+
+def _is_first(work: WorkView) -> bool:
+    """Whether the feature was reopened, and no attempt failed since."""
+    why = work.get("returned")
+    if why is None or why["closed_as"] is None:
+        return False
+    return all(each["at"] <= why["at"] for each in work["failures"])
 
 
 def _returned(words: str, work: WorkView, look: RenderTarget) -> tuple[str, str]:

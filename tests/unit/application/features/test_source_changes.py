@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from cde_orchestrator.application.features import source_changes
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.named_paths import named_in
 from cde_orchestrator.application.features.project_sources import KEPT_AFTER_END, ProjectSources
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import (
@@ -25,7 +26,6 @@ from cde_orchestrator.application.features.source_changes import (
     PATHS_SHOWN,
     ROWS_SHOWN,
     SourceRow,
-    named_in,
     source_lines,
 )
 from cde_orchestrator.application.features.start_feature import StartFeature
@@ -318,21 +318,13 @@ def test_another_one_was_at_work_until_it_submitted(started: World) -> None:
     assert states(roll_back(started)) == {"shop/new.py": "others", "shop/pay.py": "feature"}
 
 
-@pytest.mark.parametrize(("changes", "state"), [(None, "feature"), ("required", "others")])
-def test_another_one_in_a_phase_that_changes_no_code_is_not_at_work(
-    world: World, changes: Literal["required"] | None, state: str
-) -> None:
-    define, build = writing_workflow().phases
-    phases = (replace(define, changes=changes), replace(build, changes="required"))
-    world.git.commit = FIRST
-    world.proofs.source["shop/pay.py"] = "old\n"
-    world.run(StartFeature(prompt="Add login", name="login"))
-    world.workflows.own = catalog(replace(writing_workflow(), phases=phases), packaged=False)
-    start_basket(world)
-    world.proofs.source["shop/pay.py"] = "new\n"
-    save(world)
+def test_what_a_note_of_another_one_names_is_kept_from_a_rollback(started: World) -> None:
+    work(started)
+    start_basket(started)
+    started.run(SaveProgress(feature_id="basket", note="shop/new.py is the basket's now"))
 
-    assert states(roll_back(world)) == {"shop/pay.py": state}
+    left = states(roll_back(started, code=True))
+    assert (left["shop/new.py"], left["shop/pay.py"]) == ("others", "restored")
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

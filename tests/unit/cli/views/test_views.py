@@ -518,7 +518,7 @@ def test_what_is_committed_is_said_with_its_branch() -> None:
 
 def test_a_feature_that_was_reopened_is_said_to_be_and_not_to_be_sent_back() -> None:
     why = {"at": ago(minutes=9), "by": "person:ada@desk (page)", "reason": "Taxes\nare wrong"}
-    works: Any = {"build": {**WORK, "returned": {**why, "closed_as": "completed"}}}
+    works: Any = {"build": {**WORK, "failures": [], "returned": {**why, "closed_as": "completed"}}}
     whole: Any = {**reply(None), **IN_FULL, "work": works, "baseline": [], "tasks": []}
     whole |= {"phases": [record("build", "in_progress", attempts=2)], "approved_by": []}
     whole |= {"difference": None, "proof": None, "standing": None}
@@ -531,6 +531,9 @@ def test_a_feature_that_was_reopened_is_said_to_be_and_not_to_be_sent_back() -> 
         "           are wrong\n"
     ) in text
     assert "Sent back" not in text
+    assert "Attempt    2 of 3, the first since it was reopened\n" in text
+    works["build"]["failures"] = [{"attempt": 2, "at": ago(minutes=1), "reason": "No"}]
+    assert "Attempt    2 of 3\n" in seen(status.feature_status(False, whole, SCREEN))
     works["build"]["returned"]["closed_as"] = None
     assert "Sent back  Returned to this phase: it was wrong\n" in seen(
         status.feature_status(False, whole, SCREEN)
