@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from cde_orchestrator.application.features.feature_criteria import proving_phase
-from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import CriterionSeen
 from cde_orchestrator.domain.workflow import Workflow
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.proof_views import CaveatView
 
 
 class CriterionView(TypedDict):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import PureWindowsPath
 
 from cde_orchestrator.domain.executed_places import known_part
@@ -64,3 +65,22 @@ def attempt_path(path: str, attempt: int, copy: int = 1) -> str:
         stem, dot, ending = name, "", ""
     kept = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
     return f"{folder}{slash}{kept}{ATTEMPT}{number}{dot}{ending}"
+
+
+def named_in(texts: Iterable[str], paths: Collection[str]) -> frozenset[str]:
+    """Those of the paths that a text names.
+
+    A text that names one of the paths names none that is the end of it: ``odd name.py`` does not
+    name ``name.py``.
+    """
+    named: set[str] = set()
+    longest_first = sorted(paths, key=len, reverse=True)
+    for text in texts:
+        left = text
+        for path in longest_first:
+            if path in left:
+                name = rf"(?<![\w./-])(?<!\w['\"`])(\./)?{re.escape(path)}(?![\w/-]|\.\w)"
+                left, found = re.subn(name, "\0", left)
+                if found:
+                    named.add(path)
+    return frozenset(named)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 
@@ -10,13 +9,14 @@ from cde_orchestrator.application.features.feature_filter import opening_of
 from cde_orchestrator.application.features.report_feature import ReportReply
 from cde_orchestrator.application.proofs.verdicts import with_waived
 from cde_orchestrator.domain.demands import NOBODY
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.quoting import undirected
 
 SUBJECT_LIMIT = 72
 _CRITERIA_SHOWN = 30
 _TEXT_LIMIT = 300
 _GOAL_LIMIT = 500
-_SENTENCE = re.compile(rf"\S.{{,{SUBJECT_LIMIT - 2}}}?[.!?;:](?=\s)")
+_SENTENCE = pattern(rf"\S.{{,{SUBJECT_LIMIT - 2}}}?[.!?;:](?=\s)")
 
 
 def commit_subject(reply: ReportReply) -> str:

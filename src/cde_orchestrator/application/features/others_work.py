@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from cde_orchestrator.application.features.named_paths import named_in
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import touched_by
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_paths import named_in
 from cde_orchestrator.domain.records import SourceMoment
 
 

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.idle_changes import changed_idly
-from cde_orchestrator.application.features.named_paths import named_in
-from cde_orchestrator.application.features.others_work import changed_by_others
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources, reason_of
 from cde_orchestrator.application.ports.sources import Entry, Turn
 from cde_orchestrator.application.proofs.proving import is_record
@@ -25,7 +23,7 @@ from cde_orchestrator.domain.exceptions import FeatureError, OutputError, StateE
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.domain.project_paths import named_in, path_problem
 from cde_orchestrator.domain.records import SourceMoment
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
@@ -253,6 +251,8 @@ class _Whose(Value):
     @cached_property
     def others(self) -> Mapping[str, str]:
         """By path, another feature that changed a file since, or may have."""
+        from cde_orchestrator.application.features.others_work import changed_by_others
+
         moments = (self.start, self.now)
         return changed_by_others(self.project, self.feature, *moments, self.sources, self.turns)
 

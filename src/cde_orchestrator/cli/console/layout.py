@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.cli.console.wording import RenderTarget, clean
+from cde_orchestrator.domain.patterns import pattern
 
 PANEL_WIDTH = 100
 """Columns of a panel at most: longer lines read badly."""
@@ -31,7 +31,7 @@ _MARKS = {
     "waits_for_person": ("!", "bold yellow"),
 }
 _AT_WORK = ("●", "yellow")
-_CODE = re.compile("`([^`]+)`")
+_CODE = pattern("`([^`]+)`")
 
 
 def mark(status: str) -> Text:

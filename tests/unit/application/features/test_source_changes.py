@@ -12,7 +12,6 @@ import pytest
 from cde_orchestrator.application.features import source_changes
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
-from cde_orchestrator.application.features.named_paths import named_in
 from cde_orchestrator.application.features.project_sources import KEPT_AFTER_END, ProjectSources
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import (
@@ -33,6 +32,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureList, FeatureSummary
+from cde_orchestrator.domain.project_paths import named_in
 from cde_orchestrator.domain.records import Difference
 from tests.fakes import ROOT, World, catalog, writing_workflow
 
