@@ -189,7 +189,7 @@ def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> Ren
             "FEATURE": Text(clean(row["name"]), style="bold"),
             "PHASE": clean(row["current_phase"] or "-"),
             "AT": Text(_place(row), style=style),
-            "STATUS": Text(_verdict(row), style=style),
+            "STATUS": Text(", ".join([_verdict(row), *_committed(row)]), style=style),
             "WAITS FOR": _awaited(row),
             "UPDATED": moment(row["updated_at"], look),
             "ID": Text(clean(row["id"][:_SHORT_ID]), style="dim"),
@@ -197,7 +197,7 @@ def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> Ren
         }
         lines.append([cells[title] for title in titles])
     if look.terminal:
-        goals = [clean(row["goal"]) for row in rows]
+        goals = ["\n".join([clean(row["goal"]), *_committed(row)]) for row in rows]
         return remarked(titles, list(zip(lines, goals, strict=True)))
     listed = table(*titles)
     for line in lines:
@@ -215,10 +215,13 @@ def _awaited(row: replies.FeatureRow) -> Text:
 
 
 def _verdict(row: replies.FeatureRow) -> str:
-    words = [state_words(row["status"]), clean(verdict_words(row))]
-    if commit := row.get("committed"):
-        words.append(clean(commit_words(commit)))
-    return ", ".join(filter(None, words))
+    verdict = verdict_words(row)
+    return state_words(row["status"]) + (f", {clean(verdict)}" if verdict else "")
+
+
+def _committed(row: replies.FeatureRow) -> list[str]:
+    """By which commit, if that is known."""
+    return [clean(commit_words(row["committed"]))] if "committed" in row else []
 
 
 def _place(row: replies.FeatureRow) -> str:
