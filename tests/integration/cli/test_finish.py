@@ -290,6 +290,19 @@ def test_a_file_that_another_feature_changed_too_is_committed_only_if_it_is_name
     assert other["files"] == ["notes/prices-verdict.md", "notes/prices.md"]
 
 
+def test_a_feature_that_was_reopened_has_its_files_to_itself_until_it_is_committed_again(
+    completed: Shop,
+) -> None:
+    completed.finish()
+    completed.complete("prices", "Show prices", shop_py="x = 3\n")
+    answer("reopen", "login", "--reason", "Taxes are wrong", cwd=completed.root)
+    verdict = completed.given("Verdict: approved")
+    answer("submit", "login", "--output", f"verdict={verdict}", cwd=completed.root)
+
+    error = refused("finish", "prices", "--yes", cwd=completed.root)
+    assert "shop.py changed for other features too (login)" in error["message"]
+
+
 def test_a_path_with_nothing_to_commit_is_refused(completed: Shop) -> None:
     assert "nothing is to be committed of mine.tx" in completed.refusal("mine.tx")
     below = completed.root / "notes"

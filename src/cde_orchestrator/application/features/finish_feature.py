@@ -261,14 +261,10 @@ def _changed_by_others(
             continue
         if touched.status in CLOSED_STATUSES:
             other = project.features.by_id(touched.id)
-            if other is None or other.updated_at < feature.created_at or _is_committed(other):
+            if other is None or other.updated_at < feature.created_at or other.committed:
                 continue
         found |= dict.fromkeys(shared, touched.name)
     return found
-
-
-def _is_committed(feature: Feature) -> bool:
-    return any(each["event"] == COMMITTED for each in feature.events)
 
 
 class PullRequestReply(TypedDict):
