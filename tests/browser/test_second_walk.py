@@ -21,7 +21,7 @@ from tests.browser.test_actions import LOGIN, login, opened
 from tests.browser.test_answers import decision
 from tests.browser.test_decisions import WORKFLOW, of_person, waiting
 from tests.browser.test_refused_actions import HOSTILE, TYPED
-from tests.repository import git
+from tests.repository import git, name_author
 
 __all__ = ["login", "waiting"]
 
@@ -123,10 +123,15 @@ def test_a_person_signs_out(login: Site, visit: Visit) -> None:
     other = visitor.context.new_page()
     other.goto(f"{login.url}/dashboard")
     expect(other.locator("#acting")).to_contain_text("You act here as")
+    dialog = opened(page, "Edit goal")
+    dialog.get_by_label("What it should do").fill("Log in by mail, which nobody else is to read")
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#acting")).to_contain_text("You act here as")
+    page.get_by_role("button", name="Sign out, and discard what is not sent").click()
     expect(page.get_by_role("heading", name="Sign in to the dashboard")).to_be_visible()
     assert visitor.context.cookies() == []
-    assert page.evaluate("localStorage['cde-page'] ?? null") is None
+    assert page.evaluate("Object.keys(localStorage)") == []
     expect(other.get_by_role("heading", name="Sign in to the dashboard")).to_be_visible()
     # Nor does the cookie act, where somebody kept it.
     assert not login.key.knows(str(session[0]["value"]))
@@ -187,6 +192,7 @@ def test_what_was_committed_or_reopened_is_said(project: Path, serve: Serve, vis
     git(project, "add", ".")
     git(project, "commit", "-qm", "First")
     git(project, "switch", "-qc", "work")
+    name_author(project)
     site = serve(project, ScriptedHealth())
     handle, given = site.application.handle, {"spec": "# Readme\n\nFor newcomers.\n"}
     handle(StartFeature(prompt="Write a readme", name="readme", workflow="lean"))

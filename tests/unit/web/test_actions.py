@@ -208,6 +208,17 @@ def served(tmp_path: Path) -> Iterator[ServedProject]:
     stop_logging()
 
 
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_where_nobody_signs_in_nobody_is_offered_to_sign_out(
+    served: ServedProject, token: str | None
+) -> None:
+    key = ServerKey()
+    app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, key=key)
+    with TestClient(app, base_url=SITE) as client:
+        who = client.get(ACTIONS, headers=BEARER).json()
+        assert who["signs_in"] == (token is not None)
+
+
 @pytest.mark.parametrize("action", EVERY)
 def test_nobody_who_has_the_token_alone_does_anything(served: ServedProject, action: str) -> None:
     key = ServerKey()

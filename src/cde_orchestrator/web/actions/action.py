@@ -139,10 +139,11 @@ class Actions:
         ]
 
     async def _who(self, request: Request) -> Response:
-        """Who acts in this browser; ``person`` is None where nobody does."""
+        """Who acts in this browser, None for nobody, and whether anybody has to sign in."""
         refused = self._refused(request, "cde dashboard")
         person = None if refused else person_name().partition(":")[2]
-        return data({"person": person, "refused": _words(refused)})
+        known = {"person": person, "refused": _words(refused)}
+        return data({**known, "signs_in": PERSON in request.scope})
 
     async def _answer(self, request: Request) -> Response:
         action = self._actions.get(request.path_params["action"])

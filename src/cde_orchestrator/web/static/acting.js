@@ -6,9 +6,24 @@ export const actionAddress = (action, about, fields) => {
   return fields ? `${path}?${new URLSearchParams(fields)}` : path;
 };
 
+const DISCARDS = "Sign out, and discard what is not sent";
+const out = element("button", { class: "link", type: "button", onclick: leave }, "Sign out");
+
+/** Sign out; what was typed is not left to whoever comes next, nor dropped without a word. */
+async function leave() {
+  try {
+    const { forgetAll, isAnyKept } = await import("./kept.js");
+    if (isAnyKept() && out.textContent !== DISCARDS) return write(out, DISCARDS);
+    await signOut();
+    forgetAll();
+  } catch (error) {
+    away(error);
+  }
+}
+
 /** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
 export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
-  $("acting").after(element("button", { class: "link", type: "button", onclick: () => signOut().catch(away) }, "Sign out"));
+  if (who.signs_in) $("acting").after(out);
   write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
   return who;
 }, () => ({ person: null }));

@@ -12,7 +12,7 @@ const begins = () => `${PREFIX}${$("root").textContent} `; // another project ma
 
 /** Fill in what was typed into a form of this name and project before, and keep what is typed from now on; a function that says that it was sent, and one that says whether it is on its way. */
 export function keepTyped(form, name) {
-  for (const each of Object.keys(localStorage)) if (each.startsWith(PREFIX) && isOld(read(each).at)) localStorage.removeItem(each);
+  dropOld();
   const key = begins() + name;
   const { at, values } = read(key);
   for (const each of typed(form)) if (!isOld(at)) each.value ||= values[each.name] ?? "";
@@ -44,6 +44,14 @@ export function lostFrom(about) {
     return of !== about || isOld(at) || !text.trim() ? [] : [{ action, phase: rest.join(" "), text, drop: () => drop(key) }];
   });
 }
+
+const all = () => Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+const dropOld = () => all().filter((key) => isOld(read(key).at)).forEach(forget);
+dropOld();
+
+/** Whether this browser keeps anything that was typed and not sent, and what forgets all of it. */
+export const isAnyKept = () => all().length > 0 || large.size > 0;
+export const forgetAll = () => [...all(), ...large.keys()].forEach(drop);
 
 function drop(key) {
   forget(key);
