@@ -22,6 +22,7 @@ from cde_orchestrator.domain.exceptions import (
     StateError,
     ValidationError,
 )
+from cde_orchestrator.domain.phase_record import PhaseStatus
 
 State = Mapping[str, Any]
 
@@ -119,10 +120,12 @@ def _turns(before: State, after: State, *, again: bool) -> Iterator[tuple[str, _
             for each in event["files"]:
                 turn = _Turn(each["id"], each["path"], each["before"], each["after"])
                 yield feature_id, turn
+        # What was accepted after the last of them is wanted, not what they left.
+        accepted = _accepted(after["features"][feature_id])
         for event in repeated if again else ():
             for each in event["files"]:
-                turn = _Turn(each["id"], each["path"], each["after"], each["before"])
-                yield feature_id, turn
+                wanted = accepted.get(each["path"], each["after"])
+                yield feature_id, _Turn(each["id"], each["path"], wanted, each["before"])
 
 
 def _rollbacks_between(
@@ -138,6 +141,14 @@ def _rollbacks_between(
         while new and new[-1]["event"] == ROLLING_BACK:  # it was stopped: nothing to follow
             new.pop()
         yield feature_id, undone, [each for each in new if each not in old]
+
+
+def _accepted(feature: State) -> dict[str, str]:
+    """The digests of the outputs that a state has as accepted, by path."""
+    completed = [
+        each for each in feature["phases"].values() if each["status"] == PhaseStatus.COMPLETED
+    ]
+    return {each["path"]: each["sha256"] for phase in completed for each in phase["outputs"]}
 
 
 def _rollbacks(feature: State) -> list[Any]:

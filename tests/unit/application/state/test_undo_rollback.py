@@ -92,6 +92,22 @@ def actions(reply: RestoreReply) -> list[tuple[str, str, str | None]]:
     return [(Path(row["path"]).name, row["action"], row["kept_as"]) for row in reply["files"]]
 
 
+def test_a_restore_is_undone_to_what_was_accepted_after_the_rollback(stage: Stage) -> None:
+    again = SubmitWork(feature_id="f", phase_id="write", results={"spec": "A better spec.\n"})
+    stage.application.handle(again)
+    accepted = stage.restore(at=1, dry_run=True)["sequence"]
+    stage.restore(at=stage.before)
+    assert stage.outputs()["spec.md"] == "Edited by Eve.\n"
+
+    undone = stage.restore(at=accepted)
+
+    assert stage.outputs() == {"spec.md": "A better spec.\n"}
+    assert {each["path"]: each["action"] for each in undone["files"]} == {
+        "specs/f/spec.md": "restored",
+        "specs/f/review.md": "removed",
+    }
+
+
 def test_a_restore_brings_back_the_bytes_that_a_rollback_took(stage: Stage) -> None:
     assert stage.files() == ASIDE
     reply = stage.restore(at=stage.before)
