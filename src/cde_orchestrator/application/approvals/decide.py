@@ -146,7 +146,8 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
         except FeatureError as error:  # a person submits no phase that waits for them
             from cde_orchestrator.domain.errors.fixes import APPROVE
 
-            if is_here and error.is_about_the_work:
+            # What E132 names puts back what was accepted, which is to be done before.
+            if is_here and error.is_about_the_work and error.code != "E132":
                 error.fixed_by([APPROVE])
             raise
 
