@@ -254,7 +254,9 @@ class _Whose(Value):
         from cde_orchestrator.application.features.others_work import changed_by_others
 
         moments = (self.start, self.now)
-        return changed_by_others(self.project, self.feature, *moments, self.sources, self.turns)
+        return changed_by_others(
+            self.project, self.feature, *moments, self.sources, self.kept, self.turns
+        )
 
     @cached_property
     def _since(self) -> frozenset[str] | None:

@@ -246,7 +246,7 @@ def rollback(
     """Start an earlier phase again, with the outputs as they were then.
 
     What is discarded is kept as a copy. Source code is left as it is; with --code, files that
-    surely this feature alone changed since the phase started are restored.
+    by all records this feature alone changed since the phase started are restored.
     """
     feature = _meant(call, feature)
     use_case = RollbackFeature(

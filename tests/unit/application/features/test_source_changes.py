@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from cde_orchestrator.application.features import source_changes
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
-from cde_orchestrator.application.features.project_sources import KEPT_AFTER_END, ProjectSources
+from cde_orchestrator.application.features.project_sources import KEPT_AFTER_END
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import (
     RollbackFeature,
@@ -31,9 +31,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.features import FeatureList, FeatureSummary
 from cde_orchestrator.domain.project_paths import named_in
-from cde_orchestrator.domain.records import Difference
 from tests.fakes import ROOT, World, catalog, writing_workflow
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -242,153 +240,6 @@ def test_a_name_that_no_file_may_have_is_left(started: World, name: str) -> None
     save(started, name)
 
     assert states(roll_back(started, code=True))[name] == "odd"
-
-
-def test_another_feature_at_work_elsewhere_or_before_is_none(started: World) -> None:
-    another_moved(started)
-    with started.repository.transaction(ROOT) as project:
-        basket = project.feature("basket")
-        start = basket.phases["define"].start_source
-        assert start is not None
-        basket.phases["define"].start_source = replace(start, folder="/worktree")
-    work(started)
-
-    assert states(roll_back(started, code=True))["shop/pay.py"] == "restored"
-
-
-def test_another_one_that_may_still_be_at_work_counts(started: World) -> None:
-    started.run(StartFeature(prompt="Add basket", name="basket"))
-    work(started)
-    with started.repository.transaction(ROOT) as project:
-        basket, login = project.feature("basket"), project.feature("login")
-        start = login.phases["define"].start_source
-        assert start is not None
-        basket.updated_at = start.at - timedelta(minutes=1)
-        assert basket.claim is not None
-
-    assert states(roll_back(started))["shop/pay.py"] == "others"
-
-
-def start_basket(world: World) -> None:
-    world.clock.advance()
-    world.run(StartFeature(prompt="Add basket", name="basket"))
-    world.clock.advance()
-
-
-def change_basket(world: World, do: Callable[[Feature], None]) -> None:
-    with world.repository.transaction(ROOT) as project:
-        do(project.feature("basket"))
-
-
-def test_another_one_that_is_merely_open_keeps_nothing(started: World) -> None:
-    work(started)
-    start_basket(started)  # with a lease, but the files stayed as they were
-    assert states(roll_back(started, dry_run=True)) == MINE
-    started.proofs.source["shop/pay.py"] = "newest\n"
-    save(started)
-    rows = {row["path"]: row for row in roll_back(started, dry_run=True)["source"]}
-    assert {path: row["state"] for path, row in rows.items()} == MINE | {"shop/pay.py": "others"}
-    assert rows["shop/pay.py"]["reason"] == "may be a change of basket"
-
-    change_basket(started, lambda basket: setattr(basket, "claim", None))
-    assert states(roll_back(started, code=True))["shop/pay.py"] == "restored"
-
-
-def test_what_another_one_recorded_is_kept_from_a_rollback(started: World) -> None:
-    work(started)
-    start_basket(started)
-    told = Difference(1, 1, 0, ("shop/new.py",))
-    change_basket(started, lambda basket: setattr(basket.phases["define"], "difference", told))
-
-    left = states(roll_back(started, code=True))
-    assert (left["shop/new.py"], left["shop/pay.py"]) == ("others", "restored")
-    assert "shop/new.py" in started.proofs.source
-
-
-def test_another_one_was_at_work_until_it_submitted(started: World) -> None:
-    start_basket(started)
-    started.proofs.source["shop/new.py"] = "basket's\n"
-    spec = {"spec": "## Goal\nA basket\n"}
-    started.run(SubmitWork(feature_id="basket", phase_id="define", results=spec))
-    change_basket(started, lambda basket: setattr(basket, "claim", None))
-    started.clock.advance()
-    started.proofs.source.update({"shop/pay.py": "new\n"})
-    save(started)
-
-    assert states(roll_back(started)) == {"shop/new.py": "others", "shop/pay.py": "feature"}
-
-
-def test_what_a_note_of_another_one_names_is_kept_from_a_rollback(started: World) -> None:
-    work(started)
-    start_basket(started)
-    started.run(SaveProgress(feature_id="basket", note="shop/new.py is the basket's now"))
-
-    left = states(roll_back(started, code=True))
-    assert (left["shop/new.py"], left["shop/pay.py"]) == ("others", "restored")
-
-
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_of_another_one_whose_source_is_not_known_all_counts(
-    started: World, elsewhere: bool
-) -> None:
-    start_basket(started)
-    work(started)
-
-    def unknown(basket: Feature) -> None:
-        start = basket.phases["define"].start_source
-        assert start is not None
-        basket.phases["build"] = replace(basket.phases["define"], id="build")
-        basket.phases["define"].start_source = replace(start, folder="/worktree")
-        if not elsewhere:
-            basket.phases = {}
-
-    change_basket(started, unknown)
-    assert set(states(roll_back(started)).values()) == {"others"}
-
-
-def test_one_without_a_known_start_counts_from_its_own(started: World) -> None:
-    start_basket(started)
-    work(started)
-    change_basket(started, lambda basket: setattr(basket.phases["define"], "start_source", None))
-
-    assert set(states(roll_back(started)).values()) == {"others"}
-
-
-class Decoded(FeatureList):
-    """Features that note which of them were read by their ids, and not for a list."""
-
-    def __init__(self, features: Iterable[Feature]) -> None:
-        super().__init__(features)
-        self.read: list[str] = []
-
-    def by_id(self, feature_id: str) -> Feature | None:
-        self.read.append(feature_id)
-        return super().by_id(feature_id)
-
-    def summaries(self) -> list[FeatureSummary]:
-        found = super().summaries()
-        self.read.clear()
-        return found
-
-
-def test_one_that_ended_before_is_not_read(started: World) -> None:
-    started.run(StartFeature(prompt="Add basket", name="basket"))
-    work(started)
-    project, fakes = started.project, (started.source, started.source, started.git, started.clock)
-    basket, login = project.feature("basket"), project.feature("login")
-    record, workflow = login.phases["define"], project.workflow_of(login)
-    assert record.start_source is not None
-    assert workflow is not None
-    basket.updated_at, basket.claim = record.start_source.at - timedelta(minutes=1), None
-    project.features = features = Decoded([basket, login])
-    sources = ProjectSources(ROOT, ROOT, *fakes)
-
-    found = source_changes.source_changes(
-        project, login, record, sources.look(), sources, workflow, [NOTE]
-    )
-
-    assert found.states == MINE
-    assert features.read == []
 
 
 def not_recorded(world: World) -> None:
