@@ -27,8 +27,9 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from cde_orchestrator.domain.lease import PERSON
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from cde_orchestrator.infrastructure.trust.person import PERSON, person_name
+from cde_orchestrator.infrastructure.trust.person import person_name
 from tests.terminal import of_a_person
 
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "session.svg"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from typing import Any
 
 from cde_orchestrator.application.proof_views import CaveatView
-from cde_orchestrator.domain.clock import parse_utc, to_the_second
+from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import EDITED, Feature
-from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.lease import by_words
+from cde_orchestrator.domain.phase_record import PhaseRecord, goal_digest
 
 _GOAL_SHOWN = 200
 """Characters of the goal as it was."""
@@ -22,30 +23,30 @@ def caveats_of(feature: Feature, *, readers: bool = True) -> list[CaveatView]:
 
 
 def _of_goal(feature: Feature) -> Iterator[CaveatView]:
-    """That the goal is another one than outputs were accepted for."""
-    accepted = {
-        record.id: record.completed_at
-        for record in feature.phases.values()
-        if record.status is PhaseStatus.COMPLETED and record.outputs and record.completed_at
-    }
-    first = min(accepted.values(), default=None)
-    edits = [each for each in feature.events if first and _changed_goal(each, first)]
-    if not edits or edits[0]["goal_before"] == feature.prompt:
-        return
-    at = parse_utc(edits[-1]["at"])
-    phases = ", ".join(phase for phase, ended in accepted.items() if ended < at)
-    when, by = to_the_second(edits[-1]["at"]), plain(edits[-1]["by"])
-    yield {
-        "kind": "goal",
-        "phase": None,
-        "words": f"The goal was changed at {when} by {by}, after the outputs of {phases} were "
-        f"accepted for it. It was: {plain(edits[0]['goal_before'], _GOAL_SHOWN)}",
-    }
+    """That the goal is another one than outputs were accepted for, which the phases know.
+
+    When it was changed, by whom and what it was is said where the event is still there.
+    """
+    now, phases = goal_digest(feature.prompt), dict[str, list[str]]()
+    for record in feature.phases.values():
+        if record.is_for_other(now):
+            phases.setdefault(record.accepted_goal, []).append(record.id)
+    for goal, ids in phases.items():
+        names = ", ".join(ids)
+        words = f"The goal was changed after the outputs of {names} were accepted for it."
+        if (edit := _edit_of(feature, goal)) is not None:
+            when, by = to_the_second(edit["at"]), plain(by_words(edit["by"]))
+            words = (
+                f"The goal was changed at {when} by {by}, after the outputs of {names} were "
+                f"accepted for it. It was: {plain(edit['goal_before'], _GOAL_SHOWN)}"
+            )
+        yield {"kind": "goal", "phase": None, "words": words}
 
 
-def _changed_goal(event: dict[str, str], since: datetime) -> bool:
-    is_edit = event["event"] == EDITED and "goal_before" in event
-    return is_edit and parse_utc(event["at"]) > since
+def _edit_of(feature: Feature, goal: str) -> dict[str, Any] | None:
+    """The last edit of the goal with this digest; None where it is kept no longer."""
+    edits = (each for each in reversed(feature.events) if each["event"] == EDITED)
+    return next((each for each in edits if each.get("goal_digest_before") == goal), None)
 
 
 def _of_readers(records: Iterable[PhaseRecord]) -> Iterator[CaveatView]:

@@ -214,7 +214,7 @@ class Feature:
         """
         watch = Stopwatch()
         self.require_current(phase_id, workflow)
-        self.phases[phase_id].complete(outputs, now)
+        self.phases[phase_id].complete(outputs, now, self.prompt)
         following = workflow.after(phase_id)
         self.updated_at = now
         if following is None:

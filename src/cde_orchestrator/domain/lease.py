@@ -8,12 +8,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.domain.value import Value
 
 Surface = Literal["mcp", "shell", "run"]
 
 AGENT_LIMIT = 60
 """Characters of an agent's name."""
+PERSON = "person:"
+"""What the name of a person begins with, where it is said who calls."""
+CLIENT = "mcp:"
+"""What the name of an MCP client begins with there."""
+_OWN_NAMES = frozenset({"cli", "library", "cde"})
+"""Callers that the product itself names: a command, a program in Python, a repair."""
 LEASE = timedelta(minutes=15)
 RENEWAL = timedelta(minutes=5)
 """How much of a lease may pass before a mere question renews it."""
@@ -60,6 +68,37 @@ class Caller(Value, kw_only=True):
     def name(self) -> str:
         """Who it is, for records."""
         return self.agent or self.client
+
+
+def checked_agent(name: str) -> str:
+    """The name of an agent, if it is one that no person and no part of the product goes by.
+
+    Raises:
+        ValidationError: E302, E303 or E305, the name is not usable.
+    """
+    line = checked_line("agent", name, AGENT_LIMIT)
+    if line != client_name(line):
+        reason = f"it must not be {', '.join(sorted(_OWN_NAMES))}, nor begin with "
+        reason += f"{PERSON} or {CLIENT}, by which others are known"
+        raise ValidationError.of("E305", argument="agent", reason=reason)
+    return line
+
+
+def client_name(name: str) -> str:
+    """The name that a client gave itself, without what others are known by."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKC", name).strip().casefold()
+    if plain.partition(" (")[0] in _OWN_NAMES or plain.startswith((PERSON, CLIENT)):
+        return f"client {name.replace(':', ' ').strip()}"
+    return name
+
+
+def by_words(by: str) -> str:
+    """Who did something, for whoever decides by it: an agent is called one, a person is not."""
+    if by.startswith(PERSON):
+        return by.removeprefix(PERSON)
+    return by if by.partition(" (")[0] in _OWN_NAMES else f"agent {by.removeprefix(CLIENT)}"
 
 
 def name_commands(agent: str, session: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -50,8 +51,10 @@ class PhaseRecord:
         attempts_before: those that count for no limit, as of before a resume or a rollback.
         evidence: what the last check left.
         check_output: SHA-256 of all that it printed, without secrets; empty where that is not kept.
-        check_tree: git's id of the source tree when what the check passed was accepted; empty
-            where it passed nothing, or that is not known.
+        check_tree: git's id of the source tree before the check that passed began; empty where
+            none passed, or that is not known.
+        accepted_goal: ``goal_digest`` of the goal that the outputs were accepted for; empty where
+            there are none, or an older release accepted them.
         progress: partial work by number, so that a change writes one entry.
         entered: when the phase began, the digest of each declared output of the workflow
             (by id; None: there was no file).
@@ -86,6 +89,7 @@ class PhaseRecord:
     evidence: Evidence | None = None
     check_output: str = ""
     check_tree: str = ""
+    accepted_goal: str = ""
     progress: dict[str, Progress] = field(default_factory=dict)
     entered: dict[str, str | None] = field(default_factory=dict)
     entered_at: datetime | None = None
@@ -194,6 +198,11 @@ class PhaseRecord:
             known.append((self.evidence.at, self.evidence.summary()))
         return max(known)[1] if known else None
 
+    def is_for_other(self, digest: str) -> bool:
+        """Whether its outputs were accepted for another goal than that of this digest."""
+        is_accepted = self.status is PhaseStatus.COMPLETED and bool(self.accepted_goal)
+        return is_accepted and self.accepted_goal != digest
+
     def roll_back(self, reason: str) -> None:
         """What was done no longer counts; a summary of it stays."""
         if self.status is PhaseStatus.PENDING:
@@ -209,16 +218,22 @@ class PhaseRecord:
         self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []
-        self.check_output = self.check_tree = ""
+        self.check_output = self.check_tree = self.accepted_goal = ""
         self.tasks, self.ticks = [], {}
         self.proof = self.approval = self.difference = self.doer = None
         self.returned = self.refused = None
 
-    def complete(self, outputs: list[Artifact], now: datetime) -> None:
-        """The phase's outputs were accepted."""
+    def complete(self, outputs: list[Artifact], now: datetime, goal: str) -> None:
+        """The phase's outputs were accepted for the goal."""
         self.status = PhaseStatus.COMPLETED
+        self.accepted_goal = goal_digest(goal) if outputs else ""
         self.completed_at = now
         self.outputs, self.refused = outputs, None
+
+
+def goal_digest(goal: str) -> str:
+    """SHA-256 of a whole goal, by which a phase and an event know it."""
+    return hashlib.sha256(goal.encode()).hexdigest()
 
 
 def state_words(state: str) -> str:

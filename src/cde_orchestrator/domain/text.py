@@ -34,13 +34,13 @@ def marked_lines(text: str) -> str:
 
 
 def checked_prompt(prompt: str) -> str:
-    """The prompt without surrounding blanks.
+    """The prompt without surrounding blanks, its lines ended by a line feed alone.
 
     Raises:
         ValidationError: E301 empty or blank, E302 too long, E303 NUL or lone surrogates.
     """
     checked_text("The prompt", prompt, PROMPT_LIMIT)
-    stripped = prompt.strip()
+    stripped = prompt.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not any(character.isprintable() and not character.isspace() for character in stripped):
         raise ValidationError.of("E301")
     return stripped

@@ -21,6 +21,7 @@ from cde_orchestrator.application.views import RestoredView, SubmitReply
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.lease import by_words
 from cde_orchestrator.domain.text import counted, shortened
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name
@@ -151,8 +152,9 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
         *([restored_words(restored)] if restored else []),
         "",
         f"Goal: {plain(shortened(view['goal'], GOAL_SHOWN))}",
-        *(f"Note: {line}" for line in caveat_lines(view["caveats"])),
     ]
+    if caveats := caveat_lines(view["caveats"]):
+        lines += ["", "Before you decide:", *(f"- {line}" for line in caveats), ""]
     outputs = []
     for output in view["outputs"]:
         digest = output["sha256"]
@@ -178,7 +180,8 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
             words += f", {lines_in_full(source['added'], source['removed'])}"
         lines.append(words)
     notes = [
-        f"- {plain(each['by'])} at {to_the_second(each['at'])}: {plain(each['note'], NOTE_SHOWN)}"
+        f"- {plain(by_words(each['by']))} at {to_the_second(each['at'])}: "
+        + plain(each["note"], NOTE_SHOWN)
         for each in view["notes"]
     ]
     lines += ["", "Noted meanwhile:", *first_of(notes, "notes")] if notes else []

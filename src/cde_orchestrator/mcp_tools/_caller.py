@@ -7,13 +7,14 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
+from cde_orchestrator.domain.lease import AGENT_LIMIT, CLIENT, client_name
 from cde_orchestrator.mcp_tools.sdk import connection_of
 
 
 def actor(context: ServerRequestContext[Any, Any]) -> str:
     """Who calls: the client's name, as it gave it."""
     params = context.session.client_params
-    return f"mcp:{params.client_info.name[:60]}" if params else "mcp"
+    return f"{CLIENT}{client_name(params.client_info.name)[:AGENT_LIMIT]}" if params else "mcp"
 
 
 def connection(context: ServerRequestContext[Any, Any]) -> str:

@@ -12,7 +12,7 @@ from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature, artifacts_from
 from cde_orchestrator.domain.lease import Caller, Claim
-from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus, goal_digest
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Artifact, Failure, Progress, Returned
 from cde_orchestrator.domain.subject import naming_subject, subject
@@ -83,6 +83,7 @@ def test_a_completed_phase_hands_over_to_the_next(feature: Feature, clock: Manua
         started_at=NOON,
         completed_at=later,
         outputs=[SPEC],
+        accepted_goal=goal_digest(feature.prompt),
     )
     assert feature.phases["build"].status is PhaseStatus.IN_PROGRESS
     assert feature.phases["build"].started_at == later
@@ -115,7 +116,7 @@ def test_a_completed_phase_is_logged_with_its_duration(feature: Feature) -> None
 def test_a_phase_that_is_begun_again_counts_one_more_attempt(clock: ManualClock) -> None:
     record = PhaseRecord("define")
     record.begin(clock.now)
-    record.complete([SPEC], clock.advance())
+    record.complete([SPEC], clock.advance(), "Add login")
     record.begin(clock.advance())
 
     assert record.status is PhaseStatus.IN_PROGRESS
@@ -250,8 +251,8 @@ def test_a_feature_that_has_phase_records_keeps_them(feature: Feature) -> None:
 def test_recorded_outputs_come_in_the_order_of_the_phases() -> None:
     first, second = PhaseRecord("a"), PhaseRecord("b")
     report = Artifact(id="report", path="report.md", sha256="1" * 64, size=3)
-    second.complete([report], NOON)
-    first.complete([SPEC, SPEC], NOON)
+    second.complete([report], NOON, "Add login")
+    first.complete([SPEC, SPEC], NOON, "Add login")
 
     assert artifacts_from({"a": first, "b": second}) == [SPEC, SPEC, report]
 

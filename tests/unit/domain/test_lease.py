@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from cde_orchestrator.domain.lease import LEASE, RENEWAL, Caller, Claim, Process
+from cde_orchestrator.domain.lease import (
+    LEASE,
+    RENEWAL,
+    Caller,
+    Claim,
+    Process,
+    by_words,
+    client_name,
+)
 from tests.fakes import NOON
 
 HOLDER = Process(pid=1, started="Monday", host="here")
@@ -152,3 +160,25 @@ def test_a_caller_names_itself_and_lives_nowhere_unless_it_says_so() -> None:
     told = (caller.name, caller.agent, caller.process, caller.place, caller.anonymous)
     assert told == ("client", None, None, "", False)
     assert Caller(client="client", agent="ann").name == "ann"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("olaf", "olaf"),
+        ("person:olaf@pc", "client person olaf@pc"),
+        ("PERSON:olaf", "client PERSON olaf"),
+        ("mcp:person:olaf", "client mcp person olaf"),
+        ("cli", "client cli"),
+        ("cli (olaf)", "client cli (olaf)"),
+    ],
+)
+def test_a_client_takes_the_name_of_nobody_else(given: str, name: str) -> None:
+    assert client_name(given) == name
+    assert by_words(name) == f"agent {name}"
+
+
+def test_a_person_is_named_alone_and_an_agent_as_one() -> None:
+    known = ["person:olaf@pc (page)", "olaf@pc", "mcp:olaf", "cli", "cli (Codex)", "library"]
+    said = ["olaf@pc (page)", "agent olaf@pc", "agent olaf", "cli", "cli (Codex)", "library"]
+    assert [*map(by_words, known)] == said

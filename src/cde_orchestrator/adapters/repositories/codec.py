@@ -47,6 +47,7 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
     ),
     PhaseRecord: (
         *("attempts_before", "failures", "evidence", "check_output", "check_tree", "progress"),
+        "accepted_goal",
         *("entered", "entered_at", "written", "start_commit", "end_commit"),
         *("start_source", "proof", "approval", "difference", "doer", "given", "returned"),
         "refused",

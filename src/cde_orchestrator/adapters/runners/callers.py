@@ -10,14 +10,13 @@ from pathlib import Path
 from cde_orchestrator.application.ports.runs import Where
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
-from cde_orchestrator.domain.lease import Caller, Process, name_commands
+from cde_orchestrator.domain.lease import CLIENT, PERSON, Caller, Process, name_commands
 from cde_orchestrator.infrastructure.observability.correlation import (
     COMMAND_LINE,
     call_context,
 )
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.trust.person import (
-    PERSON,
     agent_at_work,
     agent_session,
     user_name,
@@ -52,7 +51,7 @@ class ProcessCallers:
         is_person = client.startswith(PERSON)
         program, session = agent_session() if client == COMMAND_LINE else ("", "")
         return Caller(
-            client=client.removeprefix("mcp:"),
+            client=client.removeprefix(CLIENT),
             agent=agent,
             process=None if client == COMMAND_LINE or is_person else current_process(),
             place="" if self._shared else _place(root),

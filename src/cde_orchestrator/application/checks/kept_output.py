@@ -59,25 +59,37 @@ class WholeOutput:
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """What a check left, and the SHA-256 of all that it printed; empty where that is not kept."""
+    """What a check left.
+
+    Attributes:
+        printed: the SHA-256 of all that it printed; empty where that is not kept.
+        tree: git's id of the source tree before it began, for what changes meanwhile is not what
+            it saw; empty where that is not known.
+    """
 
     evidence: Evidence
     printed: str
+    tree: str = ""
 
-    def record(self, record: PhaseRecord, tree: str = "") -> None:
-        """Keep it with the phase, and the source tree that it is of."""
+    def record(self, record: PhaseRecord, *, accepted: bool = False) -> None:
+        """Keep it with the phase; its source tree, where the phase was ``accepted`` by it."""
         record.evidence, record.check_output = self.evidence, self.printed
-        record.check_tree = tree
+        record.check_tree = self.tree if accepted else ""
 
 
 def run_check(
-    check: Check, checks: CheckRunner, outputs: ProjectOutputs, clock: Clock, watch: Watch | None
+    check: Check,
+    checks: CheckRunner,
+    outputs: ProjectOutputs,
+    clock: Clock,
+    watch: Watch | None,
+    tree: str = "",
 ) -> CheckRun:
-    """Run a check, and keep what it prints.
+    """Run a check of this source tree, and keep what it prints.
 
     Raises:
         FeatureError: E121, it cannot be run.
     """
     whole = WholeOutput()
     evidence = checks.run(outputs.root, check, clock(), to_both(whole.add, watch))
-    return CheckRun(evidence, whole.keep(outputs))
+    return CheckRun(evidence, whole.keep(outputs), tree)

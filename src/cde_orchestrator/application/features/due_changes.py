@@ -45,8 +45,10 @@ class DueChanges(Value):
     root: Path
     waived: bool = False
 
-    def require(self) -> Difference | None:
-        """How much changed; a phase that must change something is refused while nothing did.
+    def require(self) -> tuple[Difference | None, str]:
+        """How much changed, and up to which source tree; both are nothing where nobody looked.
+
+        A phase that must change something is refused while nothing did.
 
         Nothing is demanded where the workflow's proofs are only recorded, nor where it cannot be
         known: without git, or where it was not recorded how the feature began.
@@ -57,12 +59,12 @@ class DueChanges(Value):
         """
         feature, phase, workflow = self.feature, self.phase, self.workflow
         if phase.changes is None and phase.proves is None:
-            return None
+            return None, ""
         demanded = phase.changes is not None and (workflow.proof != "recorded" or self._is_unproven)
         if workflow.proof is None or feature.base is None:
             if demanded:
                 self._require_since_baseline()
-            return None
+            return None, ""
         before = self.proving.base_of(feature).id
         after = self.proving.trees.now(self.proving.root).id
         differing = self.proving.changed(before, after, feature, workflow)
@@ -72,7 +74,7 @@ class DueChanges(Value):
             self._require_code(changed, feature.base.commit, len(differing) - len(changed))
         elif demanded:
             self._require_any([file.path for file in changed], feature.base.commit)
-        return self._difference(before, after, {file.path for file in changed})
+        return self._difference(before, after, {file.path for file in changed}), after
 
     @property
     def _is_unproven(self) -> bool:

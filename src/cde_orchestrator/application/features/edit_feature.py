@@ -11,7 +11,7 @@ from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import EDITED, Feature
 from cde_orchestrator.domain.names import checked_name, free_name
-from cde_orchestrator.domain.phase_record import PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseStatus, goal_digest
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import checked_prompt, opening_words
@@ -60,14 +60,17 @@ class EditFeature(UseCase[EditReply], operation="edit_feature", in_worktree=True
                 raise feature.closed()
             leases.require_free(feature, takeover=self.takeover)
             before: dict[str, str] = {}
-            if goal is not None and goal != feature.prompt:
+            facts: dict[str, str] = {}
+            # An older release kept the ends of lines as they came.
+            if goal is not None and goal != checked_prompt(feature.prompt):
                 before["goal"] = opening_words(feature.prompt, _BEFORE_LIMIT)
+                facts["goal_digest_before"] = goal_digest(feature.prompt)
             if name is not None and name != feature.name:
                 _require_renamable(project, feature, workflow, outputs, name)
                 before["name"] = feature.name
             if before:
                 feature.edit(goal or feature.prompt, name or feature.name, leases.now)
-                facts = {f"{member}_before": words for member, words in before.items()}
+                facts |= {f"{member}_before": words for member, words in before.items()}
                 by = leases.caller.name
                 feature.note(EDITED, at=leases.now.isoformat(), by=by, **facts)
         accepted = [

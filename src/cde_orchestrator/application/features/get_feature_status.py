@@ -38,7 +38,8 @@ from cde_orchestrator.application.who_views import WaiverView
 from cde_orchestrator.application.work_views import work_view
 from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.feature import COMPLETED, EDITED, Feature
+from cde_orchestrator.domain.feature import COMPLETED, Feature
+from cde_orchestrator.domain.phase_record import goal_digest
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import ACTING
 from cde_orchestrator.domain.workflow import Phase, Workflow
@@ -58,6 +59,8 @@ class GetFeatureStatus(
         to_work: whether somebody works by the prompt; else what takes time is left out of it.
         to_run: whether a run is about to let agents work; refused while another agent does.
         to_do: whether a phase to do is wanted; refused of a closed feature.
+        compare: whether the source is compared with the one that was proven and checked in any
+            phase; else only where a person is asked, for git takes its time.
     """
 
     feature_id: str
@@ -66,6 +69,7 @@ class GetFeatureStatus(
     to_work: bool = True
     to_run: bool = False
     to_do: bool = False
+    compare: bool = False
 
     def __call__(
         self,
@@ -122,7 +126,7 @@ class GetFeatureStatus(
             brief["running"] = running
         if (made := made_view(feature)) is not None:
             brief["made"] = made
-        if found := _caveats(project, feature, workflow, rendering):
+        if found := self._caveats(project, feature, workflow, rendering):
             brief["caveats"] = found
         if (commit := commit_view(feature)) is not None:
             brief["committed"] = commit
@@ -151,28 +155,27 @@ class GetFeatureStatus(
         if self.to_run and not workflow.waits_for_person(feature.current_phase):
             leases.require_free(feature, takeover=False)
 
+    def _caveats(
+        self, project: Project, feature: Feature, workflow: Workflow, rendering: PhasePrompts
+    ) -> list[CaveatView]:
+        """What is not as it was when it was accepted; the phases themselves say who did them.
 
-def _caveats(
-    project: Project, feature: Feature, workflow: Workflow, rendering: PhasePrompts
-) -> list[CaveatView]:
-    """What is not as it was when it was accepted; the phases themselves say who did them.
+        The source is looked at only in the folder that the feature is worked on in.
+        """
+        source, folder = feature.seen_source, rendering.files.folder(rendering.root)
+        is_here = source is not None and source.folder == str(folder) and project.trust in ACTING
+        is_wanted = self.compare or workflow.waits_for_person(feature.current_phase)
+        found: list[CaveatView] = []
+        if feature.is_open and is_here and is_wanted:
+            from cde_orchestrator.application.proofs.outdated import outdated
 
-    The source is looked at where a person is asked, or something is proven, and only in the folder
-    that the feature is worked on in.
-    """
-    source, folder = feature.seen_source, rendering.files.folder(rendering.root)
-    is_here = source is not None and source.folder == str(folder) and project.trust in ACTING
-    is_asked = workflow.waits_for_person(feature.current_phase) or proof_of(feature) is not None
-    found: list[CaveatView] = []
-    if feature.is_open and is_here and is_asked:
-        from cde_orchestrator.application.proofs.outdated import outdated
+            found += outdated(feature, workflow, rendering.proving())
+        goal = goal_digest(feature.prompt)
+        if any(each.is_for_other(goal) for each in feature.phases.values()):
+            from cde_orchestrator.application.caveats import caveats_of
 
-        found += outdated(feature, workflow, rendering.proving())
-    if any(each["event"] == EDITED for each in feature.events):
-        from cde_orchestrator.application.caveats import caveats_of
-
-        found += caveats_of(feature, readers=False)
-    return found
+            found += caveats_of(feature, readers=False)
+        return found
 
 
 def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:

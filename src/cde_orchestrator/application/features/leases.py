@@ -13,8 +13,7 @@ from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureSummary
-from cde_orchestrator.domain.lease import AGENT_LIMIT, Caller, Claim, is_alive
-from cde_orchestrator.domain.text import checked_line
+from cde_orchestrator.domain.lease import Caller, Claim, checked_agent, is_alive
 from cde_orchestrator.domain.value import Value
 
 
@@ -34,7 +33,7 @@ class CallerLeases(Value):
         Raises:
             ValidationError: E302, E303 or E305, the name is not usable.
         """
-        name = None if agent is None else checked_line("agent", agent, AGENT_LIMIT)
+        name = None if agent is None else checked_agent(agent)
         return cls(callers, callers.caller(root, name), now)
 
     def holder(self, feature: Feature) -> Claim | None:

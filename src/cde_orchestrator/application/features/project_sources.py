@@ -36,6 +36,11 @@ class Present(Value):
     moment: SourceMoment | None = None
     problem: str = ""
 
+    @property
+    def tree(self) -> str:
+        """Git's id of the source tree; empty where git cannot keep it."""
+        return self.moment.tree if self.moment else ""
+
 
 class ProjectSources(Value):
     """The source in a work folder of the project at ``root``.

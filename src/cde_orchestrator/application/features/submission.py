@@ -83,6 +83,7 @@ class Examined(Value):
         earlier: outputs of earlier phases by path, as they were accepted.
         following: the next phase with its prompt; None after the last one.
         difference: how much of the source changed, where the phase asks for it.
+        tree: git's id of the source tree then; empty where it was not looked at.
         verdict: what sends the feature back instead; nothing else was examined then.
     """
 
@@ -94,6 +95,7 @@ class Examined(Value):
     earlier: Mapping[str, Content | None]
     following: PhaseView | None
     difference: Difference | None
+    tree: str = ""
     verdict: OtherVerdict | None = None
 
 
@@ -181,9 +183,10 @@ class Submission(Value, kw_only=True):
         delivery.require_acceptable()
         gate = self._gate(found, phase)
         contents = delivery.accepted_contents(gate)
+        own = (found, reader, phase, delivery, contents, earlier)
         verdict = gate.other_verdict({key: each.data for key, each in contents.items()})
         if verdict is not None:
-            return Examined(found, reader, phase, delivery, contents, earlier, None, None, verdict)
+            return Examined(*own, None, None, verdict=verdict)
         due = DueChanges(
             found.project,
             feature,
@@ -194,9 +197,9 @@ class Submission(Value, kw_only=True):
             self.outputs.root,
             waived=are_all_waived(feature, workflow, self.outputs),
         )
-        difference = due.require()
+        difference, tree = due.require()
         shown = self._following(found, reader, phase, delivery, contents)
-        return Examined(found, reader, phase, delivery, contents, earlier, shown, difference)
+        return Examined(*own, shown, difference, tree)
 
     def put_back(self, found: Found, phase: Phase) -> dict[str, str | None]:
         """Put back what changed before the phase, where that is wanted; as of ``put_back``.

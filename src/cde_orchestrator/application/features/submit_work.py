@@ -234,8 +234,9 @@ class _Course(Value):
         left.written = {key: examined.contents[key].sha256 for key in self.asked.results}
         if check is not None:
             announce(check.command, self.asked.watch)
+            tree = examined.tree or self.work.sources.look().tree
             clock = self.work.features.clock
-            left.ran = run_check(check, self.checks, self.work.outputs, clock, self.watch)
+            left.ran = run_check(check, self.checks, self.work.outputs, clock, self.watch, tree)
             _require_passed(examined, check, left.ran.evidence)
         proof = None
         if to_prove is not None:
@@ -254,7 +255,7 @@ class _Course(Value):
             if self.work.was_accepted(found):
                 following = None
             else:
-                self._complete(found, checked, present.moment.tree if present.moment else "")
+                self._complete(found, checked)
                 known = {
                     examined.delivery.path(output): examined.contents.get(output.id)
                     for output in examined.phase.outputs
@@ -299,8 +300,8 @@ class _Course(Value):
             reply["unproven"] = words
         return reply
 
-    def _complete(self, found: Found, checked: _Checked, tree: str) -> None:
-        """Record what was examined, with this source tree, if it is still what is submitted.
+    def _complete(self, found: Found, checked: _Checked) -> None:
+        """Record what was examined, if it is still what is submitted.
 
         Raises:
             FeatureError: E123, the phase was begun again or an output changed meanwhile.
@@ -327,7 +328,7 @@ class _Course(Value):
         record.doer = doer.judged(feature, found.workflow, phase)
         record.evidence, record.check_output, record.difference = None, "", examined.difference
         if checked.ran is not None:
-            checked.ran.record(record, tree)
+            checked.ran.record(record, accepted=True)
         if checked.proof is not None:
             proven, seen = checked.proof
             feature.phases[proven.phase.id].proof = seen

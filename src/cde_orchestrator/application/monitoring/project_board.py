@@ -31,6 +31,7 @@ from cde_orchestrator.domain.agent_run import total
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.lease import by_words
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
@@ -262,7 +263,7 @@ def last_event(feature: Feature) -> FeatureEvent:
             returned = record.returned
             kind, text = "returned", returned.reason
             if returned.closed_as is not None:
-                who = returned.by.removeprefix("person:").removeprefix("mcp:")
+                who = by_words(returned.by)
                 kind, text = "reopened", f"reopened by {who}: {returned.reason}"
             events.append(_event(returned.at, kind, text, returned.by))
         if record.completed_at is not None:

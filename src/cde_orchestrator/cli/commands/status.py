@@ -87,7 +87,11 @@ def status(
         feature = call.ask(FindFeature())["name"]
     detail = "brief" if prompt or (call.as_json and not full) else "full"
     use_case = GetFeatureStatus(
-        feature_id=feature, detail=detail, to_work=prompt or call.as_json, to_do=prompt
+        feature_id=feature,
+        detail=detail,
+        to_work=prompt or call.as_json,
+        to_do=prompt,
+        compare=full,
     )
     if prompt:
         phase = call.ask(use_case)["phase"]

@@ -20,6 +20,7 @@ from cde_orchestrator.cli.console.wording import (
     size,
 )
 from cde_orchestrator.domain.clock import to_the_second
+from cde_orchestrator.domain.lease import by_words
 from cde_orchestrator.domain.text import counted
 
 DIGEST_SHOWN = 12
@@ -54,7 +55,7 @@ def _notes(shown: ShownView) -> RenderableType | None:
     head = f"Notes, the newest of {shown['notes_total']}" if more else "Notes"
     lines = []
     for each in shown["notes"]:
-        said = f"  {to_the_second(each['at'])} {clean(each['by'])}"
+        said = f"  {to_the_second(each['at'])} {clean(by_words(each['by']))}"
         lines += [Text(said, "dim"), *(Text(f"    {line}") for line in _lines(each["note"]))]
     return Group(Text(head, style="dim"), *lines)
 

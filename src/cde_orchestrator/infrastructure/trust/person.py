@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.lease import PERSON
 from cde_orchestrator.infrastructure.system.process_guard import MARK
 
 AGENTS = {
@@ -29,10 +30,6 @@ AGENTS = {
 SESSIONS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "AMP_CURRENT_THREAD_ID")
 """Those of them, or set with them, that distinguish one session of the agent from another."""
 _CALLED_BY = "it was called by "
-
-
-PERSON = "person:"
-"""What the name of a person begins with, where it is said who calls."""
 
 
 def agent_at_work() -> str | None:

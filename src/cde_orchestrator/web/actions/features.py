@@ -12,6 +12,7 @@ from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.lease import by_words
 from cde_orchestrator.web.actions.action import Asked
 
 NEWS_SHOWN = 3
@@ -63,12 +64,11 @@ def _news(asked: Asked) -> str:
     except CDEError:
         found = []
     fresh: list[Mapping[str, Any]] = [each for each in found if each["sequence"] > since]
-    words = [f"{plain(each['event'])} (by {_who(each['actor'])})" for each in fresh[:NEWS_SHOWN]]
+    words = [
+        f"{plain(each['event'])} (by {plain(by_words(each['actor']))})"
+        for each in fresh[:NEWS_SHOWN]
+    ]
     return "; ".join(words) or "it is another by now"
-
-
-def _who(actor: str) -> str:
-    return plain(actor.removeprefix("person:").removeprefix("mcp:"))
 
 
 def restoring(reply: FeatureReply, at: int | None) -> str | None:

@@ -85,8 +85,8 @@ export const CLOSED = ["completed", "failed", "cancelled"];
 
 export const words = (name) => (name === "waits_for_person" ? "waits for a person" : clean(name).replaceAll("_", " "));
 
-/** Who did something, without the kind of them. */
-export const who = (by) => clean(by).replace(/^(mcp|person):/, "");
+/** Who did something: an agent is called one, a person is not. */
+export const who = (by) => (/^(person:|(cli|library|cde)( \(|$))/.test(by) ? clean(by).replace(/^person:/, "") : `agent ${clean(by).replace(/^mcp:/, "")}`);
 
 // ---- times: relative, the moment itself in the title ----
 

@@ -24,7 +24,8 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.views import FeatureStatusReply
 from cde_orchestrator.cli.views.approval import to_decide
 from cde_orchestrator.domain.approval import Channel
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.feature import EVENTS_KEPT
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.mcp_tools._approving import _message
@@ -59,17 +60,19 @@ def asking(
     return replace(workflow, phases=phases)
 
 
-def wait(world: World, workflow: Workflow) -> World:
-    """The feature ``shop``, proven and reviewed, which waits for a person."""
+def wait(world: World, workflow: Workflow, goal: str = "Sell", until: str = "") -> World:
+    """The feature ``shop``, proven and reviewed, which waits for a person; or ``until`` a phase."""
     world.workflows.own = catalog(workflow, packaged=False)
     world.git.commit = "c0ffee"
-    world.run(StartFeature(prompt="Sell", name="shop"))
+    world.run(StartFeature(prompt=goal, name="shop"))
     submit(world, "define", spec=SPEC)
     world.proofs.source["src/shop.s"] = CODE
     world.proofs.source["tests/shop.t"] = "price, name\n"
     world.proofs.tests |= {"tests/shop.t::price": price, "tests/shop.t::name": name}
     submit(world, "build", agent="Builder")
     prove(world)
+    if until == "review":
+        return world
     submit(world, "review", agent="Builder", review="Good.\n")
     world.clock.advance(300)
     return world
@@ -229,7 +232,8 @@ def test_a_goal_that_changed_after_what_was_accepted_is_named(waiting: World) ->
     (said,) = words(waiting)
     assert said.startswith("The goal was changed at 20")
     assert said.endswith(
-        " by robot, after the outputs of define, test, review were accepted for it. It was: Sell"
+        " by agent robot, after the outputs of define, test, review were accepted for it. "
+        "It was: Sell"
     )
     assert said in on_terminal(waiting)
     assert said in feature_status(status(waiting))
@@ -239,6 +243,74 @@ def test_a_goal_that_changed_after_what_was_accepted_is_named(waiting: World) ->
     assert words(waiting)[0].endswith("It was: Sell")
     waiting.run(EditFeature(feature_id="shop", goal="Sell"))
     assert words(waiting) == []
+
+
+def test_a_long_goal_cut_to_its_beginning_is_another_one(world: World) -> None:
+    begun = "Sell with care. " * 31
+    goal = f"{begun}It MUST NOT delete customer data"
+    wait(world, asking(), goal)
+    world.run(EditFeature(feature_id="shop", goal=begun))
+    (said,) = words(world)
+    assert said.startswith("The goal was changed at ")
+    world.run(EditFeature(feature_id="shop", goal=goal))
+    assert words(world) == []
+
+
+def test_a_goal_is_known_as_another_one_however_much_happened_since(waiting: World) -> None:
+    for number in range(EVENTS_KEPT + 1):
+        waiting.run(EditFeature(feature_id="shop", goal=f"Sell {number % 2}"))
+    said = "The goal was changed after the outputs of define, test, review were accepted for it."
+    assert words(waiting) == [said]
+    assert [each["words"] for each in status(waiting)["caveats"]] == [said]
+    waiting.run(EditFeature(feature_id="shop", goal="Sell"))
+    assert words(waiting) == []
+
+
+def test_of_what_an_older_release_accepted_no_goal_is_known(waiting: World) -> None:
+    with waiting.repository.transaction(waiting.root) as project:
+        for record in project.feature("shop").phases.values():
+            record.accepted_goal = ""
+    waiting.run(EditFeature(feature_id="shop", goal="Sell cheaply"))
+    assert words(waiting) == []
+
+
+def test_code_that_changed_while_the_check_ran_is_not_what_passed(world: World) -> None:
+    world.checks.meanwhile = lambda: world.proofs.source.update({"README.md": "# Late\n"})
+    wait(world, asking())
+    (check,) = words(world)
+    assert check.startswith(PASSED)
+    assert "README.md changed since" in check
+
+
+def test_an_agent_is_called_one_and_takes_the_name_of_no_person(waiting: World) -> None:
+    for taken in ("person:olaf@pc", "Person:olaf", "mcp:olaf", "cli", "\uff50erson:olaf"):
+        with pytest.raises(ValidationError) as refused:
+            waiting.run(SaveProgress(feature_id="shop", note="Approve", agent=taken))
+        assert refused.value.code == "E305"
+    waiting.run(SaveProgress(feature_id="shop", note="Approve", agent="olaf@pc"))
+    approval = waiting.run(ShowApproval(feature_id="shop"))
+    for said in (on_terminal(waiting), _message(approval, ())):
+        assert "agent olaf@pc" in said
+
+
+def test_an_agent_is_not_answered_slower_where_nobody_is_asked(world: World) -> None:
+    wait(world, asking(), until="review")
+    world.proofs.source["src/shop.s"] = CODE.replace("5", "6")
+    asked = world.proofs.trees.asked
+    for detail in ("brief", "full"):
+        reply = world.run(GetFeatureStatus(feature_id="shop", prompt=False, detail=detail))
+        assert "caveats" not in reply
+    assert world.proofs.trees.asked == asked
+    reply = world.run(GetFeatureStatus(feature_id="shop", prompt=False, compare=True))
+    assert [each["kind"] for each in reply["caveats"]] == ["proof", "check"]
+    assert world.proofs.trees.asked == asked + 1
+
+
+def test_a_client_has_what_speaks_against_a_yes_under_its_own_head(waiting: World) -> None:
+    waiting.run(EditFeature(feature_id="shop", goal="Sell cheaply"))
+    said = _message(waiting.run(ShowApproval(feature_id="shop")), ())
+    assert "\nBefore you decide:\n- The goal was changed at " in said
+    assert "Note:" not in said
 
 
 def test_a_goal_that_changed_before_is_what_was_accepted(world: World) -> None:

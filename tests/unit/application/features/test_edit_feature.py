@@ -86,7 +86,8 @@ def test_a_reopened_feature_knows_that_it_was_closed_and_who_reopened_it(
     assert card["reopened"] is not None
     assert card["reopened"]["by"] == by
     assert card["event"]["kind"] == "reopened"
-    assert card["event"]["text"] == f"reopened by {by}: Wanted after all"
+    said = "cli" if by == "cli" else "agent robot"
+    assert card["event"]["text"] == f"reopened by {said}: Wanted after all"
     started.clock.advance()
     started.run(FailPhase(feature_id="login", phase_id=record.id, reason="No"))
     card = only_card(started)
@@ -111,6 +112,16 @@ def test_what_was_accepted_for_the_goal_before_is_named(started: World) -> None:
 
     assert edit(started, goal="Other")["accepted_before"] == ["define"]
     assert edit(started, goal="Other")["edited"] == []
+
+
+def test_a_goal_whose_lines_end_as_a_form_sends_them_is_the_same(world: World) -> None:
+    world.run(StartFeature(prompt="Add login\r\nwith a page\rof its own", name="login"))
+    goal = "Add login\nwith a page\nof its own"
+    assert feature(world).prompt == goal
+    assert edit(world, goal=goal.replace("\n", "\r\n"))["edited"] == []
+    with world.repository.transaction(world.root) as project:
+        project.feature("login").prompt = goal.replace("\n", "\r\n")
+    assert edit(world, goal=goal)["edited"] == []  # kept so by an older release
 
 
 def test_whoever_has_the_prompt_is_given_everything_after_an_edit(started: World) -> None:
