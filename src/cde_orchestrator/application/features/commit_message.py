@@ -16,7 +16,12 @@ SUBJECT_LIMIT = 72
 _CRITERIA_SHOWN = 30
 _TEXT_LIMIT = 300
 _GOAL_LIMIT = 500
-_SENTENCE = pattern(rf"\S.{{,{SUBJECT_LIMIT - 2}}}?[.!?;:](?=\s)")
+_SENTENCE_LEAST, _WORDS_LEAST = 20, 3
+"""Characters and words of a sentence that says enough to be a subject."""
+_END = pattern(r"[.!?](?=\s)")
+_ABBREVIATED = pattern(
+    r"(?i)(\A|[^\w.])([a-z]|([a-z]\.)+[a-z]|etc|cf|vs|approx|incl|resp|no|fig|dr|mrs?|ms|st)\.\Z"
+)
 
 
 def commit_subject(reply: ReportReply) -> str:
@@ -30,9 +35,18 @@ def commit_subject(reply: ReportReply) -> str:
 def subject_of(line: str) -> str:
     """The line where it has room, else its first sentence, else its first words and ``…``."""
     if len(line) > SUBJECT_LIMIT:
-        sentence = _SENTENCE.match(line)
-        line = sentence[0] if sentence else opening_of(line, SUBJECT_LIMIT)
+        line = _first_sentence(line) or opening_of(line, SUBJECT_LIMIT)
     return line.rstrip(" .;:")
+
+
+def _first_sentence(line: str) -> str:
+    """The first sentence or sentences that say enough; empty where none has room."""
+    for found in _END.finditer(line[: SUBJECT_LIMIT + 1]):
+        sentence = line[: found.end()]
+        is_enough = len(sentence) >= _SENTENCE_LEAST and len(sentence.split()) >= _WORDS_LEAST
+        if is_enough and not (found[0] == "." and _ABBREVIATED.search(sentence)):
+            return sentence
+    return ""
 
 
 def commit_message(reply: ReportReply) -> str:

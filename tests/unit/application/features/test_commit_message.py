@@ -15,6 +15,11 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from tests.fakes import World
 
 LONG = "Let people who forgot their password have a link by mail that lets them choose another one"
+SCOPED = (
+    "feat(login): add a login page with a form for the name, a link to a new password and tests"
+)
+BUG = "Bug: the login page fails when the name has a sign that is no letter or digit at all"
+PAYPAL = "Support e.g. PayPal and credit cards where people pay for what they have in their baskets"
 NAMED = (
     "Add a reset of passwords. It sends a mail with a link that holds for an hour and works once"
 )
@@ -27,6 +32,18 @@ NAMED = (
         (NAMED, "Add a reset of passwords"),
         (LONG, "Let people who forgot their password have a link by mail that lets them…"),
         ("Read v1.2 files " + "and so on " * 8, "Read v1.2 files " + "and so on " * 5 + "and…"),
+        (SCOPED, "feat(login): add a login page with a form for the name, a link to a new…"),
+        (BUG, "Bug: the login page fails when the name has a sign that is no letter or…"),
+        (PAYPAL, "Support e.g. PayPal and credit cards where people pay for what they…"),
+        (
+            "Do it now. " + LONG,
+            "Do it now. Let people who forgot their password have a link by mail…",
+        ),
+        (
+            "Add carts, lists etc. " + "and so on " * 6,
+            "Add carts, lists etc. " + "and so on " * 4 + "and so on…",
+        ),
+        ("Fix it. Then show the new total. " + LONG, "Fix it. Then show the new total"),
         ("名" * 100, "名" * 71 + "…"),
         ("x" * 72, "x" * 72),
         ("", ""),
