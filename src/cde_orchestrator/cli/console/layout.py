@@ -31,7 +31,7 @@ _MARKS = {
     "waits_for_person": ("!", "bold yellow"),
 }
 _AT_WORK = ("●", "yellow")
-_CODE = pattern("`([^`]+)`")
+_CODE = pattern(r"[^`]*(?<![^\s(])`([^`\s]|[^`\s][^`]*[^`\s])`(?!\w)[^`]*")
 
 
 def mark(status: str) -> Text:
@@ -50,7 +50,10 @@ def done(*parts: str | tuple[str, str]) -> Text:
 
 
 class Prose(Text):
-    """Words with commands and names in backticks, which a terminal shows in colour instead."""
+    """Words with a command or a name in backticks, which a terminal shows in colour instead.
+
+    With more backticks than one pair it is not sure which ones are of a command: all are shown.
+    """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
         """As Rich draws it."""
@@ -58,14 +61,14 @@ class Prose(Text):
         return Text.__rich_console__(shown, console, options)
 
     def _in_colour(self) -> Text:
-        whole, taken = Text(style=self.style, no_wrap=self.no_wrap, overflow=self.overflow), 0
-        for found in _CODE.finditer(self.plain):
-            whole.append_text(self[taken : found.start()])
-            code = self[found.start(1) : found.end(1)]
-            code.stylize("cyan")
-            whole.append_text(code)
-            taken = found.end()
-        return whole.append_text(self[taken:])
+        found = _CODE.fullmatch(self.plain)
+        if found is None:
+            return self
+        start, end = found.span(1)
+        whole = Text(style=self.style, no_wrap=self.no_wrap, overflow=self.overflow)
+        code = self[start:end]
+        code.stylize("cyan")
+        return whole.append_text(self[: start - 1]).append_text(code).append_text(self[end + 1 :])
 
 
 def note(text: str) -> Text:

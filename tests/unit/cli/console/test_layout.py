@@ -42,6 +42,20 @@ def test_what_is_no_pair_of_marks_stays() -> None:
     assert "an empty `` pair" in drawn(note("an empty `` pair"), terminal=True)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The check `sh -c 'echo `id` > x'` passed",
+        "The check `echo `id`` passed",
+        "The check `a` rm `b` passed",
+        "The check `x=`id`` passed",
+        "is`id`run",
+    ],
+)
+def test_a_command_with_marks_of_its_own_is_shown_as_it_is(line: str) -> None:
+    assert line in drawn(note(line), terminal=True)
+
+
 def test_the_styles_around_code_stay() -> None:
     shown = drawn(Prose.assemble(("! ", "bold"), "say `x` ", ("now", "dim")), terminal=True)
 
