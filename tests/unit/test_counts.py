@@ -90,6 +90,17 @@ def health(count: int) -> str:
     return health_words(reply)
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [([], "no checks"), (["ok"], "1 of 1 check is well"), (["ok", "ok"], "2 of 2 checks are well")],
+)
+def test_checks_are_counted_as_in_a_sentence(verdicts: list[str], words: str) -> None:
+    metrics = {"active_features": 0, "error_rate": 0.0, "p95_ms": 2.0}
+    checks = {f"c{number}": each for number, each in enumerate(verdicts)}
+    reply: Any = {"metrics": metrics, "checks": checks, "alerts": [], "status": "healthy"}
+    assert health_words(reply).startswith(f"Healthy: {words}, ")
+
+
 def listed(count: int) -> str:
     row = {"name": "a", "status": "testing", "current_phase": "b", "agent": None, "goal": "Do it"}
     rows: list[Any] = [row | {"waits_for": "agent", "phase": 1, "phases": 2}] * count

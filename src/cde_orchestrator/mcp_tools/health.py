@@ -27,7 +27,7 @@ def health_words(health: HealthReply) -> str:
     firing = [each["title"] for each in health["alerts"] if each["state"] == "firing"]
     well, checks = len(health["checks"]) - len(wrong), len(health["checks"])
     verdict = [
-        f"{health['status'].capitalize()}: {well} of {counted(checks, 'check')} are well",
+        f"{health['status'].capitalize()}: {_of_checks(well, checks)}",
         f"{counted(metrics['active_features'], 'feature')} open",
         f"{100 * metrics['error_rate']:.1f} % of calls failed lately",
         f"p95 {metrics['p95_ms']:.0f} ms",
@@ -42,6 +42,12 @@ def health_words(health: HealthReply) -> str:
             advice = suggestions_on(code, found["context"], Reader.AGENT)
             lines += [f"  To do: {each}" for each in advice[:1]]
     return "\n".join(lines)
+
+
+def _of_checks(well: int, checks: int) -> str:
+    if not checks:
+        return counted(checks, "check")
+    return f"{well} of {counted(checks, 'check')} {'is' if checks == 1 else 'are'} well"
 
 
 def cde_getHealth() -> str:  # noqa: N802 - the name of the tool
