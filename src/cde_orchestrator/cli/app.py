@@ -25,7 +25,7 @@ _FEATURES = {
     "approve": "Decide on a phase that waits for a person: show what it is, and ask.",
     "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
     "save": "Save progress in the current phase, for whoever resumes it.",
-    "finish": "Commit exactly the files of a completed feature, and offer them as a pull request.",
+    "finish": "Commit the files of a completed feature, and offer them as a pull request.",
     "report": "Report a feature for its review, as Markdown for a pull request.",
     "edit": "Change the goal or the name of an open feature.",
     "rollback": "Start an earlier phase again, with the outputs as they were then.",

@@ -8,16 +8,19 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PureWindowsPath
 
 from cde_orchestrator.domain.executed_places import known_part
+from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.text import UNSAFE
 
 RECORDS = "specs/"
 """Where features' records are, and nothing that is executed."""
 SHARED = (".gitignore", "config.toml", "workflow.yml", "rules.md", "prompts/")
 """What in the product's folder is for version control: the project's own."""
-ATTEMPT = ".attempt-"
+_ATTEMPT = ".attempt-"
 """What is before the number in the name of a copy of an output that was discarded."""
 _STEM_BYTES, _ENDING_BYTES = 190, 20
 """Of the name of a copy: a file's name has at most 255 bytes, also while it is written."""
+_COPY = pattern(r"\.(before-(rollback|submit)|attempt-[0-9]+)(-[0-9]+)?(?P<ending>\.[^./]+)?\Z")
+"""What is in the name of a copy of an output, and no more than that."""
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git", "cde~1", "git~1"})
 """As some file system knows them; the last two are their short names on Windows."""
 
@@ -64,7 +67,18 @@ def attempt_path(path: str, attempt: int, copy: int = 1) -> str:
     if not path.startswith(RECORDS) or not stem or len(ending.encode()) > _ENDING_BYTES:
         stem, dot, ending = name, "", ""
     kept = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
-    return f"{folder}{slash}{kept}{ATTEMPT}{number}{dot}{ending}"
+    return f"{folder}{slash}{kept}{_ATTEMPT}{number}{dot}{ending}"
+
+
+def is_copy(path: str, outputs: Collection[str]) -> bool:
+    """Whether a file has exactly the name of a copy that is kept of one of the outputs.
+
+    What is merely named like one, as ``login.attempt-limit.py``, is a file of the project.
+    """
+    found = _COPY.search(path)
+    if found is None or (found["ending"] and not path.startswith(RECORDS)):
+        return False
+    return f"{path[: found.start()]}{found['ending'] or ''}" in outputs
 
 
 def named_in(texts: Iterable[str], paths: Collection[str]) -> frozenset[str]:

@@ -413,15 +413,13 @@ def test_the_state_is_not_committed_where_no_list_of_git_keeps_it_out(shop: Shop
     assert ".cde/journal.jsonl" in reply["left"]
 
 
-def test_what_an_attempt_left_is_kept_out_of_git(shop: Shop) -> None:
+def test_what_an_attempt_left_is_named_as_kept_aside_and_not_committed(shop: Shop) -> None:
     answer("start", GOAL, "--name", "login", "--no-baseline", cwd=shop.root)
     answer("submit", "login", "--output", f"note={shop.given('No words')}", cwd=shop.root)
     back = answer("rollback", "login", "write", "--reason", "More", cwd=shop.root)
     copy = "notes/login.md.attempt-1"
 
     assert [row["kept_as"] for row in back["files"]] == [copy]
-    assert (shop.root / copy).read_text() == "No words\n"
-    assert git(shop.root, "status", "--porcelain", "--untracked-files=all") == ""
     answer("submit", "login", "--output", f"note={shop.given('Words')}", cwd=shop.root)
     (shop.root / "shop.py").write_text("x = 2\n")
     answer("submit", "login", cwd=shop.root)
@@ -429,9 +427,49 @@ def test_what_an_attempt_left_is_kept_out_of_git(shop: Shop) -> None:
         *("submit", "login", "--output", f"verdict={shop.given('Verdict: approved')}"),
         cwd=shop.root,
     )
-    assert shop.finish()["left"] == []
-    assert (shop.root / copy).exists()
-    assert git(shop.root, "status", "--porcelain") == ""
+    shown = cde("finish", "login", "--dry-run", cwd=shop.root).stdout
+    assert f"\nKept aside: {copy}\n" in shown
+    assert "Not committed" not in shown
+    reply = shop.finish()
+    assert (reply["left"], reply["aside"]) == ([copy], [copy])
+    assert copy not in shop.committed()
+    assert (shop.root / copy).read_text() == "No words\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["login.attempt-limit.py", "a.attempt-1/a.py", "notes/login.md.attempt-1x.py"]
+)
+def test_no_source_file_is_hidden_by_a_name_like_that_of_a_copy(shop: Shop, path: str) -> None:
+    (shop.root / path).parent.mkdir(exist_ok=True)
+    answer("start", GOAL, "--name", "login", "--no-baseline", cwd=shop.root)
+    answer("submit", "login", "--output", f"note={shop.given('Words')}", cwd=shop.root)
+    (shop.root / path).write_text("import os\n")
+    answer("submit", "login", cwd=shop.root)
+    verdict = shop.given("Verdict: approved")
+    answer("submit", "login", "--output", f"verdict={verdict}", cwd=shop.root)
+
+    assert git(shop.root, "ls-files", "--others", "--exclude-standard", "--", path) == path
+    shop.finish()
+    assert path in shop.committed()
+
+
+def test_settings_are_committed_only_where_they_are_named(shop: Shop) -> None:
+    git(shop.root, "rm", "-r", "--quiet", "--cached", ".cde")
+    git(shop.root, "commit", "--quiet", "--message=Without")
+    shop.complete()
+    (shop.root / ".cde" / ".gitignore").write_text("")
+    (shop.root / ".git" / "info" / "exclude").unlink()
+    secret = [".cde/config.toml", ".cde/config.toml.bak", ".cde/workflow.yml.bak"]
+    for path in secret:
+        (shop.root / path).write_text("# a secret\n")
+    said = cde("finish", "login", "--yes", cwd=shop.root).stdout
+
+    committed = shop.committed()
+    assert [each for each in secret if each in committed] == []
+    assert "go by .cde/.gitignore, .cde/workflow.yml; the commit has that, too" in said
+    assert all(path in said for path in secret)
+    shop.finish(".cde/config.toml")
+    assert shop.committed() == [".cde/config.toml"]
 
 
 def test_nothing_is_pushed_without_a_yes(completed: Shop, offered: dict[str, str]) -> None:

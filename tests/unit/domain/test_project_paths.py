@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.domain.project_paths import attempt_path, parts_problem, path_problem
+from cde_orchestrator.domain.project_paths import attempt_path, is_copy, parts_problem, path_problem
 
 
 @pytest.mark.parametrize("path", ["a.md", "docs/a.md", ".github/a.yml", "a..b/c"])
@@ -61,3 +61,33 @@ def test_the_parts_of_a_real_path_are_judged_alike() -> None:
 def test_a_discarded_output_keeps_its_ending_only_among_records(path: str, kept: str) -> None:
     assert attempt_path(path, 2) == kept
     assert attempt_path(path, 2, 3) == kept.replace("attempt-2", "attempt-2-3")
+
+
+OUTPUTS = {"specs/login/design.md", "notes/login.md", "src/out.py"}
+
+
+@pytest.mark.parametrize("copy", [1, 3])
+@pytest.mark.parametrize("path", sorted(OUTPUTS))
+def test_a_copy_of_an_output_is_known_by_its_name(path: str, copy: int) -> None:
+    assert is_copy(attempt_path(path, 12, copy), OUTPUTS)
+    assert is_copy(f"{path}.before-submit", OUTPUTS)
+    assert is_copy(f"{path}.before-rollback-2", OUTPUTS)
+    assert not is_copy(path, OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/login.attempt-limit.py",
+        "src/out.py.attempt-limit.py",
+        "src/out.py.attempt-1.py",
+        "src/out.py.attempt-1/evil.py",
+        "src/out.py.before-long",
+        "src/out.py.attempt-1\n",
+        "src/other.py.attempt-1",
+        "specs/login/other.attempt-1.md",
+        "design.attempt-1.md",
+    ],
+)
+def test_no_other_file_is_taken_for_a_copy(path: str) -> None:
+    assert not is_copy(path, OUTPUTS)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from cde_orchestrator.domain.project_paths import ATTEMPT
 from cde_orchestrator.infrastructure.system.tree import guard, names_in, status_of
 
 LOOKED_AT = 5_000
@@ -35,8 +34,7 @@ def written_since(root: Path, ignored: Iterable[str], moment: datetime) -> list[
 
 def _written(root: Path, path: str, after: float, budget: Iterator[int]) -> Iterator[str]:
     name = path.rpartition("/")[2]
-    is_made = name.startswith(".") or name in _MADE or ATTEMPT in name
-    if is_made or next(budget, None) is None:
+    if name.startswith(".") or name in _MADE or next(budget, None) is None:
         return
     try:
         found = status_of(root / path)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from cde_orchestrator.domain.exceptions import ProjectError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.domain.project_paths import ATTEMPT, SHARED
+from cde_orchestrator.domain.project_paths import SHARED
 from cde_orchestrator.infrastructure.paths import FOLDER, LOG_FILE
 from cde_orchestrator.infrastructure.system.file_ops import (
     ORDINARY,
@@ -118,7 +118,6 @@ def _exclude(exclude: Path, root: Path, inner: str) -> None:
     lines = present.splitlines()
     prefix = "/" if inner == "." else "/" + _any_odd(inner).replace(" ", "\\ ") + "/"
     patterns = [
-        f"{prefix}**/*{ATTEMPT}*",
         f"{prefix}{FOLDER}/*",
         *(f"!{prefix}{FOLDER}/{name}" for name in SHARED),
     ]

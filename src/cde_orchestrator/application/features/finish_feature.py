@@ -1,4 +1,4 @@
-"""Finish a completed feature: commit exactly its files, and offer them for review."""
+"""Finish a completed feature: commit its files, and offer them for review."""
 
 from __future__ import annotations
 
@@ -35,11 +35,14 @@ from cde_orchestrator.domain.feature import (
 )
 from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.project_paths import SHARED
+from cde_orchestrator.domain.project_paths import SHARED, is_copy
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import checked_text, counted
 
-_OF_PROJECT = tuple(f".cde/{name}" for name in SHARED)
+_SETTINGS = "config.toml"
+"""No feature brings it: what it says is often of one machine, and secret."""
+_OF_PROJECT = frozenset(f".cde/{name}" for name in SHARED if name != _SETTINGS)
+_PROMPTS = ".cde/prompts/"
 LEFT_SHOWN = 20
 MESSAGE_LIMIT = 20_000
 _SHOWN = 5
@@ -50,7 +53,8 @@ class FinishReply(TypedDict):
     """What is committed, or would be.
 
     ``commit`` is None where nothing was committed yet, ``repeated`` whether there was nothing left
-    to commit; ``left`` are the first changed files that are not the feature's, of ``left_total``.
+    to commit; ``left`` are the first changed files that are not the feature's, of ``left_total``,
+    and ``aside`` those of them that are copies of its discarded outputs.
     ``is_whole`` is false where it is not recorded which files of the source the feature changed.
     ``digest`` names all of what is shown. ``remote`` is where the branch is pushed to, None where
     there is none, ``is_pushed`` whether that has it as it is here, as of the last fetch or push,
@@ -65,6 +69,7 @@ class FinishReply(TypedDict):
     files: list[str]
     own: list[str]
     left: list[str]
+    aside: list[str]
     left_total: int
     is_whole: bool
     message: str
@@ -79,7 +84,7 @@ class FinishReply(TypedDict):
 
 
 class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktree=True):
-    """Commit the files of a completed feature, and no others, on its branch.
+    """Commit the files of a completed feature on its branch, with the project's own new ones.
 
     It is done with the person's own git, whose hooks may refuse it. Done twice, it commits nothing
     more.
@@ -109,7 +114,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
         """Raises E004, E102, E103, E157, E206, E302, E303, E922, E325 to E327."""
         if not standing.acts:
             raise standing.refusal()
-        project, feature, _ = features.read(self.feature_id)
+        project, feature, workflow = features.read(self.feature_id)
         if feature.status != COMPLETED:
             raise _refusal(feature, _not_completed(feature))
         report = ReportFeature(feature_id=feature.id)(
@@ -127,6 +132,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             "files": chosen.files,
             "own": chosen.own,
             "left": chosen.left[:LEFT_SHOWN],
+            "aside": _copies(chosen.left[:LEFT_SHOWN], workflow.paths_for(feature.name)),
             "left_total": len(chosen.left),
             "is_whole": last_difference(feature) is not None,
             "message": message,
@@ -202,8 +208,7 @@ class _Chosen:
         own |= set(difference.paths if difference else ())
         wanted = own | set(also)
         mine = wanted & tree.changed
-        # Later features go by the project's own files, and so does a clone.
-        of_project = {path for path in tree.new if mine and path.startswith(_OF_PROJECT)}
+        of_project = {path for path in tree.new if mine and _is_of_project(path)}
         files = sorted(mine | of_project)
         problems = [*_problems(feature, tree, wanted)]
         if difference is not None and difference.files > len(difference.paths):
@@ -232,6 +237,15 @@ class _Chosen:
         """
         if self.problems:
             raise _refusal(self.feature, self.problems[0])
+
+
+def _copies(paths: list[str], outputs: Collection[str]) -> list[str]:
+    return [path for path in paths if is_copy(path, outputs)]
+
+
+def _is_of_project(path: str) -> bool:
+    """Whether it is one of the project's own files, which later features and clones go by."""
+    return path in _OF_PROJECT or path.startswith(_PROMPTS)
 
 
 def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -26,15 +25,13 @@ from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.project_paths import RECORDS
+from cde_orchestrator.domain.project_paths import RECORDS, is_copy
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import SourceBase
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Workflow
 
 NO_BASE = "the source was not recorded when the feature started"
-_ASIDE = re.compile(r"\.(before|attempt)-.*")
-"""What follows an output's name in that of a copy of it."""
 
 
 class Proving(Value):
@@ -171,7 +168,7 @@ def rewritten_words(base: str, commit: str) -> str:
 
 def is_record(path: str, outputs: Collection[str]) -> bool:
     """Whether a file is a feature's record, which is no change of the project."""
-    return path.startswith(RECORDS) or _ASIDE.sub("", path) in outputs
+    return path.startswith(RECORDS) or path in outputs or is_copy(path, outputs)
 
 
 def _reason(error: FeatureError) -> str:

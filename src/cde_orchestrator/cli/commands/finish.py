@@ -62,11 +62,11 @@ def finish(
     pull_request: PullRequest = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Commit exactly the files of a completed feature, and offer them as a pull request.
+    """Commit the files of a completed feature, and offer them as a pull request.
 
     You are shown what is committed, and asked; so you are before a push. With the first feature
-    go the project's own files in .cde. Your git runs with your hooks; if one refuses, everything
-    stays as it was.
+    go the project's own files in .cde, but not config.toml. Your git runs with your hooks; if one
+    refuses, everything stays as it was.
     """
     wanted = FinishFeature(
         feature_id=call.feature(feature, completed=True),

@@ -28,10 +28,7 @@ def plan(reply: FinishReply) -> RenderableType:
     if (more := len(reply["files"]) - len(files)) > 0:
         files.append(Text(f"  and {more} more", "dim"))
     lines = [Text(f"  {line}", "dim") for line in clean_lines(reply["message"].strip()).split("\n")]
-    own, default = None, None
-    if reply["own"]:
-        names = ", ".join(reply["own"])
-        own = note(f"All features of the project go by {names}; git does not have that yet")
+    own, default = _own(reply, "git does not have that yet"), None
     if reply["is_default"]:
         switch = to_type(own_branch(reply["feature"]["name"]))
         default = Group(note(f"{is_default(reply['branch'])}:"), switch)
@@ -54,20 +51,31 @@ def finished(
         head = note(f"{name} was committed before, last as {commit}; nothing is left to commit")
     else:
         head.append(f"  {counted(len(reply['files']), 'file')}", "dim")
+    own = _own(reply, "the commit has that, too")
     if opened is not None:
         address = Text.assemble("The pull request: ", (clean(opened["address"]), "cyan"))
-        return spaced(head, address)
-    return spaced(head, None if reply["repeated"] else _left(reply), _by_hand(reply, look))
+        return spaced(head, own, address)
+    return spaced(head, own, None if reply["repeated"] else _left(reply), _by_hand(reply, look))
+
+
+def _own(reply: FinishReply, state: str) -> RenderableType | None:
+    """The files of the project itself that go with the feature, by name."""
+    if not reply["own"]:
+        return None
+    names = ", ".join(map(clean, reply["own"]))
+    return note(f"All features of the project go by {names}; {state}")
 
 
 def _left(reply: FinishReply) -> RenderableType | None:
     """Other files that changed and stay as they are."""
     if not reply["left_total"]:
         return None
-    shown = ", ".join(map(clean, reply["left"]))
-    more = f" and {reply['left_total'] - len(reply['left'])} more"
-    shown += more if reply["left_total"] > len(reply["left"]) else ""
-    lines = [Text(f"Not committed: {shown}")]
+    more = reply["left_total"] - len(reply["left"])
+    shown = ", ".join(clean(each) for each in reply["left"] if each not in reply["aside"])
+    shown = (shown + f" and {more} more" if more else shown).removeprefix(" and ")
+    lines = [Text(f"Not committed: {shown}")] if shown else []
+    if reply["aside"]:
+        lines.append(Text(f"Kept aside: {', '.join(map(clean, reply['aside']))}"))
     if not reply["is_whole"]:
         words = "Its workflow records no change of the source: name the files that belong to it."
         lines.append(note(words))

@@ -47,7 +47,7 @@ def test_what_was_written_since_is_named_and_nothing_that_tools_make(root: Path)
 
     found = GitVersionControl().ignored_since(root, NOON)
 
-    assert found == ["c.log", "local/a.py", "local/deep/b.py"]
+    assert found == ["c.attempt-1.log", "c.log", "local/a.py", "local/deep/b.py"]
 
 
 def test_no_more_is_looked_at_than_is_quick(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
