@@ -58,12 +58,12 @@ def finished(
     return spaced(head, own, None if reply["repeated"] else _left(reply), _by_hand(reply, look))
 
 
-def _own(reply: FinishReply, state: str) -> RenderableType | None:
+def _own(reply: FinishReply, why: str) -> RenderableType | None:
     """The files of the project itself that go with the feature, by name."""
     if not reply["own"]:
         return None
     names = ", ".join(map(clean, reply["own"]))
-    return note(f"All features of the project go by {names}; {state}")
+    return note(f"All features of the project go by {names}; {why}")
 
 
 def _left(reply: FinishReply) -> RenderableType | None:
