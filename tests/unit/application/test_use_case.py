@@ -105,7 +105,7 @@ PORTS: Mapping[str, Any] = {
 """What a use case may name, and the type that it is named with."""
 
 NAMES = """
-    approve_phase close_feature compact_state connect_client diagnose diff_states
+    approve_phase check_input close_feature compact_state connect_client diagnose diff_states
     disconnect_client edit_feature export_state expose_metrics fail_phase find_feature
     finish_feature follow_logs get_assignment get_feature_status get_health get_project_info
     get_pulse get_trusted_agents grow_feature install_merge_driver leave_fork list_agents

@@ -29,10 +29,7 @@ class CloseFeature(UseCase[FeatureReply], operation="close_feature"):
 
     def __call__(self, *, features: ProjectFeatures) -> FeatureReply:
         """Raises E004, E102, E103, E105, E122, E155, E206, E302, E303, E305."""
-        with besides(lambda: checked_reason(self.reason), lambda: features.read(self.feature_id)):
-            self._require_outcome()
-        with besides(lambda: features.read(self.feature_id)):
-            why = checked_reason(self.reason)
+        why = self.check(features)
         leases = features.leases(self.agent)
         with features.change(self.feature_id) as (project, feature, _):
             require_seen(feature, self.seen)
@@ -40,6 +37,13 @@ class CloseFeature(UseCase[FeatureReply], operation="close_feature"):
             leases.take(feature, deliberate=False)
             feature.close(self.outcome, why, leases.caller.name, leases.now)
         return features.reply(project, feature, None)
+
+    def check(self, features: ProjectFeatures) -> str:
+        """The reason; E102, E103, E302, E303, E305."""
+        with besides(lambda: checked_reason(self.reason), lambda: features.read(self.feature_id)):
+            self._require_outcome()
+        with besides(lambda: features.read(self.feature_id)):
+            return checked_reason(self.reason)
 
     def _require_outcome(self) -> None:
         if self.outcome not in (FAILED, CANCELLED):

@@ -15,8 +15,10 @@ from cde_orchestrator.application.features.seen_feature import require_seen
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import ValidationError, besides
-from cde_orchestrator.domain.feature import COMPLETED
+from cde_orchestrator.domain.feature import COMPLETED, Feature
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Returned, checked_reason
+from cde_orchestrator.domain.workflow import Workflow
 
 REOPENED = "reopened"
 """The event that it leaves; that of a rollback is there instead where it was one."""
@@ -52,15 +54,7 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
     ) -> RollbackReply:
         """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
         leases = features.leases(self.agent)
-        with besides(lambda: checked_reason(self.reason)):
-            project, found, workflow = features.read(self.feature_id)
-            require_seen(found, self.seen)
-            if found.is_open:
-                why = f"{found.name} is open: resume it, or roll it back"
-                raise ValidationError.of("E305", argument="feature", reason=why)
-            if self.to_phase is not None:
-                target_phase(found, workflow, self.to_phase)
-        reason = checked_reason(self.reason)
+        project, found, workflow, reason = self.check(features)
         if found.status == COMPLETED or self.to_phase is not None:
             rollback = RollbackFeature(
                 feature_id=found.id,
@@ -100,3 +94,15 @@ class ReopenFeature(UseCase[RollbackReply], operation="reopen_feature", in_workt
             "git": [],
             "undo_at": undo_at,
         }
+
+    def check(self, features: ProjectFeatures) -> tuple[Project, Feature, Workflow, str]:
+        """What it is about, and the reason; E102, E103, E107, E155, E302, E303, E305."""
+        with besides(lambda: checked_reason(self.reason)):
+            project, found, workflow = features.read(self.feature_id)
+            require_seen(found, self.seen)
+            if found.is_open:
+                why = f"{found.name} is open: resume it, or roll it back"
+                raise ValidationError.of("E305", argument="feature", reason=why)
+            if self.to_phase is not None:
+                target_phase(found, workflow, self.to_phase)
+        return project, found, workflow, checked_reason(self.reason)

@@ -34,7 +34,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import checked_reason
 from cde_orchestrator.domain.text import counted
-from cde_orchestrator.domain.workflow import Workflow
+from cde_orchestrator.domain.workflow import Phase, Workflow
 
 TEXT_LIMIT_BYTES = 256 * 1024
 """Of one output, in which it is looked for what it names."""
@@ -94,10 +94,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
         """Raises E004, E102, E103, E107, E122, E123, E126, E155, E206, E302, E303, E305."""
         leases = features.leases(self.agent)
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
-        with besides(self._why):
-            project, feature, workflow = features.read(self.feature_id)
-            phase = target_phase(feature, workflow, self.to_phase)
-        reason = self._why()
+        project, feature, workflow, phase, reason = self.check(features)
         require_seen(feature, self.seen)
         leases.require_free(feature, takeover=self.takeover)
         if not self.dry_run:
@@ -138,6 +135,13 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_w
             "git": changes.commands(),
             "undo_at": None if self.dry_run else taken.undo_at,
         }
+
+    def check(self, features: ProjectFeatures) -> tuple[Project, Feature, Workflow, Phase, str]:
+        """What it is about, and the reason; E102, E103, E107, E302, E303, E305."""
+        with besides(self._why):
+            project, feature, workflow = features.read(self.feature_id)
+            phase = target_phase(feature, workflow, self.to_phase)
+        return project, feature, workflow, phase, self._why()
 
     def _why(self) -> str:
         """The reason, which a preview needs not have; E302, E303, E305."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from cde_orchestrator.application.features.check_input import CheckInput
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.edit_feature import EditFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -274,7 +275,8 @@ def _with_reason(call: Call, use_case: Reasoned, given: str | None) -> Reasoned:
     """The same with a reason: the one that was given, or one that a person gives now."""
     if given is not None:
         return use_case
-    return replace(use_case, reason=call.asked("--reason", "Reason", use_case))
+    check = CheckInput(wanted=use_case, missing="reason")
+    return replace(use_case, reason=call.asked("--reason", "Reason", check))
 
 
 def _target(call: Call, feature: str, also: str) -> str:

@@ -33,7 +33,6 @@ from cde_orchestrator.cli.session.boundary import REFUSED, boundary, starts_else
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
-from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
@@ -81,15 +80,14 @@ class Call(Value):
         return self.ask(FindFeature(completed=completed))["name"]
 
     def asked(
-        self, parameter: str, question: str, tried: UseCase[Any] | None = None, also: str = ""
+        self, parameter: str, question: str, check: UseCase[None] | None = None, also: str = ""
     ) -> str:
         """What a person answers at the terminal, for a parameter that was not given.
 
         Args:
             parameter: its name.
             question: what the person is asked.
-            tried: the same work without the parameter, which is refused for that, and may be for
-                more.
+            check: refuses what is wrong in addition, and changes nothing.
             also: the name of another parameter that is missing.
 
         Raises:
@@ -98,19 +96,11 @@ class Call(Value):
         """
         problem = terminal_problem([sys.stdin, sys.stderr if self.as_json else sys.stdout])
         if problem is not None:
-            if tried is not None:
-                self._try_without(parameter, tried)
+            if check is not None:
+                self.ask(check)
             reason = f"it is missing, and {problem}{also and f'; so is {also}'}"
             raise typer.BadParameter(reason, param_hint=f"'{parameter}'")
         return str(typer.prompt(question, err=self.as_json))
-
-    def _try_without(self, parameter: str, tried: UseCase[Any]) -> None:
-        """Refuse what is wrong in addition to a parameter that is missing."""
-        try:
-            self.ask(tried)
-        except CDEError as error:
-            if error.context.get("argument") != parameter.lstrip("-") or "also" in error.context:
-                raise
 
     def require_yes(self, question: str, declined: str, *again: str, aside: bool = False) -> None:
         """Go on where the person at the terminal says yes.
