@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
@@ -34,7 +35,7 @@ def to_the_second(iso: str) -> str:
 
 
 class Stopwatch:
-    """Milliseconds since it was made, by a clock that never goes back."""
+    """Milliseconds since it was made, but for what is left out, by a clock that never goes back."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -43,3 +44,12 @@ class Stopwatch:
     def elapsed_ms(self) -> float:
         """Milliseconds so far, rounded to microseconds."""
         return round((time.perf_counter() - self._started) * 1000, 3)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Leave out what runs inside."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._started += time.perf_counter() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,3 +39,15 @@ def test_a_stopwatch_tells_milliseconds_rounded_to_microseconds() -> None:
     elapsed = Stopwatch().elapsed_ms
 
     assert elapsed == round(elapsed, 3)
+
+
+def test_a_stopwatch_leaves_out_what_it_was_stopped_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0.0, 2.0, 63.0, 64.0, 65.0, 67.0, 68.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
+    watch = Stopwatch()
+    with watch.stopped():
+        pass
+    assert watch.elapsed_ms == 3_000
+    with pytest.raises(KeyboardInterrupt), watch.stopped():
+        raise KeyboardInterrupt
+    assert watch.elapsed_ms == 5_000

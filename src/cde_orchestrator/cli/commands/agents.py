@@ -12,7 +12,7 @@ from cde_orchestrator.application.projects.trust_commands import RevokeTrust
 from cde_orchestrator.application.runs import show_agents, trust_agents
 from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.console.wording import clean
-from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.call import Call, Commands, confirmed
 from cde_orchestrator.cli.views.agent import agent_list, agent_tried
 from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.infrastructure.trust.person import require_person
@@ -93,4 +93,4 @@ def _agreed(name: str, command: list[str], root: Path) -> bool:
     typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
     typer.echo(f"  {clean(command_words(command))}", err=True)
     typer.echo("It acts with your rights, and may run what a phase asks for, as tests.", err=True)
-    return typer.confirm("Trust it in this project?", err=True)
+    return confirmed("Trust it in this project?", err=True)

@@ -13,7 +13,7 @@ from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import print_to_stderr, printed_once, show
 from cde_orchestrator.cli.session import options
-from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.call import Call, Commands, confirmed, prompted
 from cde_orchestrator.cli.views import feature as feature_view
 from cde_orchestrator.cli.views.approval import to_decide
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -86,8 +86,8 @@ def decide(
     digest, feature_id = shown["approval"]["digest"], shown["feature"]["id"]
     with acting_as(person_name()):
         if no:
-            why = reason or typer.prompt("Reason", err=call.as_json)
-            if not typer.confirm("Send it back?", err=call.as_json):
+            why = reason or prompted("Reason", err=call.as_json)
+            if not confirmed("Send it back?", err=call.as_json):
                 return None
             return application.handle(
                 SendBack(
@@ -100,7 +100,7 @@ def decide(
             )
         # Of what is shown with a changed output no yes counts: E132 says so, and what to do.
         is_changed = any(each["changed"] for each in shown["approval"]["outputs"])
-        if not is_changed and not typer.confirm("Approve?", err=call.as_json):
+        if not is_changed and not confirmed("Approve?", err=call.as_json):
             return None
         watch = None if call.as_json else print_to_stderr
         approved = ApprovePhase(

@@ -25,7 +25,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.session.boundary import FINDINGS
-from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.call import Call, Commands, confirmed
 from cde_orchestrator.cli.views.connect import client_list, done_about, snippets, to_connect
 from cde_orchestrator.domain.client_guide import AGENTS_FILE
 from cde_orchestrator.domain.clients import CLIENTS, Client, Scope
@@ -179,7 +179,7 @@ def offer(call: Call) -> None:
             return
         show(to_connect(new), on_stderr=True)
         with suppress(typer.Abort):  # who gives no answer has a project that is set up
-            if typer.confirm("Connect them to cde?", err=True):
+            if confirmed("Connect them to cde?", err=True):
                 chosen = [CLIENTS[each["client"]] for each in new]
                 reply = _changed(call, application, chosen, _Asked(every=True))
                 call.remark(partial(done_about, reply))

@@ -17,7 +17,7 @@ from cde_orchestrator.application.features.finish_feature import (
 from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session import options
-from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.call import Call, Commands, confirmed
 from cde_orchestrator.cli.views import finish as view
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
@@ -113,7 +113,7 @@ def _wants_review(reply: FinishReply, wanted: bool | None, *, ask: bool) -> bool
         return bool(wanted)
     push = "" if reply["is_pushed"] else f"Push {reply['branch']} to {reply['remote']} and open"
     question = f"{push or 'Open'} a pull request?"
-    return typer.confirm(question, err=True)
+    return confirmed(question, err=True)
 
 
 def _in_project(call: Call, paths: list[str]) -> list[str]:

@@ -32,7 +32,7 @@ from cde_orchestrator.cli.console.input import text_or_stdin
 from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session import completion
-from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.call import Call, Commands, confirmed
 from cde_orchestrator.cli.views import run as view
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
@@ -228,7 +228,7 @@ def _granted(error: CDEError, budget: Budget, call: Call) -> bool:
     if call.as_json or terminal_problem([sys.stdin, sys.stdout]):
         return False
     typer.echo(clean(error.message), err=True)
-    if not typer.confirm("Continue with the same budget once more?", err=True):
+    if not confirmed("Continue with the same budget once more?", err=True):
         return False
     budget.grant()
     return True

@@ -10,7 +10,7 @@ import typer
 from cde_orchestrator.application.projects import trust_commands
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import is_terminal, show
-from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.call import Call, Commands, confirmed
 from cde_orchestrator.cli.views.trust import (
     changed_places,
     checks,
@@ -96,7 +96,7 @@ def review(
         missing = lines_not_shown(reply)
         were = counted(missing, "line that was", "lines that were")
         more = f", and {were} not shown (cde trust --list)" if missing else ""
-        if not typer.confirm(f"Trust all of this{more} from now on?", err=True):
+        if not confirmed(f"Trust all of this{more} from now on?", err=True):
             raise FeatureError.of("E128", path=path, reason="the answer was no")
     if reply["folder"]["trust"] not in ACTING or reply["folder"]["was_trusted"]:
         application.handle(trust_commands.TrustFolder.shown(reply["folder"]))

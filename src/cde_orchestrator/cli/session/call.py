@@ -34,6 +34,7 @@ from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, exampl
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
 from cde_orchestrator.domain.value import Value
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 Reply = TypeVar("Reply")
@@ -100,7 +101,7 @@ class Call(Value):
                 self.ask(check)
             reason = f"it is missing, and {problem}{also and f'; so is {also}'}"
             raise typer.BadParameter(reason, param_hint=f"'{parameter}'")
-        return str(typer.prompt(question, err=self.as_json))
+        return prompted(question, err=self.as_json)
 
     def require_yes(self, question: str, declined: str, *again: str, aside: bool = False) -> None:
         """Go on where the person at the terminal says yes.
@@ -114,7 +115,7 @@ class Call(Value):
         Raises:
             typer.Exit: they did not say yes.
         """
-        if typer.confirm(question, err=aside or self.as_json):
+        if confirmed(question, err=aside or self.as_json):
             return
         look = RenderTarget(terminal=False, project=self.project)
         print_to_stderr(f"{declined}{': ' + command(look, *again) if again else ''}\n")
@@ -205,3 +206,15 @@ def _giving_call(
         return work
 
     return command_of
+
+
+def prompted(question: str, *, err: bool) -> str:
+    """What the person at the terminal answers; ``err``: they are asked on standard error."""
+    with call_context().watch.stopped():  # the call takes as long as the product does
+        return str(typer.prompt(question, err=err))
+
+
+def confirmed(question: str, *, err: bool) -> bool:
+    """Whether the person at the terminal says yes."""
+    with call_context().watch.stopped():
+        return typer.confirm(question, err=err)
