@@ -98,7 +98,9 @@ def test_a_report_tells_what_was_asked_what_led_here_and_how_things_stand(
         "detail": "brief",
         "to_run": False,
         "to_work": True,
+        "to_do": False,
         "prompt": True,
+        "compare": False,
     }
     assert report["recent_operations"][-1]["name"] == "start_feature"
     assert [entry["operation"] for entry in report["journal"]][:2] == [
