@@ -173,6 +173,18 @@ def test_a_feature_that_an_agent_has_is_taken_over_on_purpose(login: Site, visit
     expect(dialog).to_contain_text("login is cancelled.")
 
 
+def test_a_takeover_stays_chosen_while_the_preview_is_read_again(login: Site, visit: Visit) -> None:
+    login.application.handle(ResumeFeature(feature_id="login", agent="codex"))
+    page = visit(login.url).act(login, LOGIN)
+    dialog = opened(page, "Roll back")
+    box = dialog.get_by_label("Take it over from codex")
+    box.check()
+    box.evaluate("(each) => (each.dataset.before = '1')")
+    dialog.get_by_label("To the beginning of").dispatch_event("change")
+    expect(dialog.locator("[data-before]")).to_have_count(0)
+    expect(box).to_be_checked()
+
+
 def test_a_person_starts_a_feature(login: Site, visit: Visit) -> None:
     visitor = visit(login.url)
     page = visitor.act(login)

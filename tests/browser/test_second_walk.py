@@ -158,6 +158,7 @@ def test_a_goal_is_edited_where_it_stands(login: Site, visit: Visit) -> None:
     dialog.get_by_role("button", name="Save the goal").click()
     expect(dialog.get_by_role("alert")).to_contain_text("E155")
     expect(dialog.get_by_role("alert")).to_contain_text("goal edited")
+    expect(dialog).to_contain_text("yours is saved:Log in by mail")
     expect(goal).to_contain_text("Log in by mail")
     expect(text).to_have_value(f"Log in with a key {HOSTILE}")
     dialog.get_by_role("button", name="Save the goal").click()

@@ -4,11 +4,14 @@ import { command, element, words } from "./base.js";
 
 export function editForm(feature) {
   const goal = element("textarea", { name: "goal", rows: 6, "aria-required": "true" });
+  let began = null; // the goal that was read before another one was typed
 
-  /** Fill the present goal in, where nobody has typed another one. */
+  /** Fill the present goal in; where somebody typed another one, and it was edited meanwhile, show it. */
   function offer(present) {
-    if (!goal.value || goal.value === goal.dataset.given) goal.value = present;
+    if (!goal.value || goal.value === goal.dataset.given) goal.value = began = present;
     goal.dataset.given = present;
+    began ??= present;
+    return began === present || goal.value === present ? null : element("div", {}, element("p", { class: "strong" }, "The goal by now, in place of which yours is saved:"), element("p", { class: "goal" }, present));
   }
 
   return {
@@ -17,8 +20,7 @@ export function editForm(feature) {
     intro: "Whoever works on it gets everything again with the next prompt. What was accepted stays accepted.",
     fields: () => field("What it should do", goal),
     show: (shown) => {
-      offer(shown.goal);
-      return takeover(shown);
+      return [offer(shown.goal), takeover(shown)];
     },
     done: ({ edited, accepted_before: accepted, again, undo }) => [
       ...undone(edited ? "The goal is edited." : "The goal is as it was.", undo),

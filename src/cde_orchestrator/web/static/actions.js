@@ -76,6 +76,8 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
     element("header", { class: "head" }, element("h2", { id }, title), element("button", { class: "plain", type: "button", "aria-label": "Close this dialog", onclick: () => root.close() }, "✕")), form, result);
   const values = () => Object.fromEntries(new FormData(form));
   const choices = () => Object.fromEntries([...form.querySelectorAll("[data-asks]")].filter((each) => each.type !== "checkbox" || each.checked).map((each) => [each.name, each.value.slice(0, ASKED)]));
+  const boxes = () => [...shown.querySelectorAll("input[type=checkbox]")];
+  const labelOf = (box) => box.labels[0].textContent;
   let word = null;
   let asked = 0;
   let reading = null;
@@ -90,7 +92,9 @@ export function actionDialog({ action, about, title, intro, send, busy, tone, sh
       if (turn !== asked) return;
       word = reply.form;
       if (reply.refused) refuse({ told: reply.refused });
+      const ticked = boxes().filter((each) => each.checked).map(labelOf);
       shown.replaceChildren(...[show?.(reply)].flat().filter(Boolean));
+      for (const each of boxes()) each.checked ||= ticked.includes(labelOf(each)); // another agent is another question
     } catch (error) {
       if (turn === asked) refuse(error);
     }
