@@ -53,6 +53,7 @@ def test_a_typed_reason_outlives_the_server_a_reload_and_a_refusal(
     reason.fill(f"{TYPED}\n{HOSTILE}")
     other = restarted(waiting, serve)
     expect(card).to_contain_text("To decide here")
+    expect(page.locator("#acting")).to_contain_text("Read-only view")
     expect(reason).to_have_value(f"{TYPED}\n{HOSTILE}")
     expect(reason).to_be_focused()
     card.get_by_role("button", name="Send back to write").click()

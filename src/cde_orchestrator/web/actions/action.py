@@ -200,7 +200,7 @@ class Actions:
         if self._read_only:
             return ValidationError.of("E333", command=command)
         if request.scope.get(PERSON) is None:
-            reason = "this browser was not opened by cde dashboard at a terminal"
+            reason = "since the server began, no cde dashboard at a terminal opened this browser"
             return ValidationError.of("E334", reason=reason, command=command)
         return None
 

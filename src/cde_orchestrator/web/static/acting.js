@@ -24,9 +24,12 @@ async function leave() {
 /** Who acts in this browser: `person` is null where nobody does, and `refused` says why. */
 export const acting = signedIn.then(() => load("/dashboard/actions")).then((who) => {
   if (who.signs_in) $("acting").after(out);
-  write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
+  tell(who);
   return who;
 }, () => ({ person: null }));
+
+const tell = (who) => write($("acting"), who.person ? `You act here as ${who.person}` : who.refused.code === "E333" ? "Read-only: the server was started with --read-only" : "Read-only view: to act here, run cde dashboard yourself, in a terminal");
+addEventListener("reconnected", () => load("/dashboard/actions").then(tell, () => null)); // another server knows nobody yet
 
 /** How a command undoes it: a restore takes back what came since as well. */
 export const undoLabel = (undo) => (undo?.includes(" state restore ") ? "To undo it, and all that changed in this feature since, in a terminal:" : "To undo it, in a terminal:");

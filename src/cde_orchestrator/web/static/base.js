@@ -328,6 +328,7 @@ export class Connection {
     place.dataset.state = state;
     document.body.classList.toggle("stale", isLost(state));
     write($("connection-text"), STATES[state]);
+    if (state === "live" && isLost(before)) dispatchEvent(new Event("reconnected"));
     if (isLost(state) || isLost(before)) announce(isLost(state) ? STATES[state] : "Connected again");
   }
 }
