@@ -165,7 +165,8 @@ def test_a_prompt_is_read_from_standard_input_in_any_language(project: Path) -> 
 
     told = {"branch", "git_problem", "proof_problem", "unproven", "shared", "baseline", "fits"}
     assert set(reply) == {"project", "feature", "phase", "related", *told}
-    assert answer("status", "login", "--full", cwd=project)["goal"] == prompt.strip()
+    goal = answer("status", "login", "--full", cwd=project)["goal"]
+    assert goal == prompt.strip().replace("\r\n", "\n")
 
 
 def test_a_list_goes_on_page_by_page(project: Path) -> None:
