@@ -51,12 +51,25 @@ FLAGS = [
 ]
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 RULES = """
-Promise.allSettled(document.getAnimations()
-  .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
-  .map((each) => each.finished))
-  .then(() => axe.run(document, {resultTypes: ['violations']})).then((found) => found.violations)
+(async () => {
+  let begun = 0;
+  const note = () => { begun += 1; };
+  document.addEventListener("animationstart", note);
+  try {
+    for (;;) {
+      await Promise.allSettled(document.getAnimations()
+        .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
+        .map((each) => each.finished));
+      const before = begun;
+      const found = await axe.run(document, {resultTypes: ["violations"]});
+      if (begun === before) return found.violations;
+    }
+  } finally {
+    document.removeEventListener("animationstart", note);
+  }
+})()
 """
-"""What is still fading in has not the contrast that it comes to."""
+"""What is still fading in, or begins to meanwhile, has not the contrast that it comes to."""
 WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
