@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,10 +20,10 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.ports.sources import Turn
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.features import FeatureList, FeatureSummary
 from cde_orchestrator.domain.records import Difference
 from cde_orchestrator.domain.workflow import Workflow
 from tests.fakes import ROOT, World, catalog, writing_workflow
+from tests.read_features import ReadFeatures
 from tests.unit.application.features.test_source_changes import (
     FIRST,
     MINE,
@@ -310,23 +310,6 @@ def test_one_without_a_known_start_counts_from_its_own(started: World) -> None:
     assert set(states(roll_back(started)).values()) == {"others"}
 
 
-class Decoded(FeatureList):
-    """Features that note which of them were read by their ids, and not for a list."""
-
-    def __init__(self, features: Iterable[Feature]) -> None:
-        super().__init__(features)
-        self.read: list[str] = []
-
-    def by_id(self, feature_id: str) -> Feature | None:
-        self.read.append(feature_id)
-        return super().by_id(feature_id)
-
-    def summaries(self) -> list[FeatureSummary]:
-        found = super().summaries()
-        self.read.clear()
-        return found
-
-
 def test_one_that_ended_before_is_not_read(started: World) -> None:
     started.run(StartFeature(prompt="Add basket", name="basket"))
     started.run(CloseFeature(feature_id="basket", outcome="cancelled", reason="No"))
@@ -337,7 +320,7 @@ def test_one_that_ended_before_is_not_read(started: World) -> None:
     assert record.start_source is not None
     assert workflow is not None
     basket.updated_at = record.start_source.at - timedelta(minutes=1)
-    project.features = features = Decoded([basket, login])
+    project.features = features = ReadFeatures([basket, login])
     sources = ProjectSources(ROOT, ROOT, *fakes)
 
     found = source_changes.source_changes(

@@ -14,11 +14,11 @@ from cde_orchestrator.application.proofs.others_changes import changes_of_others
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.features import FeatureList, FeatureSummary
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import SourceMoment
 from cde_orchestrator.domain.workflow import Phase, Workflow
+from tests.read_features import ReadFeatures
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PHASES = (Phase(id="plan"), Phase(id="build", changes="required"), Phase(id="review"))
@@ -67,23 +67,6 @@ def feature(name: str, begun: int, phases: dict[str, PhaseRecord], **members: An
 def phase(name: str, begin: int, end: int | None = None) -> PhaseRecord:
     completed = None if end is None else at(end)
     return PhaseRecord(name, completed_at=completed, start_source=moment(begin))
-
-
-class Decoded(FeatureList):
-    """Features that note which of them were read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: list[str] = []
-
-    def by_id(self, feature_id: str) -> Feature | None:
-        self.read.append(feature_id)
-        return super().by_id(feature_id)
-
-    def summaries(self) -> list[FeatureSummary]:
-        found = super().summaries()
-        self.read.clear()
-        return found
 
 
 class Compared(ChangedFile):
@@ -153,7 +136,7 @@ def test_what_ended_before_the_feature_began_or_is_not_known_says_nothing() -> N
 
 def test_features_that_ended_before_are_not_read() -> None:
     project, own = Project.create(HERE, "shop", lambda: NOON), feature("login", 0, BUILDING)
-    project.features = features = Decoded()
+    project.features = features = ReadFeatures()
     late = replace(other(moment(1), moment(5)), id="late", name="late")
     for each in (own, other(moment(1), moment(5), updated_at=at(0)), late):
         features.add(each)
