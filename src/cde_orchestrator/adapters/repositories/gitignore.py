@@ -117,10 +117,7 @@ def _exclude(exclude: Path, root: Path, inner: str) -> None:
     present = _listed_in(exclude)
     lines = present.splitlines()
     prefix = "/" if inner == "." else "/" + _any_odd(inner).replace(" ", "\\ ") + "/"
-    patterns = [
-        f"{prefix}{FOLDER}/*",
-        *(f"!{prefix}{FOLDER}/{name}" for name in SHARED),
-    ]
+    patterns = [f"{prefix}{FOLDER}/*", *(f"!{prefix}{FOLDER}/{name}" for name in SHARED)]
     wanted = [] if _note_for(root) in lines else [_note_for(root)]
     if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
         wanted += patterns

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.domain.feature import CANCELLED
 from cde_orchestrator.web.actions.action import Action, Asked
 from cde_orchestrator.web.actions.features import facts_of, saying_news, seen, shell
-
-
-def _show(asked: Asked) -> Mapping[str, Any]:
-    return seen(asked, must_be_open=True)
 
 
 def _do(asked: Asked) -> Mapping[str, Any]:
@@ -30,4 +27,4 @@ def _do(asked: Asked) -> Mapping[str, Any]:
     return {"feature": feature, "undo": shell("reopen", feature["name"])}
 
 
-CLOSE = Action("close", "cde close {about} --reason REASON", _show, _do)
+CLOSE = Action("close", "cde close {about} --reason REASON", partial(seen, must_be_open=True), _do)

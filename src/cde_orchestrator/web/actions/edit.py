@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from cde_orchestrator.application.features.edit_feature import EditFeature, EditReply
@@ -15,10 +16,6 @@ from cde_orchestrator.web.actions.features import (
     sequence_of,
     shell,
 )
-
-
-def _show(asked: Asked) -> Mapping[str, Any]:
-    return seen(asked, must_be_open=True)
 
 
 def _do(asked: Asked) -> Mapping[str, Any]:
@@ -41,4 +38,4 @@ def _do(asked: Asked) -> Mapping[str, Any]:
     }
 
 
-EDIT = Action("edit", "cde edit {about} --goal GOAL", _show, _do)
+EDIT = Action("edit", "cde edit {about} --goal GOAL", partial(seen, must_be_open=True), _do)
