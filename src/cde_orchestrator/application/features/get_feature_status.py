@@ -155,18 +155,21 @@ class GetFeatureStatus(
         if self.to_run and not workflow.waits_for_person(feature.current_phase):
             leases.require_free(feature, takeover=False)
 
-    def _caveats(
+    def compares(
         self, project: Project, feature: Feature, workflow: Workflow, rendering: PhasePrompts
-    ) -> list[CaveatView]:
-        """What is not as it was when it was accepted; the phases themselves say who did them.
-
-        The source is looked at only in the folder that the feature is worked on in.
-        """
+    ) -> bool:
+        """Whether the source is looked at: only in the folder that the feature is worked on in."""
         source, folder = feature.seen_source, rendering.files.folder(rendering.root)
         is_here = source is not None and source.folder == str(folder) and project.trust in ACTING
         is_wanted = self.compare or workflow.waits_for_person(feature.current_phase)
+        return feature.is_open and is_here and is_wanted
+
+    def _caveats(
+        self, project: Project, feature: Feature, workflow: Workflow, rendering: PhasePrompts
+    ) -> list[CaveatView]:
+        """What is not as it was when it was accepted; the phases themselves say who did them."""
         found: list[CaveatView] = []
-        if feature.is_open and is_here and is_wanted:
+        if self.compares(project, feature, workflow, rendering):
             from cde_orchestrator.application.proofs.outdated import outdated
 
             found += outdated(feature, workflow, rendering.proving())

@@ -120,7 +120,8 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
         caveats = caveats_of(feature)
         if standing.acts:
             caveats = [*outdated(feature, workflow, rendering.proving()), *caveats]
-        criteria = reported_criteria(feature, workflow, outputs, verdict, caveats)
+        known = caveats if standing.acts else None
+        criteria = reported_criteria(feature, workflow, outputs, verdict, known)
         difference = last_difference(feature)
         is_completed = feature.status == COMPLETED
         ends = [each.completed_at for each in feature.phases.values() if each.completed_at]

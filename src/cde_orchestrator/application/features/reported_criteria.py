@@ -56,15 +56,23 @@ def reported_criteria(
     workflow: Workflow,
     outputs: ProjectOutputs,
     verdict: VerdictView | None,
-    caveats: Iterable[CaveatView],
+    caveats: Iterable[CaveatView] | None,
 ) -> list[ReportedCriterionView]:
-    """Those that were proven; of an unfinished feature those of its files, with what was seen."""
-    is_stale = any(each["kind"] == "proof" for each in caveats)
+    """Those that were proven; of an unfinished feature those of its files, with what was seen.
+
+    ``caveats`` is None where nobody compared the source with what was proven: then nothing of an
+    unfinished feature is said of now.
+    """
+    is_known = caveats is not None or verdict is not None
+    is_stale = any(each["kind"] == "proof" for each in caveats or ())
     if verdict is not None and verdict["verified"] is None:
         is_stale = verdict["verdict"] == "stale"
     again = verdict["verified"] if verdict else None
     red = again["criteria"] if again else ()
-    return [_view(each, red, is_stale=is_stale) for each in _seen(feature, workflow, outputs)]
+    return [
+        _view(each, red, is_stale=is_stale, is_known=is_known)
+        for each in _seen(feature, workflow, outputs)
+    ]
 
 
 def _seen(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> Iterator[CriterionSeen]:
@@ -96,8 +104,11 @@ def _as_seen(criterion: Criterion, seen: CriterionSeen | None, waived_by: str) -
     return CriterionSeen(id=criterion.id, text=criterion.text, proofs=proofs, waived=waived_by)
 
 
-def _view(seen: CriterionSeen, red: Collection[str], *, is_stale: bool) -> ReportedCriterionView:
+def _view(
+    seen: CriterionSeen, red: Collection[str], *, is_stale: bool, is_known: bool
+) -> ReportedCriterionView:
     state = _state(seen, red, is_stale=is_stale)
+    is_past = not is_known or state in {"stale", "broken"}
     return {
         "id": seen.id,
         "text": seen.text,
@@ -110,7 +121,7 @@ def _view(seen: CriterionSeen, red: Collection[str], *, is_stale: bool) -> Repor
                 "now": each.now,
                 "base": each.base,
                 "knocked_out": each.knocked_out,
-                "words": _words(each, THEN if state in {"stale", "broken"} else NOW),
+                "words": _words(each, THEN if is_past else NOW),
                 "sees": [*each.sees],
             }
             for each in seen.proofs

@@ -154,7 +154,9 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         project, feature, followed = features.read_followed(self.feature_id)
         status = asked.reply(project, feature, followed, features=features, **ports)
         full = cast(FeatureDetailReply, status)
-        known = (full["standing"], full.get("caveats", ()))
+        is_compared = asked.compares(project, feature, followed.workflow, rendering)
+        caveats = full.get("caveats", ()) if is_compared else None
+        known = (full["standing"], caveats)
         criteria = reported_criteria(feature, followed.workflow, outputs, *known)
         changes = None
         if full["updated_at"] != self.known:
