@@ -144,7 +144,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         """What this call started before: by its key, else if it comes twice at once."""
         if key is not None:
             return project.features.by_idempotency_key(key)
-        prompt = without_secrets(self.prompt.strip())
+        prompt = without_secrets(checked_prompt(self.prompt))
         for summary in reversed(project.features.newest(_REPEATS_EXAMINED)):
             if not is_repeated(summary.created_at, leases.now):
                 break
@@ -194,10 +194,14 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         rendering.try_first(project, workflow)
         return workflow
 
+    def _is_goal_of(self, feature: Feature) -> bool:
+        """Whether it is the same goal, also as an older release kept it."""
+        return without_secrets(checked_prompt(self.prompt)) == checked_prompt(feature.prompt)
+
     def _require_same(self, feature: Feature) -> None:
         """Refuse a key with which the first call started another feature: E127."""
         for argument, same in (
-            ("prompt", without_secrets(self.prompt.strip()) == feature.prompt),
+            ("prompt", self._is_goal_of(feature)),
             ("workflow", self.workflow in {None, feature.workflow_type}),
             ("name", self.name in {None, feature.name}),
         ):

@@ -242,6 +242,15 @@ def test_a_folder_without_a_project_starts_nothing(folder: World) -> None:
     assert caught.value.code == "E004"
 
 
+@pytest.mark.parametrize("key", ["first-try", None])
+def test_a_goal_whose_lines_end_in_another_way_is_started_once(
+    world: World, key: str | None
+) -> None:
+    call = StartFeature(prompt="Add login\r\nwith a page\rof its own", idempotency_key=key)
+    first, again = world.run(call), world.run(call)
+    assert again["feature"]["id"] == first["feature"]["id"]
+
+
 def test_a_start_finds_out_again_what_the_project_s_files_say(world: World) -> None:
     style = {"kind": "lint", "command": "tox -e style", "source": "tox.ini"}
     world.run(StartFeature(prompt="Add login", name="login"))
