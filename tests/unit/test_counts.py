@@ -136,7 +136,7 @@ SAYING: dict[str, Callable[[int], Any]] = {
     "lines added": lambda count: lines_in_full(count, 1),
     "lines removed": lambda count: lines_in_full(1, count),
     "a difference": lambda count: difference_words({"files": 1, "added": count, "removed": 1}),
-    "a check": lambda count: trial_words.counted({"passed": count, "failed": 1 - count}),
+    "a check": lambda count: trial_words.counts_words({"passed": count, "failed": 1 - count}),
     "a round of proofs": lambda count: _counted([TestResult(outcome="passed")] * count),
     "what a model used": lambda count: used_words(AgentReport(turns=count, input_tokens=count)),
     "places that are seen": lambda count: "\n".join(

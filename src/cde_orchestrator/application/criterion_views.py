@@ -19,8 +19,9 @@ class CriterionView(TypedDict):
     """A criterion, how it is met so far, and by which proofs.
 
     ``digest`` is the SHA-256 of all its words, of which ``text`` may be the beginning; ``state``
-    is ``proven``, ``waived`` or ``unproven``, or ``stale`` where the source is another one since;
-    ``waived`` is why and by whom; ``sees`` are the places that its proofs see, as of ``ProofView``.
+    is ``proven``, ``waived`` or ``unproven``, or ``stale`` where the source is another one since,
+    or that is not known; ``waived`` is why and by whom; ``sees`` are the places that its proofs
+    see, as of ``ProofView``.
     """
 
     id: str
@@ -59,8 +60,13 @@ def criterion_seen(
     return known.get(criterion.id)
 
 
+def is_outdated(caveats: Iterable[CaveatView]) -> bool:
+    """Whether criteria were proven of another source than there is now, as far as that is known."""
+    return any(each["kind"] == "proof" for each in caveats)
+
+
 def stale(criteria: Iterable[CriterionView], caveats: Iterable[CaveatView]) -> list[CriterionView]:
-    """The same, stale where they were proven of another source than there is now."""
-    if all(each["kind"] != "proof" for each in caveats):
+    """The same, stale where they were proven of another source, or that is not known."""
+    if not is_outdated(caveats):
         return [*criteria]
     return [{**each, "state": "stale"} if each["state"] == "proven" else each for each in criteria]

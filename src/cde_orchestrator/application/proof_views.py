@@ -139,7 +139,7 @@ def seen_lines(sees: Mapping[str, Sequence[str]]) -> list[str]:
         for words, keys in alike.items()
     ]
     more = len(lines) - LINES_SHOWN
-    criteria = f"{more} more criteri{'on' if more == 1 else 'a'}"
+    criteria = counted(more, "more criterion", "more criteria")
     return lines if more <= 0 else [*lines[:LINES_SHOWN], f"and {criteria} see places"]
 
 

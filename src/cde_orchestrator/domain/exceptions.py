@@ -126,6 +126,11 @@ class CDEError(Exception):
         """What happened, in one or two sentences."""
         return str(self.args[0])
 
+    @property
+    def reason(self) -> str:
+        """Why, without what it is about; the message where no more is known."""
+        return str(self.context.get("reason", self.message))
+
     def to_dict(self) -> dict[str, Any]:
         """The error as JSON data: type, code, message, context, recoverable, timestamp."""
         return {

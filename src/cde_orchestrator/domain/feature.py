@@ -45,7 +45,7 @@ FAILED = "failed"
 CANCELLED = "cancelled"
 EVENTS_KEPT = 20
 EDITED = "edited"
-"""The event that an edit leaves, with the beginning of the goal, and the name, as they were."""
+"""The event that an edit leaves: the beginning of the goal and its digest, and the name, before."""
 COMMITTED = "committed"
 """The event that a commit of all its files leaves."""
 CHANGED_WORKFLOW = "workflow_changed"

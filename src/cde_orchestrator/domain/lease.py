@@ -20,8 +20,9 @@ PERSON = "person:"
 """What the name of a person begins with, where it is said who calls."""
 CLIENT = "mcp:"
 """What the name of an MCP client begins with there."""
-_OWN_NAMES = frozenset({"cli", "library", "cde"})
+COMMAND_LINE, LIBRARY, PRODUCT = "cli", "library", "cde"
 """Callers that the product itself names: a command, a program in Python, a repair."""
+_OWN_NAMES = frozenset({COMMAND_LINE, LIBRARY, PRODUCT})
 LEASE = timedelta(minutes=15)
 RENEWAL = timedelta(minutes=5)
 """How much of a lease may pass before a mere question renews it."""

@@ -15,11 +15,18 @@ RECORDS = "specs/"
 """Where features' records are, and nothing that is executed."""
 SHARED = (".gitignore", "config.toml", "workflow.yml", "rules.md", "prompts/")
 """What in the product's folder is for version control: the project's own."""
+ASIDE = ".before-rollback"
+"""What follows a file's name in that of its copy, made where the file had been changed since."""
+REPLACED = ".before-submit"
+"""The same, of what a submission replaced."""
 _ATTEMPT = ".attempt-"
 """What is before the number in the name of a copy of an output that was discarded."""
 _STEM_BYTES, _ENDING_BYTES = 190, 20
 """Of the name of a copy: a file's name has at most 255 bytes, also while it is written."""
-_COPY = pattern(r"\.(before-(rollback|submit)|attempt-[0-9]+)(-[0-9]+)?(?P<ending>\.[^./]+)?\Z")
+_COPY = pattern(
+    rf"({re.escape(ASIDE)}|{re.escape(REPLACED)}|{re.escape(_ATTEMPT)}[0-9]+)"
+    r"(-[0-9]+)?(?P<ending>\.[^./]+)?\Z"
+)
 """What is in the name of a copy of an output, and no more than that."""
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git", "cde~1", "git~1"})
 """As some file system knows them; the last two are their short names on Windows."""

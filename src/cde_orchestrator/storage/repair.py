@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.lease import PRODUCT
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, replace_file
@@ -266,7 +267,7 @@ def _append(loaded: Loaded, operation: str, changes: Patch) -> None:
     """Add a change of this product's own, which is not written yet."""
     at = utc_now().isoformat()
     change = journal.Change(
-        at=at, operation=operation, actor="cde", correlation_id="", changes=changes
+        at=at, operation=operation, actor=PRODUCT, correlation_id="", changes=changes
     )
     record = journal.encode_record(loaded.sequence + 1, loaded.checksum, change)
     loaded.document = replay(loaded.document, changes)

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING
 
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
-from cde_orchestrator.domain.project_paths import attempt_path, parts_problem, path_problem
+from cde_orchestrator.domain.project_paths import (
+    ASIDE,
+    REPLACED,
+    attempt_path,
+    parts_problem,
+    path_problem,
+)
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, excerpt_of
@@ -43,10 +49,6 @@ FOLDERS_LIMIT = 5_000
 """Entries of a folder that are looked at for the folders in it."""
 DIGESTS_KEPT = 20_000
 """Of how many files a process knows the digest."""
-ASIDE = ".before-rollback"
-"""Ending of a file that was changed since it was recorded."""
-REPLACED = ".before-submit"
-"""Ending of a file that a submission replaces, and that is nobody's record."""
 
 _digests: dict[Path, tuple[tuple[int, ...], str]] = {}
 

@@ -10,11 +10,16 @@ from pathlib import Path
 from cde_orchestrator.application.ports.runs import Where
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
-from cde_orchestrator.domain.lease import CLIENT, PERSON, Caller, Process, name_commands
-from cde_orchestrator.infrastructure.observability.correlation import (
+from cde_orchestrator.domain.lease import (
+    CLIENT,
     COMMAND_LINE,
-    call_context,
+    LIBRARY,
+    PERSON,
+    Caller,
+    Process,
+    name_commands,
 )
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.trust.person import (
     agent_at_work,
@@ -22,7 +27,6 @@ from cde_orchestrator.infrastructure.trust.person import (
     user_name,
 )
 
-LIBRARY = "library"
 UNNAMED = frozenset({COMMAND_LINE, LIBRARY})
 """Callers that are no agents unless they name one: people's commands, programs in Python."""
 PLACE_LIMIT = 100

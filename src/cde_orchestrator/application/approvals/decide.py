@@ -22,6 +22,7 @@ from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.domain.approval import Approval, Channel, Person
+from cde_orchestrator.domain.errors.fixes import APPROVE
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import checked_reason
@@ -144,8 +145,6 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
         try:
             return submit(submission=submission)
         except FeatureError as error:  # a person submits no phase that waits for them
-            from cde_orchestrator.domain.errors.fixes import APPROVE
-
             # What E132 names puts back what was accepted, which is to be done before.
             if is_here and error.is_about_the_work and error.code != "E132":
                 error.fixed_by([APPROVE])

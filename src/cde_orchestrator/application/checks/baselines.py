@@ -107,8 +107,7 @@ def subjects_of(
         named = runners_of(workflow, root, runners())
     except CDEError as error:
         command = CommandLine(kind="check", words=("runner",))
-        reason = str(error.context.get("reason", error.message))
-        return [*found.values(), Subject("runner", command, proving, problem=reason)]
+        return [*found.values(), Subject("runner", command, proving, problem=error.reason)]
     lines = ((line, each) for each in named for line in command_lines([each], ()))
     longest = max(phase.check_timeout_seconds for phase in phases)
     tests = [Subject("runner", line, proving, runner=each, seconds=longest) for line, each in lines]

@@ -50,15 +50,14 @@ def named(kind: str, command: Sequence[str], directory: str) -> str:
 
 def ended(trial: Trial, when: str = BEFORE) -> str:
     """How a trial ended, as the rest of a sentence."""
-    seconds = f"{trial.duration_ms / 1000:.1f} s"
+    seconds, counts = f"{trial.duration_ms / 1000:.1f} s", counts_words(trial.counts)
     if trial.outcome == "passed" and trial.kind == "runner" and not trial.counts:
         return f"works: {plain(trial.says)}"
     if trial.outcome == "passed":
-        counts = counted(trial.counts)
         but = ", but ran no test" if ran_none(trial.counts) else ""
         return f"passed {when}{but}{f': {counts}' if counts else ''}, in {seconds}"
     if trial.outcome == "failed":
-        said = f"{counts}, " if (counts := counted(trial.counts)) else ""
+        said = f"{counts}, " if counts else ""
         code = "" if trial.exit_code is None else f"exit code {trial.exit_code}, "
         return f"failed {when}: {said}{code}in {seconds}{_seen(trial)}"
     if trial.outcome == "flaky":
@@ -79,7 +78,7 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
     return f"was not tried {when}: nobody had trusted it"
 
 
-def counted(counts: Mapping[str, int]) -> str:
+def counts_words(counts: Mapping[str, int]) -> str:
     """The counts in words, what failed first; what there is none of is omitted."""
     ordered = sorted(counts.items(), key=lambda each: each[0] != FAILED)
     return ", ".join(f"{count} {plain(word)}" for word, count in ordered if count)

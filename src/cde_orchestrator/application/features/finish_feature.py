@@ -41,8 +41,7 @@ from cde_orchestrator.domain.text import checked_text, counted
 
 _SETTINGS = "config.toml"
 """No feature brings it: what it says is often of one machine, and secret."""
-_OF_PROJECT = frozenset(f".cde/{name}" for name in SHARED if name != _SETTINGS)
-_PROMPTS = ".cde/prompts/"
+_OF_PROJECT = tuple(f".cde/{name}" for name in SHARED if name != _SETTINGS)
 LEFT_SHOWN = 20
 MESSAGE_LIMIT = 20_000
 _SHOWN = 5
@@ -149,7 +148,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             commit = commits.last(folder, chosen.wanted)
             if commit is None:
                 raise _refusal(feature, "none of its files differs from what is committed")
-            pushed = commits.is_pushed(folder, tree.remote, tree.branch or "")
+            pushed = bool(tree.remote) and commits.is_pushed(folder, tree.remote, tree.branch or "")
             return {**reply, "commit": commit, "repeated": True, "is_pushed": pushed}
         chosen.require_free()
         if self.dry_run:
@@ -218,7 +217,7 @@ class _Chosen:
             )
         if unknown := sorted(set(also) - tree.changed):
             problems.append(f"nothing is to be committed of {_few(unknown)}")
-        others = _changed_by_others(project, feature, set(files) - set(also))
+        others = _not_committed_by_others(project, feature, set(files) - set(also))
         if others:
             shared = sorted(others)
             who = ", ".join(sorted(set(others.values())))
@@ -245,7 +244,7 @@ def _copies(paths: list[str], outputs: Collection[str]) -> list[str]:
 
 def _is_of_project(path: str) -> bool:
     """Whether it is one of the project's own files, which later features and clones go by."""
-    return path in _OF_PROJECT or path.startswith(_PROMPTS)
+    return any(path == each or (each[-1] == "/" and path.startswith(each)) for each in _OF_PROJECT)
 
 
 def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iterator[str]:
@@ -264,7 +263,7 @@ def _problems(feature: Feature, tree: WorkTree, wanted: Collection[str]) -> Iter
         yield f"other files are staged: {_few(staged)}; commit them or unstage them first"
 
 
-def _changed_by_others(
+def _not_committed_by_others(
     project: Project, feature: Feature, files: Collection[str]
 ) -> dict[str, str]:
     """Files that other features changed too that are open, or ended since and are not committed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import datetime
 from functools import cache
 from itertools import dropwhile, pairwise
@@ -59,17 +59,15 @@ def changed_by_others(
         folders = {each.start_source.folder for each in other.phases.values() if each.start_source}
         if folders and start.folder not in folders:
             continue  # its phases were all in other folders
-        times = [
-            (begin, end)
-            for begin, end in _times_at_work(project, other, start, now)
-            if end > max(begin, start.at)
-        ]
+        theirs = _moments(other, start)
+        known_times = _times_at_work(project, other, start, now, theirs)
+        times = [each for each in known_times if each[1] > max(each[0], start.at)]
         if not times and other.updated_at < start.at:
             continue
-        touched, theirs = touched_by(other), _moments(other, start) if times else []
+        touched = touched_by(other)
         notes = (each.note for record in other.phases.values() for each in record.saved())
         changed = {*touched.paths, *touched.outputs.values(), *named_in(notes, paths)}
-        if any(each.tree not in known for each in theirs):
+        if times and any(each.tree not in known for each in theirs):
             known |= sources.kept_trees(project.id, other.id)
         moments = [start, *own, *(each for each in theirs if each.tree in known), now]
         for before, after in pairwise(sorted(moments, key=lambda each: each.at)):
@@ -92,10 +90,14 @@ def _moved_or_open(project: Project, feature: Feature, since: datetime) -> Itera
 
 
 def _times_at_work(
-    project: Project, other: Feature, start: SourceMoment, now: SourceMoment
+    project: Project,
+    other: Feature,
+    start: SourceMoment,
+    now: SourceMoment,
+    known: Iterable[SourceMoment],
 ) -> Iterator[Time]:
-    """From when to when it was at work in the folder, or may have been."""
-    moments = [each.at for each in _moments(other, start)]
+    """From when to when it was at work in the folder, or may have been; ``known`` is its source."""
+    moments = [each.at for each in known]
     moved = max([other.updated_at, *moments])
     last = max(moved, other.claim.until) if other.claim else moved
     until = max(last, now.at) if other.is_open else last

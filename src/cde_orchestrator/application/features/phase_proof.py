@@ -63,10 +63,10 @@ class PhaseProof(Value, kw_only=True):
         if before is None:
             return None
         try:
-            others = self.proving.other_since(before, now, found.feature, found.workflow)
+            changed = self.proving.changed(before.tree, now.id, found.feature, found.workflow)
         except FeatureError:  # git keeps what it ran on no longer
             return None
-        return None if others else before
+        return None if self.proving.other_for(before, changed) else before
 
     def show(
         self, watch: Watch | None, trust: TrustStore, outputs: ProjectOutputs

@@ -69,7 +69,7 @@ class ProjectSources(Value):
         try:
             tree = self.trees.now(self.root)
         except FeatureError as error:
-            problem = reason_of(error)
+            problem = error.reason
             log.info("source_not_kept", reason=problem)
             return Present(self.git.head(self.root), None, problem)
         return Present(tree.commit, SourceMoment(at, str(self.folder), tree.id, tree.commit))
@@ -95,7 +95,7 @@ class ProjectSources(Value):
         try:
             self.keep_trees(project.id, feature, [present.moment.tree])
         except FeatureError as error:
-            problem = reason_of(error)
+            problem = error.reason
             log.info("source_not_kept", reason=problem)
             return Present(present.commit, None, problem)
         return present
@@ -108,7 +108,8 @@ class ProjectSources(Value):
         """
         named = [record.start_source for record in feature.phases.values()]
         moments = [*named, feature.seen_source]
-        wanted = [*(moment.tree for moment in moments if moment), *trees]
+        checked = (each.check_tree for each in feature.phases.values() if each.check_tree)
+        wanted = [*(moment.tree for moment in moments if moment), *checked, *trees]
         self.trees.pin(self.root, project_id, feature.id, wanted)
 
     def kept_trees(self, project_id: str, feature_id: str) -> frozenset[str]:
@@ -132,9 +133,4 @@ class ProjectSources(Value):
             if ended:
                 self.trees.let_go(self.root, project.id, ended)
         except FeatureError as error:  # it takes a little space, and is let go later
-            log.info("source_not_let_go", reason=reason_of(error))
-
-
-def reason_of(error: FeatureError) -> str:
-    """Why git refuses, without the advice."""
-    return str(error.context.get("reason", error.message))
+            log.info("source_not_let_go", reason=error.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypedDict
 
+from cde_orchestrator.application.criterion_views import is_outdated
 from cde_orchestrator.application.features.feature_criteria import criteria_of, proving_phase
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.proof_views import CaveatView
@@ -64,7 +65,7 @@ def reported_criteria(
     unfinished feature is said of now.
     """
     is_known = caveats is not None or verdict is not None
-    is_stale = any(each["kind"] == "proof" for each in caveats or ())
+    is_stale = is_outdated(caveats or ())
     if verdict is not None and verdict["verified"] is None:
         is_stale = verdict["verdict"] == "stale"
     again = verdict["verified"] if verdict else None

@@ -11,7 +11,7 @@ from typing import Any
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts, PromptReader
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.rollback import (
     FileRow,
     Rollback,
@@ -173,7 +173,7 @@ def _kept_turn(
         after = sources.trees.replaced(sources.root, changes.now.tree, files)
         sources.keep_trees(project.id, feature, [changes.now.tree, after])
     except FeatureError as error:
-        return None, reason_of(error)
+        return None, error.reason
     return SourceTurn(changes.now.folder, changes.now.tree, after), None
 
 

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from cde_orchestrator.application.features.compared_texts import ComparedView, compared
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.ports.sources import Turn
@@ -97,7 +97,7 @@ class ShowCodeChanges(
             turns = sources.trees.differing(sources.root, before, after)
             turns = {path: turns[path] for path in sorted(turns) if not is_record(path, records)}
         except FeatureError as error:
-            return {**reply, "problem": reason_of(error)}
+            return {**reply, "problem": error.reason}
         reply["total"] = len(turns)
         if self.path is not None:
             return {**reply, "compared": self._compared(turns, sources)}
@@ -118,7 +118,7 @@ class ShowCodeChanges(
         try:
             found = sources.trees.blobs(sources.root, ids, COMPARED_BYTES)
         except FeatureError as error:
-            return {"hunks": [], "partial": False, "problem": reason_of(error)}
+            return {"hunks": [], "partial": False, "problem": error.reason}
         return compared(*(None if each is None else found[each.id] for each in turn))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.idle_changes import changed_idly
-from cde_orchestrator.application.features.project_sources import Present, ProjectSources, reason_of
+from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.ports.sources import Entry, Turn
 from cde_orchestrator.application.proofs.proving import is_record
 from cde_orchestrator.domain.errors.template import plain
@@ -182,7 +182,7 @@ def source_changes(
         named = whose.named if turns else ()
         others = whose.others if "others" in states.values() else {}
     except FeatureError as error:
-        return SourceChanges(problem=reason_of(error))
+        return SourceChanges(problem=error.reason)
     found = SourceChanges(
         start=start,
         now=present.moment,
@@ -305,7 +305,7 @@ def turn_files(
     try:
         data = sources.trees.blobs(sources.root, ids)
     except FeatureError as error:
-        return dict.fromkeys(turns, reason_of(error))
+        return dict.fromkeys(turns, error.reason)
     done = {path: _turned(sources, path, turns[path], data, dry_run) for path in sorted(turns)}
     return {path: reason or None for path, reason in done.items() if reason != _AS_IT_IS}
 
@@ -329,7 +329,7 @@ def _turned(
         if not dry_run:
             sources.files.put(sources.folder, path, turn, data[after.id] if after else None)
     except (OutputError, StateError) as error:
-        return str(error.context.get("reason", error.message))
+        return error.reason
     return ""
 
 

@@ -6,6 +6,7 @@ A submission is found, examined, checked and accepted; what each step leaves is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import field
 
 from cde_orchestrator.application.checks.baselines import reason_not_run
@@ -196,6 +197,7 @@ class _Course(Value):
         )
 
     def _judged(self, found: Found, phase: Phase, left: Left) -> SubmitReply:
+        self.work.require_permissions(found.feature, phase)
         restored = _restored_views(self.work.put_back(found, phase))
         try:
             reply = self._answer_to_examined(self.work.examine(found, phase), left)
@@ -234,7 +236,9 @@ class _Course(Value):
         left.written = {key: examined.contents[key].sha256 for key in self.asked.results}
         if check is not None:
             announce(check.command, self.asked.watch)
-            tree = examined.tree or self.work.sources.look().tree
+            tree = examined.tree
+            with suppress(FeatureError):
+                tree = tree or self.work.proving.trees.now(root).id
             clock = self.work.features.clock
             left.ran = run_check(check, self.checks, self.work.outputs, clock, self.watch, tree)
             _require_passed(examined, check, left.ran.evidence)

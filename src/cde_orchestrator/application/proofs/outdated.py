@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from operator import itemgetter
 
-from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.application.ports.proving import ChangedFile, SourceTree
 from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.domain.clock import to_the_second
@@ -38,8 +39,13 @@ def outdated(
     try:
         now = now or proving.trees.now(proving.root)
     except FeatureError as error:
-        reason = _reason(error)
-    compared = _Compared(feature, workflow, proving, current, now, reason)
+        reason = plain(error.reason)
+
+    @cache
+    def changed(before: str) -> list[ChangedFile]:
+        return proving.changed(before, now.id, feature, workflow) if now else []
+
+    compared = _Compared(workflow, proving, current, changed, reason)
     found = [*map(compared.proof, proven), *map(compared.check, passed)]
     return [each for each in found if each is not None]
 
@@ -52,13 +58,17 @@ def _passed(records: Sequence[PhaseRecord]) -> list[PhaseRecord]:
 
 
 class _Compared(Value):
-    """Compares what was seen with the source ``now``; None: it is not known, for this reason."""
+    """Compares what was seen with the source that there is.
 
-    feature: Feature
+    Attributes:
+        changed: the files that differ from a tree; raises E136.
+        reason: why nothing can be compared; empty where it can.
+    """
+
     workflow: Workflow
     proving: Proving
     current: Phase
-    now: SourceTree | None
+    changed: Callable[[str], list[ChangedFile]]
     reason: str
 
     def proof(self, record: PhaseRecord) -> CaveatView | None:
@@ -87,16 +97,15 @@ class _Compared(Value):
 
     def _changed(self, seen: ProofEvidence | str) -> str:
         """Which files changed since a proof, or a tree, in words; empty where none did."""
-        if self.now is None:
+        if self.reason:
             return f"{_UNKNOWN}{self.reason}"
-        own = (self.feature, self.workflow)
         try:
             if isinstance(seen, ProofEvidence):
-                paths = self.proving.other_since(seen, self.now, *own)
+                paths = self.proving.other_for(seen, self.changed(seen.tree))
             else:
-                paths = [each.path for each in self.proving.changed(seen, self.now.id, *own)]
+                paths = [each.path for each in self.changed(seen)]
         except FeatureError as error:
-            return f"{_UNKNOWN}{_reason(error)}"
+            return f"{_UNKNOWN}{plain(error.reason)}"
         more = f" and {len(paths) - _FILES_SHOWN} more" if paths[_FILES_SHOWN:] else ""
         named = ", ".join(map(plain, paths[:_FILES_SHOWN]))
         return f", of the code as it was then: {named}{more} changed since" if paths else ""
@@ -110,7 +119,3 @@ class _Compared(Value):
             submission = f"The submission of {again.id} {verb}"
             return f"{submission}, not a yes." if is_asked else f"{submission}."
         return f"Nothing {verb}."
-
-
-def _reason(error: FeatureError) -> str:
-    return plain(error.context.get("reason", error.message))

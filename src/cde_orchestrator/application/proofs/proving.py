@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class Proving(Value):
             place = f"{project.id}/{self.state}"
             self.trees.keep(self.root, place, feature.id, base.tree, among)
         except FeatureError as error:
-            return _reason(error)
+            return error.reason
         feature.base = base
         return ""
 
@@ -113,19 +113,15 @@ class Proving(Value):
             if not is_record(file.path, records)
         ]
 
-    def other_since(
-        self, proof: ProofEvidence, now: SourceTree, feature: Feature, workflow: Workflow
-    ) -> list[str]:
-        """Files for which the criteria have to be proven again; none: what was seen still holds.
+    def other_for(self, proof: ProofEvidence, changed: Iterable[ChangedFile]) -> list[str]:
+        """Of what changed since a proof, the files for which the criteria are proven again.
 
-        Those that the proof is about, and others with code that could be knocked out by now.
-
-        Raises:
-            FeatureError: E136, git cannot compare, or no longer keeps what it ran on.
+        Those that the proof is about, and others with code that could be knocked out by now; none:
+        what was seen still holds.
         """
         return [
             file.path
-            for file in self.changed(proof.tree, now.id, feature, workflow)
+            for file in changed
             if file.path in proof.covered
             or (file.after is not None and self.knock_outs.places(file))
         ]
@@ -169,7 +165,3 @@ def rewritten_words(base: str, commit: str) -> str:
 def is_record(path: str, outputs: Collection[str]) -> bool:
     """Whether a file is a feature's record, which is no change of the project."""
     return path.startswith(RECORDS) or path in outputs or is_copy(path, outputs)
-
-
-def _reason(error: FeatureError) -> str:
-    return str(error.context.get("reason", error.message))

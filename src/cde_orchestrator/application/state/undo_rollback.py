@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.rollback import ROLLED_BACK, ROLLING_BACK, FileRow
 from cde_orchestrator.application.features.source_changes import (
     SourceRow,
@@ -23,6 +23,7 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.phase_record import PhaseStatus
+from cde_orchestrator.domain.project_paths import ASIDE
 
 State = Mapping[str, Any]
 
@@ -85,7 +86,7 @@ def follow_sources(
                 for path, (old, new) in found.items():
                     turns[path] = turns.get(path, (old, new))[0], new
     except FeatureError as error:
-        return [{"path": ".", "state": "touched", "reason": reason_of(error)}]
+        return [{"path": ".", "state": "touched", "reason": error.reason}]
     return [
         {"path": path, "state": "touched" if reason else _state(turns[path]), "reason": reason}
         for sources, turns in ways.values()
@@ -172,7 +173,7 @@ def _turned(turn: _Turn, outputs: ProjectOutputs, *, dry_run: bool) -> FileRow |
         gone = "the earlier content is no longer kept"
         reason = gone if plain else "it is not a regular file"
         return {"path": path, "action": "left", "kept_as": None, "reason": reason}
-    kept_as = f"{path}.before-rollback" if found not in {None, turn.left_at} else None
+    kept_as = f"{path}{ASIDE}" if found not in {None, turn.left_at} else None
     try:
         if not dry_run and current is not None:
             outputs.keep(current)

@@ -17,7 +17,8 @@ from cde_orchestrator.application.state.taken_back import needs_no_yes, source_o
 from cde_orchestrator.cli.session.call import Call
 from cde_orchestrator.cli.views import state as view
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, call_context
+from cde_orchestrator.domain.lease import COMMAND_LINE
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.trust.person import (
     agent_at_work,
     person_name,

@@ -22,10 +22,10 @@ from cde_orchestrator.cli.session.help import PARSER_ERROR
 from cde_orchestrator.cli.session.options import AGENT
 from cde_orchestrator.discovery import find_project_root, project_passed_over
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-from cde_orchestrator.domain.lease import AGENT_LIMIT
+from cde_orchestrator.domain.lease import AGENT_LIMIT, COMMAND_LINE
 from cde_orchestrator.domain.patterns import pattern
 from cde_orchestrator.domain.standing import Standing
-from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.operations import COMMAND
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.gc_tuning import resume_collections

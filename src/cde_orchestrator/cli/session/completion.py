@@ -17,7 +17,8 @@ from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.session.application import project_root
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
+from cde_orchestrator.domain.lease import COMMAND_LINE
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 
 Reply = TypeVar("Reply")

@@ -13,13 +13,12 @@ from dataclasses import field, replace
 from threading import Event
 
 from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.lease import COMMAND_LINE, LIBRARY
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.value import Value
 
 ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
-COMMAND_LINE = "cli"
-"""Who calls by a command, as long as nothing says more."""
 CALL_VARIABLES = (ENVIRONMENT_VARIABLE, TRACE_VARIABLE)
 OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 """Variables that are nobody's business but the orchestrator's."""
@@ -52,7 +51,7 @@ class CallContext(Value):
     """
 
     correlation_id: str = ""
-    actor: str = "library"
+    actor: str = LIBRARY
     operation: str = ""
     operation_id: str = ""
     traceparent: str = ""

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from cde_orchestrator.adapters.runners.running_check import noted, running_by
-from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
+from cde_orchestrator.domain.lease import COMMAND_LINE
+from cde_orchestrator.infrastructure.observability.correlation import calling
 
 
 def test_it_names_the_caller_as_the_journal_does(tmp_path: Path) -> None:

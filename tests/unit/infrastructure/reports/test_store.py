@@ -24,7 +24,8 @@ from cde_orchestrator.application.logs.error_reports import ListErrorReports, Sh
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
-from cde_orchestrator.infrastructure.observability.correlation import COMMAND_LINE, calling
+from cde_orchestrator.domain.lease import COMMAND_LINE
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.reports import store
 from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, settings_file
