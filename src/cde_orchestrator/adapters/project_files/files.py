@@ -283,8 +283,7 @@ class FilesystemProjectFiles:
     def _copy(self, path: Path, relative: str, ending: str) -> str:
         number, aside = 1, path.with_name(f"{path.name}{ending}")
         while kind_of(aside):
-            number += 1
-            aside = path.with_name(f"{path.name}{ending}-{number}")
+            aside = path.with_name(f"{path.name}{ending}-{(number := number + 1)}")
         with _writing(aside):
             file_ops.replace_file(self._ops, aside, self._ops.read(path), _mode_of(path))
         return f"{relative}{aside.name.removeprefix(path.name)}"
