@@ -15,7 +15,7 @@ from cde_orchestrator.application.checks import trial_words
 from cde_orchestrator.application.made_views import made_words
 from cde_orchestrator.application.proof_views import (
     difference_words,
-    lines_in_full,
+    lines_words,
     proof_remarks,
     seen_lines,
 )
@@ -133,8 +133,8 @@ SAYING: dict[str, Callable[[int], Any]] = {
     "what is approved": approved,
     "what was made": made,
     "what was proven": proven,
-    "lines added": lambda count: lines_in_full(count, 1),
-    "lines removed": lambda count: lines_in_full(1, count),
+    "lines added": lambda count: lines_words(count, None),
+    "lines removed": lambda count: lines_words(None, count),
     "a difference": lambda count: difference_words({"files": 1, "added": count, "removed": 1}),
     "a check": lambda count: trial_words.counts_words({"passed": count, "failed": 1 - count}),
     "a round of proofs": lambda count: _counted([TestResult(outcome="passed")] * count),

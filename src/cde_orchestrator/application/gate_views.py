@@ -34,13 +34,15 @@ class AttemptView(TypedDict):
     """The present attempt at a phase, ``number`` of ``of``, and what came of those before.
 
     ``last_failure`` is why the last one failed, a submission was refused, or the last check
-    failed; ``returned`` is why the feature came back to the phase.
+    failed; ``returned`` is why the feature came back to the phase. ``reopened``: it was closed, and
+    this is the first attempt since.
     """
 
     number: int
     of: int
     last_failure: str | None
     returned: str | None
+    reopened: bool
     gate: GateView
 
 
@@ -57,6 +59,7 @@ def attempt_view(
         "of": record.last_attempt(workflow.max_attempts),
         "last_failure": record.last_failure(),
         "returned": record.returned.summary() if record.returned else None,
+        "reopened": record.reopened is not None,
         "gate": gate_view(phase, workflow, trust, root),
     }
 

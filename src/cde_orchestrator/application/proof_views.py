@@ -146,22 +146,21 @@ def seen_lines(sees: Mapping[str, Sequence[str]]) -> list[str]:
 def places_in_words(places: Sequence[str]) -> str:
     """Places by their files, as ``shop/pay.py: charge``.
 
-    They were knocked out together, so of several at least one is seen.
+    They were knocked out together, so of several nobody knows which of them are seen.
     """
     files: dict[str, list[str]] = {}
     for place in places[:PLACES_SHOWN]:
         path, _, name = place.partition(":")
-        files.setdefault(path, []).append(_of_one_line(name))
+        files.setdefault(path, []).append(name)
     shown = "; ".join(f"{plain(path)}: {plain(', '.join(files[path]))}" for path in files)
     more = len(places) - PLACES_SHOWN
     shown = f"{shown} and {more} more" if more > 0 else shown
-    return shown if len(places) == 1 else f"at least one of {shown}"
+    return places_seen(shown, len(places))
 
 
-def _of_one_line(name: str) -> str:
-    """The name of a place, where it is one line without that as its end too."""
-    first, _, last = name.removeprefix("lines ").partition("-")
-    return f"line {first}" if name.startswith("lines ") and first == last else name
+def places_seen(shown: str, count: int) -> str:
+    """As many places, as they are shown, after "sees"."""
+    return shown if count == 1 else f"the change in one or more of these places: {shown}"
 
 
 def caveat_lines(caveats: Iterable[CaveatView]) -> list[str]:
@@ -176,14 +175,12 @@ def difference_words(changed: DifferenceView) -> str:
     return f"{files}, {lines}" if lines else files
 
 
-def lines_words(added: int, removed: int) -> str:
-    """How many lines a change has, in short; empty where it has none."""
-    signed = " ".join(f"{sign}{count}" for sign, count in (("+", added), ("-", removed)) if count)
-    return f"{signed} {'line' if added + removed == 1 else 'lines'}" if signed else ""
-
-
-def lines_in_full(added: int | None, removed: int | None) -> str:
-    """The same as people are asked about it, as ``3 lines added, 1 removed``."""
-    if added and removed:
-        return f"{counted(added, 'line')} added, {removed} removed"
-    return f"{counted(added or removed or 0, 'line')} {'added' if added else 'removed'}"
+def lines_words(added: int | None, removed: int | None) -> str:
+    """How many lines a change has, as ``+3 -1 lines``; empty where it has none."""
+    counts = [(sign, count) for sign, count in (("+", added), ("-", removed)) if count]
+    signed = " ".join(f"{sign}{count}" for sign, count in counts)
+    return (
+        f"{signed} {'line' if sum(count for _, count in counts) == 1 else 'lines'}"
+        if signed
+        else ""
+    )

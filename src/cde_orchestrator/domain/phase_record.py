@@ -149,6 +149,14 @@ class PhaseRecord:
         """The number of the attempt under way, or of the next one where none is."""
         return self.attempts + (self.status is not PhaseStatus.IN_PROGRESS)
 
+    @property
+    def reopened(self) -> Returned | None:
+        """By whom the feature was reopened, and when, as long as no attempt failed since."""
+        why = self.returned
+        if why is None or why.closed_as is None:
+            return None
+        return None if any(each.at > why.at for each in self.failures) else why
+
     def is_attempt_of(self, before: PhaseRecord) -> bool:
         """Whether the phase was neither begun again nor rolled back since it was as ``before``."""
         own, other = ((it.attempts, it.started_at, it.status) for it in (self, before))

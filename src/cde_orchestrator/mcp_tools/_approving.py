@@ -13,7 +13,7 @@ from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
 from cde_orchestrator.application.proof_views import (
     caveat_lines,
-    lines_in_full,
+    lines_words,
     places_in_words,
 )
 from cde_orchestrator.application.remarks import restored_words
@@ -175,10 +175,9 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
     lines += [*first_of(outputs, "outputs"), *first_of(weighed, "sections")]
     lines += first_of(criteria, "criteria")
     if (source := view["source"]) is not None:
-        words = f"- {counted(source['total'], 'source file')} changed"
-        if source["added"] or source["removed"]:
-            words += f", {lines_in_full(source['added'], source['removed'])}"
-        lines.append(words)
+        changed = [f"{counted(source['total'], 'source file')} changed"]
+        changed += filter(None, [lines_words(source["added"], source["removed"])])
+        lines.append(f"- {', '.join(changed)}")
     notes = [
         f"- {plain(by_words(each['by']))} at {to_the_second(each['at'])}: "
         + plain(each["note"], NOTE_SHOWN)

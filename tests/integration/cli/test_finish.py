@@ -360,7 +360,7 @@ def test_a_person_is_shown_what_is_committed_and_asked(
     said = asked(completed, {"Commit this?": "n"}, offered)
 
     assert "On the branch work:\n  new.py\n" in said
-    assert said.endswith("Nothing was committed; to see it again: cde finish login\n")
+    assert said.endswith("Nothing was committed.\n")
     assert completed.state() == before
 
 

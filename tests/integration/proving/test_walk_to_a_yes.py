@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -87,10 +88,10 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     shown = answer(bench, "approve", "discount", question="Approve?")
     assert "AC1 10 percent of 100 leave 90  proven" in shown
     assert "test_cart.py::test_discount" in shown
-    assert "sees at least one of cart.py: " in shown
+    assert "sees the change in one or more of these places: cart.py: " in shown
     assert "AC2 it feels cheap  waived: A feeling" in shown
     assert "2 files changed since" in shown
-    assert "lines added" in shown
+    assert re.search(r": \+\d+ -\d+ lines", shown)
     status = bench.cde("status", "discount", "--full")
     assert status["feature"]["status"] == "completed"
     assert [each["event"] for each in status["events"] if "channel" in each] == [
@@ -111,6 +112,6 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     for command in ("verify", "status"):
         shown = bench.words(command, "discount")
         assert yes in shown
-        assert "sees at least one of cart.py: " in shown
+        assert "sees the change in one or more of these places: cart.py: " in shown
     assert bench.words("list").count("proven, 1 waived") == 1
     assert bench.cde("list")["features"][0]["standing"] == "proven"

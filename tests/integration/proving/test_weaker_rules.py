@@ -82,7 +82,7 @@ def test_a_workflow_that_names_documents_takes_them_and_shows_what_proofs_see(
     bench.write("test_cart.py", TESTS + READS)
     bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_words\n")
     proven = bench.cde("submit", "discount", "test")
-    assert proven["proof"]["sees"] == {"AC1": ["README.md:lines 1-1"]}
+    assert proven["proof"]["sees"] == {"AC1": ["README.md:line 1"]}
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from cde_orchestrator.application.features.reported_criteria import (
     ReportedCriterionView,
     ShownProofView,
 )
-from cde_orchestrator.application.proof_views import caveat_lines, difference_words
+from cde_orchestrator.application.proof_views import caveat_lines, difference_words, places_seen
 from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.quoting import code, quoted, quoted_lines
 from cde_orchestrator.domain.text import counted
@@ -90,7 +90,8 @@ def _seen(proof: ShownProofView) -> str:
     words = [quoted(proof["words"])]
     if proof["sees"]:
         more = ", ..." if len(proof["sees"]) > SEEN_SHOWN else ""
-        words.append(f"sees {', '.join(map(code, proof['sees'][:SEEN_SHOWN]))}{more}")
+        places = f"{', '.join(map(code, proof['sees'][:SEEN_SHOWN]))}{more}"
+        words.append(f"sees {places_seen(places, len(proof['sees']))}")
     return ", ".join(words)
 
 

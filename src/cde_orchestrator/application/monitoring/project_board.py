@@ -32,7 +32,6 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.lease import by_words
-from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
 
@@ -327,6 +326,7 @@ def _card(
     order = [*feature.phases] if workflow is None else [phase.id for phase in workflow.phases]
     place = order.index(feature.current_phase) + 1 if feature.current_phase in order else 0
     since = record.started_at if record is not None else None
+    again = record.reopened if record is not None else None
     phase = workflow.find(feature.current_phase or "") if workflow is not None else None
     verdict = verdict_of(feature, files, root)
     runs = total(run.report for each in feature.phases.values() for run in each.runs)
@@ -352,18 +352,10 @@ def _card(
         "standing": verdict["verdict"] if verdict else None,
         "waived": verdict["waived"] if verdict else 0,
         "committed": commit_view(feature),
-        "reopened": _reopened(record),
+        "reopened": view_of(ReturnedView, again) if again else None,
         "cost_usd": runs.cost_usd,
         "event": last_event(feature),
     }
-
-
-def _reopened(record: PhaseRecord | None) -> ReturnedView | None:
-    """By whom the feature was reopened, and when, as long as no attempt failed since."""
-    if record is None or record.returned is None or record.returned.closed_as is None:
-        return None
-    is_first = record.attempts == record.attempts_before + 1
-    return view_of(ReturnedView, record.returned) if is_first else None
 
 
 def _last_check(feature: Feature) -> CheckView | None:

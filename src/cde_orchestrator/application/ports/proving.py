@@ -122,7 +122,7 @@ class Place(Value):
     """A place that can be knocked out.
 
     Attributes:
-        name: of the function, as ``Signer.load``; of a hunk its lines, as ``lines 3-9``.
+        name: of the function, as ``Signer.load``; of a hunk ``lines 3-9`` or ``line 3``.
         is_last_resort: whether it is a name alone, as an import or a field: a test without it may
             turn red whatever it asserts. So it says something only where all places are such.
     """

@@ -13,6 +13,7 @@ from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import print_to_stderr, printed_once, show
 from cde_orchestrator.cli.session import options
+from cde_orchestrator.cli.session.boundary import REFUSED
 from cde_orchestrator.cli.session.call import Call, Commands, confirmed, prompted
 from cde_orchestrator.cli.views import feature as feature_view
 from cde_orchestrator.cli.views.approval import to_decide
@@ -21,9 +22,6 @@ from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name, terminal_problem
 
 top_level = Commands()
-
-NOT_APPROVED = 1
-"""The exit code where the answer was not yes: nothing was recorded."""
 
 
 @top_level.command(
@@ -56,7 +54,7 @@ def approve(
         reply = decide(application, call.feature(feature), call, no=no, reason=reason, to=to)
     if reply is None:
         print_to_stderr("Nothing was recorded; with --no the feature goes back.\n")
-        raise typer.Exit(NOT_APPROVED)
+        raise typer.Exit(REFUSED)
     call.say(reply, feature_view.submitted)
 
 

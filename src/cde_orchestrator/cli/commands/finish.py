@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -76,21 +77,15 @@ def finish(
     )
     with call.application() as application:
         plan = application.handle(wanted)
-        named = plan["feature"]["name"]
         reply = plan
         if plan["commit"] is None and not dry_run:
             if not yes:
                 _require_terminal()
                 show(view.plan(plan), on_stderr=True)
-                words = "Nothing was committed; to see it again"
-                call.require_yes("Commit this?", words, "finish", named, aside=True)
-            confirmed = FinishFeature(
-                feature_id=plan["feature"]["id"],
-                also=wanted.also,
-                message=message,
-                shown=plan["digest"],
-            )
-            reply = application.handle(confirmed)
+                call.require_yes("Commit this?", "Nothing was committed.", aside=True)
+            feature_id, shown = plan["feature"]["id"], plan["digest"]
+            agreed = replace(wanted, feature_id=feature_id, dry_run=False, shown=shown)
+            reply = application.handle(agreed)
         opened = None
         if reply["commit"] is not None and _wants_review(reply, pull_request, ask=not yes):
             opened = application.handle(OpenPullRequest(feature_id=reply["feature"]["id"]))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.clock import parse_utc, to_the_second, utc_now
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
 
 _LINE_LIMIT = 30_000
@@ -78,7 +79,7 @@ def took(milliseconds: float) -> str:
 def size(count: int) -> str:
     """A number of bytes: ``312 bytes``, ``1.2 kB``, ``3.4 MB``."""
     if count < 1_000:
-        return f"{count} byte{'' if count == 1 else 's'}"
+        return counted(count, "byte")
     return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 

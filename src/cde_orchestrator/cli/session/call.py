@@ -23,7 +23,6 @@ from cde_orchestrator.cli.console.output import (
     say,
     show_aside,
 )
-from cde_orchestrator.cli.console.wording import RenderTarget, command
 from cde_orchestrator.cli.session.application import (
     application_at,
     found_elsewhere,
@@ -103,13 +102,12 @@ class Call(Value):
             raise typer.BadParameter(reason, param_hint=f"'{parameter}'")
         return prompted(question, err=self.as_json)
 
-    def require_yes(self, question: str, declined: str, *again: str, aside: bool = False) -> None:
+    def require_yes(self, question: str, declined: str, *, aside: bool = False) -> None:
         """Go on where the person at the terminal says yes.
 
         Args:
             question: what they are asked.
             declined: what they read where they do not say yes.
-            again: the words of the command that leads back to the question.
             aside: ask on standard error, also where the reply is no JSON.
 
         Raises:
@@ -117,8 +115,7 @@ class Call(Value):
         """
         if confirmed(question, err=aside or self.as_json):
             return
-        look = RenderTarget(terminal=False, project=self.project)
-        print_to_stderr(f"{declined}{': ' + command(look, *again) if again else ''}\n")
+        print_to_stderr(f"{declined}\n")
         raise typer.Exit(REFUSED)
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:

@@ -9,7 +9,7 @@ from cde_orchestrator.application.approvals.shown import ApprovalReply, ShownOut
 from cde_orchestrator.application.approvals.waive import WaiverReply
 from cde_orchestrator.application.proof_views import (
     caveat_lines,
-    lines_in_full,
+    lines_words,
     places_in_words,
 )
 from cde_orchestrator.cli.console.layout import done, notes, spaced
@@ -138,8 +138,8 @@ def _source(shown: ShownView) -> RenderableType | None:
         return None
     since = f"since {clean(source['commit'][:DIGEST_SHOWN])}"
     head = Text(f"{counted(source['total'], 'file')} changed {since}", style="dim")
-    if source["added"] or source["removed"]:
-        head.append(f": {lines_in_full(source['added'], source['removed'])}")
+    if changed := lines_words(source["added"], source["removed"]):
+        head.append(f": {changed}")
     lines = [Text(f"  {clean(path)}") for path in source["files"]]
     more = source["total"] - len(source["files"])
     return Group(head, *lines, *([Text(f"  and {more} more", style="dim")] if more else []))

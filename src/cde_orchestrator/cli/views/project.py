@@ -34,6 +34,7 @@ from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 from cde_orchestrator.cli.views.feature import baseline, feature_table
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
+from cde_orchestrator.domain.phase_record import state_words
 from cde_orchestrator.domain.project_facts import convention_lines
 from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
@@ -161,8 +162,8 @@ def _counts(info: ProjectInfoReply) -> Text:
         line.append(f", {info['open_features']} open")
     for status, count in info["features"].items():
         line.append("  ·  ", "dim")
-        waits = "waiting for a person" if status == WAITS_FOR_PERSON else clean(status)
-        line.append(f"{count} {waits.replace('_', ' ')}", status_style(status))
+        waits = "waiting for a person" if status == WAITS_FOR_PERSON else state_words(status)
+        line.append(f"{count} {waits}", status_style(status))
     return line
 
 

@@ -30,6 +30,7 @@ from cde_orchestrator.cli.views.feature import (
     recorded,
     tasks,
 )
+from cde_orchestrator.domain.lease import by_words
 from cde_orchestrator.domain.phase_record import state_words
 
 LINES_SHOWN = 5
@@ -79,14 +80,13 @@ def _stands(
     """Who has to do something, which attempt it is, and what came of those before."""
     attempt, closing = reply["attempt"], reply["closing"]
     if closing is not None:
-        yield "Closed", f"{clean(closing['reason'])} ({clean(closing['by'])})"
+        yield "Closed", f"{clean(closing['reason'])} ({clean(by_words(closing['by']))})"
     if attempt is None:
         return
     current = reply["feature"]["current_phase"]
     record = next(each for each in reply["phases"] if each["id"] == current)
     yield "Waits for", _awaited(reply, record, look)
-    begun = attempt["returned"] and reply["work"][record["id"]]
-    since = ", the first since it was reopened" if begun and _is_first(begun) else ""
+    since = ", the first since it was reopened" if attempt["reopened"] else ""
     yield "Attempt", f"{attempt['number']} of {attempt['of']}{since}"
     if attempt["last_failure"]:
         yield "Refused", _first_lines(attempt["last_failure"])
@@ -97,21 +97,14 @@ def _stands(
         yield "Check", _check(check, evidence, look)
 
 
-def _is_first(work: WorkView) -> bool:
-    """Whether the feature was reopened, and no attempt failed since."""
-    why = work.get("returned")
-    if why is None or why["closed_as"] is None:
-        return False
-    return all(each["at"] <= why["at"] for each in work["failures"])
-
-
 def _returned(words: str, work: WorkView, look: RenderTarget) -> tuple[str, str]:
     """Why the feature came to the phase again; where it was reopened, also by whom and when."""
     why = work.get("returned")
     if why is None or why["closed_as"] is None:
         return "Sent back", _first_lines(words)
-    who = f"by {clean(why['by'])}, {moment(why['at'], look)}; it was {clean(why['closed_as'])}"
-    return "Reopened", f"{who}\n{_first_lines(why['reason'])}"
+    who, ended = clean(by_words(why["by"])), clean(why["closed_as"])
+    when = moment(why["at"], look)
+    return "Reopened", f"by {who}, {when}; it was {ended}\n{_first_lines(why['reason'])}"
 
 
 def _awaited(

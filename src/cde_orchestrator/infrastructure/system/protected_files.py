@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cde_orchestrator.domain.executed_places import known_part
+from cde_orchestrator.domain.project_paths import SHARED
 from cde_orchestrator.infrastructure.paths import FOLDER, user_state_folder
 from cde_orchestrator.infrastructure.system.project_home import home_of, repository_at
 
-_SHARED = frozenset({".gitignore", "config.toml", "prompts", "workflow.yml"})
+_SHARED = frozenset(each.rstrip("/") for each in SHARED)
 """What in ``.cde`` people write."""
 _RECORDS = ("specs", "record.json")
 _WORKTREES = "worktrees"

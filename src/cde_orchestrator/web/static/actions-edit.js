@@ -19,9 +19,7 @@ export function editForm(feature) {
     send: "Save the goal",
     intro: "Whoever works on it gets everything again with the next prompt. What was accepted stays accepted.",
     fields: () => field("What it should do", goal),
-    show: (shown) => {
-      return [offer(shown.goal), takeover(shown)];
-    },
+    show: (shown) => [offer(shown.goal), takeover(shown)],
     done: ({ edited, accepted_before: accepted, again, undo }) => [
       ...undone(edited ? "The goal is edited." : "The goal is as it was.", undo),
       again ? element("div", {}, element("p", { class: "muted" }, `Accepted for the goal as it was: ${accepted.map(words).join(", ")}. To have that written again, in a terminal:`), command(again)) : null,

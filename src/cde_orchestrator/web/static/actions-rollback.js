@@ -1,6 +1,6 @@
 // Roll a feature back: what would change is shown first.
 import { field, reason, takeover, undone } from "./actions.js";
-import { element, words, write } from "./base.js";
+import { counted, element, words, write } from "./base.js";
 
 const SHOWN = 8;
 const OWN = ["feature", "restored", "removed"]; // states of files that are, or would be, taken back
@@ -34,11 +34,9 @@ function aboutCode({ source, problem }) {
   const own = source.filter((each) => OWN.includes(each.state)).length;
   const left = new Map();
   for (const { state, why } of source) if (!OWN.includes(state)) left.set(why, (left.get(why) ?? 0) + 1);
-  const reasons = [...left].map(([why, count]) => `${files(count)} ${count === 1 ? "is" : "are"} left (${why})`);
-  return [ONLY, source.length ? `${files(own)} ${own > 1 ? "are" : "is"} taken back${["", ...reasons].join("; ")}.` : "No file of the code changed."].join(" ");
+  const reasons = [...left].map(([why, count]) => `${counted(count, "file")} ${count === 1 ? "is" : "are"} left (${why})`);
+  return [ONLY, source.length ? `${own ? counted(own, "file") : "No file"} ${own > 1 ? "are" : "is"} taken back${["", ...reasons].join("; ")}.` : "No file of the code changed."].join(" ");
 }
-
-const files = (count) => (count ? `${count} ${count === 1 ? "file" : "files"}` : "No file");
 
 function offer(to, { begun, to: chosen }) {
   if ([...to.options].map((each) => each.value).join() !== begun.join()) to.replaceChildren(...begun.map((each) => element("option", { value: each }, words(each))));

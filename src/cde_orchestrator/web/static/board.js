@@ -1,5 +1,5 @@
 // The features in lanes. Cards slide to their places; nothing is laid out again.
-import { $, CLOSED, Stack, absolute, ago, attribute, command, counted, duration, element, empty, figure, showMoment, since, words, write } from "./base.js";
+import { $, CLOSED, Stack, absolute, ago, attribute, command, counted, duration, element, empty, figure, showMoment, since, who, words, write } from "./base.js";
 import { code } from "./panels.js";
 
 const CARD = "var(--card)";
@@ -163,7 +163,7 @@ function fillCard(member, card) {
   attribute(link, "title", `${card.goal}\n${card.event.text}`.slice(0, 400));
   attribute(link, "data-kind", !open ? card.status : waits ? "waiting" : card.event.kind);
   write(parts.event, plainly(waits && card.asks ? card.asks : card.event.text));
-  attribute(parts.event, "title", `${card.event.by ? `${card.event.by}, ` : ""}${absolute(card.event.at)}`);
+  attribute(parts.event, "title", `${card.event.by ? `${who(card.event.by)}, ` : ""}${absolute(card.event.at)}`);
   write(parts.who, waits ? "waits for you" : card.claim ? card.claim.agent : "");
   attribute(parts.who, "data-who", waits ? "person" : card.claim ? "agent" : null);
   const start = open ? card.phase_since ?? card.created_at : card.updated_at;
@@ -182,7 +182,7 @@ const VERDICTS = { proven: "ok", stale: "warning", broken: "critical", unproven:
 /** Attempt, check, verdict and cost: only what says something. */
 function badges(card, open) {
   const found = [];
-  if (card.reopened) found.push(["reopened", "accent", `by ${card.reopened.by}, ${absolute(card.reopened.at)}; it was ${card.reopened.closed_as}`]);
+  if (card.reopened) found.push(["reopened", "accent", `by ${who(card.reopened.by)}, ${absolute(card.reopened.at)}; it was ${card.reopened.closed_as}`]);
   else if (open && card.attempts > 1) found.push([card.last_attempt ? `attempt ${card.attempts} of ${card.last_attempt}` : `attempt ${card.attempts}`, "warning", null]);
   if (open && card.check) found.push([card.check.passed ? "✓ check" : "✕ check", card.check.passed ? "ok" : "critical", `The check of ${words(card.check.phase)} ${card.check.passed ? "passed" : "did not pass"}, ${absolute(card.check.at)}`]);
   if (card.standing) found.push([`${card.standing}${card.waived ? `, ${card.waived} waived` : ""}`, VERDICTS[card.standing], null]);

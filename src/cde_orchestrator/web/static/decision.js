@@ -113,7 +113,6 @@ async function answer(decided) {
     problem.replaceChildren(...refusal(error));
     if (!form.isConnected) notice(problem.textContent, null);
   } finally {
-    answered.isSending(false);
     isAnswering = false;
     name(asked.approval);
   }

@@ -32,11 +32,10 @@ async function refresh() {
   await glide(() => {
     showHead(reply.status);
     if (person) showActions(reply.status);
-    isActing = Boolean(person);
     showSteps(reply.status);
     showDecision(asked, reply.status);
     part("live", null, liveCard);
-    showParts(reply);
+    showParts(reply, Boolean(person));
     if (reply.changes) showTimeline(reply.changes);
   });
   await updateRun(feature, glide);
@@ -70,7 +69,6 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
-let isActing = false; // whether a person acts in this browser
 let offered = null; // the state whose buttons are there
 
 /** What a person can do with the feature. */
@@ -131,19 +129,21 @@ function part(name, content, make) {
 }
 
 /** The parts below those that are always there, in this order; one that is not named is taken away. */
-function showParts(reply) {
+function showParts(reply, isActing) {
   const { status } = reply;
-  const shown = ["decision", "unsent", "live"];
+  const shown = ["decision"];
   const show = (name, ...made) => {
     shown.push(name);
     part(name, ...made);
   };
   const { feature } = status;
   const lost = lostFrom(feature.id).filter(({ action }) => action === "decide" || !document.querySelector(`[data-action="${CSS.escape(action)}"]`));
-  part("unsent", lost.map(({ action, phase, text }) => [action, phase, text]), () => unsent(lost));
+  if (lost.length) show("unsent", lost.map(({ action, phase, text }) => [action, phase, text]), () => unsent(lost));
+  shown.push("live");
   if (feature.status === "completed") show("done", [feature.name, status.committed], () => done(feature, status.committed));
   const canEdit = isActing && !CLOSED.includes(feature.status);
-  show("goal", [status.goal, canEdit], () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal"), canEdit ? element("div", { class: "acts" }, editAction(feature)) : null), element("p", { class: "goal" }, coded(status.goal))));
+  const edits = status.caveats?.filter((each) => each.kind === "goal");
+  show("goal", [status.goal, canEdit, edits], () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal"), canEdit ? element("div", { class: "acts" }, editAction(feature)) : null), element("p", { class: "goal" }, coded(status.goal)), caveats(edits)));
   if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, coded(status.closing.reason))));
   const back = status.phase && status.work[status.phase.id].returned;
   const isAsked = !parts.get("decision").made.hidden;
@@ -188,7 +188,6 @@ const UNSENT_SHOWN = 20_000; // characters
 
 /** What was typed into forms that are gone, since somebody else was faster: it is not lost. */
 function unsent(lost) {
-  if (!lost.length) return element("div", { hidden: true });
   const row = ({ action, phase, text, drop }) => {
     const what = `${UNSENT[action] ?? `Your words to “${words(action)}”`}${phase ? ` ${words(phase)}` : ""}`;
     announce(`Not sent: ${what}`);
@@ -294,7 +293,7 @@ function phaseCard(phase, work, known) {
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (work.evidence) rows.push(evidence(phase.id, work.evidence), caveats(known));
   if (work.refused) rows.push(group("Refused last", element("li", {}, coded(work.refused.reason), " ", element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
-  if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), " ", coded(each.reason), " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
+  if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), " ", coded(each.reason), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, coded(each.note), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
   if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", each.started_at ? [" ", element("span", { class: "muted" }, time(each.started_at))] : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));

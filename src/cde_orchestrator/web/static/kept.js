@@ -27,6 +27,7 @@ export function keepTyped(form, name) {
   forms.set(key, form);
   keep();
   function sent() {
+    sending.delete(key);
     if (form.oninput !== keep) return forget(key); // the form holds something else by now
     form.reset();
     keep();
@@ -37,21 +38,23 @@ export function keepTyped(form, name) {
 /** What was typed about a feature into forms that are not to be seen: in which, for which phase, and how it is dropped. */
 export function lostFrom(about) {
   const shown = (key) => sending.has(key) || (forms.get(key)?.dataset.kept === key && forms.get(key).checkVisibility());
-  return [...new Set([...Object.keys(localStorage), ...large.keys()])].filter((key) => key.startsWith(begins()) && !shown(key)).sort().flatMap((key) => {
+  return all().filter((key) => key.startsWith(begins()) && !shown(key)).sort().flatMap((key) => {
     const [action, of, ...rest] = key.slice(begins().length).split(" ");
+    if (of !== about) return [];
     const { at, values } = read(key);
     const text = Object.values(values).filter((each) => typeof each === "string").join("\n");
-    return of !== about || isOld(at) || !text.trim() ? [] : [{ action, phase: rest.join(" "), text, drop: () => drop(key) }];
+    return isOld(at) || !text.trim() ? [] : [{ action, phase: rest.join(" "), text, drop: () => drop(key) }];
   });
 }
 
-const all = () => Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+/** The keys of all that is kept, of any project. */
+const all = () => [...new Set([...Object.keys(localStorage), ...large.keys()])].filter((key) => key.startsWith(PREFIX));
 const dropOld = () => all().filter((key) => isOld(read(key).at)).forEach(forget);
 dropOld();
 
 /** Whether this browser keeps anything that was typed and not sent, and what forgets all of it. */
-export const isAnyKept = () => all().length > 0 || large.size > 0;
-export const forgetAll = () => [...all(), ...large.keys()].forEach(drop);
+export const isAnyKept = () => all().length > 0;
+export const forgetAll = () => all().forEach(drop);
 
 function drop(key) {
   forget(key);

@@ -1,7 +1,7 @@
 // The agent's lines while it works, and how its run ended.
 import { acting } from "./acting.js";
 import { stopAction } from "./actions-feature.js";
-import { absolute, announce, attribute, clean, duration, element, load, showMoment, since, write } from "./base.js";
+import { absolute, announce, attribute, clean, counted, duration, element, load, showMoment, since, write } from "./base.js";
 
 const SHOWN = 500; // lines on the page; the log has them all
 const KEPT = 400; // of them when there are more
@@ -137,7 +137,7 @@ lines.addEventListener("toggle", () => {
 function say(run, known) {
   unsaid += known ? run.lines.length + run.missed : 0;
   if (!unsaid || Date.now() - saidAt < SAID_MS) return;
-  announce(`${unsaid} new ${unsaid === 1 ? "line" : "lines"} of the agent: ${clean(run.lines.at(-1)?.text ?? "").slice(0, 120)}`);
+  announce(`${counted(unsaid, "new line")} of the agent: ${clean(run.lines.at(-1)?.text ?? "").slice(0, 120)}`);
   unsaid = 0;
   saidAt = Date.now();
 }

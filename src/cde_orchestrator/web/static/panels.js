@@ -1,5 +1,5 @@
 // What both pages of the project show above all else; and the panels of operations.
-import { $, Stack, absolute, ago, announce, attribute, command, duration, element, empty, figure, load, megabytes, milliseconds, percent, reload, serverTime, showMoment, words, write } from "./base.js";
+import { $, Stack, absolute, ago, announce, attribute, command, counted, duration, element, empty, figure, load, megabytes, milliseconds, percent, reload, serverTime, showMoment, words, write } from "./base.js";
 
 // ---- the frame ----
 
@@ -218,7 +218,7 @@ export function showSlowest({ slowest, history }) {
   }, ({ parts }, each) => {
     write(parts.main, words(each.operation));
     write(parts.amount, milliseconds(each.p95_ms));
-    write(parts.sub, `${figure(each.calls)} ${each.calls === 1 ? "call" : "calls"}${each.errors ? `, ${figure(each.errors)} failed` : ""}${each.refusals ? `, ${figure(each.refusals)} refused` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
+    write(parts.sub, `${counted(each.calls, "call")}${each.errors ? `, ${figure(each.errors)} failed` : ""}${each.refusals ? `, ${figure(each.refusals)} refused` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
     parts.meter.firstChild.style.transform = `scaleX(${each.p95_ms / top})`;
   }, () => empty("No operations in this period", element("p", {}, "Operations appear here as soon as an agent or a command works on the project.")));
 }
@@ -230,8 +230,7 @@ export function showBreakers({ breakers }) {
     write(parts.badge, words(each.state));
     attribute(parts.badge, "data-tone", BREAKER[each.state] ?? "muted");
     write(parts.main, each.name);
-    const failures = `${each.failures} ${each.failures === 1 ? "failure" : "failures"} in a row`;
-    write(parts.sub, each.last_failure || (each.failures ? failures : "works"));
+    write(parts.sub, each.last_failure || (each.failures ? `${counted(each.failures, "failure")} in a row` : "works"));
     attribute(parts.sub, "title", each.last_failure || null);
     write(parts.when, each.state === "open" ? `retry in ${duration(each.retry_after_seconds)}` : "");
   }, () => empty("No circuit breakers are open", element("p", {}, "An agent, or git, that keeps failing is paused for a while and listed here.")));

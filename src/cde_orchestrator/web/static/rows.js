@@ -6,8 +6,7 @@ export function sees(places) {
   const files = new Map();
   for (const place of places ?? []) {
     const at = place.indexOf(":");
-    const name = place.slice(at + 1).replace(/^lines (\d+)-\1$/, "line $1");
-    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), name]);
+    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
   }
   const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
   return said ? element("span", { class: "muted" }, places.length > 1 ? `sees the change in one or more of these places: ${said}` : `sees ${said}`) : null;

@@ -1,5 +1,5 @@
 // What a feature made: its outputs with their versions, and the code that differs. Both are asked for when somebody opens them.
-import { absolute, attribute, bytes, clean, element, load, now, words } from "./base.js";
+import { absolute, attribute, bytes, clean, counted, element, load, now, words } from "./base.js";
 import { difference, drawn } from "./drawn.js";
 
 const address = (feature, ...rest) => ["/dashboard/data/features", ...[feature, ...rest].map(encodeURIComponent)].join("/");
@@ -95,7 +95,7 @@ async function code(feature) {
   const { files, total, commit, until, problem } = await load(address(feature, "code"));
   if (problem) return element("p", { class: "muted" }, `Nothing can be compared: ${problem}.`);
   const end = until === "now" ? `what was there at ${absolute(now())} (open this again for a newer one)` : "what the feature saw last";
-  const note = element("p", { class: "muted" }, `${total} ${total === 1 ? "file" : "files"} of the project's folder, from commit ${commit.slice(0, 10)} to ${end}, whoever changed them; the feature's own records apart.`);
+  const note = element("p", { class: "muted" }, `${counted(total, "file")} of the project's folder, from commit ${commit.slice(0, 10)} to ${end}, whoever changed them; the feature's own records apart.`);
   const rows = files.map((each) => opening(`code ${each.path}`,
     [element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.kind}${lines(each.lines_added, each.lines_removed)}`)],
     async () => difference((await load(`${address(feature, "code")}?${new URLSearchParams({ path: each.path })}`)).compared)));

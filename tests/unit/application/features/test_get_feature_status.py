@@ -89,6 +89,7 @@ def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) ->
             "of": 3,
             "last_failure": None,
             "returned": None,
+            "reopened": False,
             "gate": {
                 "outputs": ["report"],
                 "check": {

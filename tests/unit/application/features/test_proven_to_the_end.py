@@ -77,7 +77,10 @@ def test_what_was_proven_is_not_run_again_for_the_review(proven: World) -> None:
     assert reply.get("record") == RECORD
     remarks = proof_remarks(reply)
     assert remarks[0].startswith("Criteria proven: AC1, AC2 (2 tests, ")
-    assert remarks[1] == "AC1, AC2 see at least one of src/shop.s: price, name."
+    assert (
+        remarks[1]
+        == "AC1, AC2 see the change in one or more of these places: src/shop.s: price, name."
+    )
     assert remarks[2] == f"What was proven is in {RECORD}: commit it."
 
 

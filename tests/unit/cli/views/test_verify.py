@@ -70,7 +70,10 @@ def test_people_are_shown_what_proofs_see_and_who_approved() -> None:
     lines = [line.rstrip() for line in console.export_text().splitlines()]
 
     assert lines[1] == "  ✓ AC1 proven"
-    assert "  AC1 sees at least one of shop/pay.py: fee, Card.charge" in lines
+    assert (
+        "  AC1 sees the change in one or more of these places: shop/pay.py: fee, Card.charge"
+        in lines
+    )
     assert "  as the record claims: review approved by ada@desk at a terminal" in lines
 
 

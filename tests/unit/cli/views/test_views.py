@@ -46,7 +46,7 @@ PROOF: ProofView = {
     "at": "2026-01-01T00:00:00+00:00",
     "criteria": ["AC1", "AC2"],
     "notes": [],
-    "sees": {"AC1": ["a.py:pay", "a.py:Card.charge", "b.py:lines 3-3", "b.py:lines 5-9"]},
+    "sees": {"AC1": ["a.py:pay", "a.py:Card.charge", "b.py:line 3", "b.py:lines 5-9"]},
     "tests": 1,
     "waived": ["AC2"],
     "runs": 5,
@@ -149,7 +149,7 @@ def test_a_duration_is_told_in_two_units(seconds: int, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1_234, "1.2 kB"), (3_400_000, "3.4 MB")],
+    [(0, "no bytes"), (1, "1 byte"), (999, "999 bytes"), (1_234, "1.2 kB"), (3_400_000, "3.4 MB")],
 )
 def test_a_size_is_told_in_the_unit_that_fits(count: int, words: str) -> None:
     assert wording.size(count) == words
@@ -321,6 +321,7 @@ ATTEMPT = {
     "of": 3,
     "last_failure": "The check make test ended with exit code 2:\none\n\ntwo\nthree\nfour\nfive",
     "returned": "Returned to this phase: it was wrong",
+    "reopened": False,
     "gate": {
         "outputs": [],
         "check": {
@@ -424,8 +425,8 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "\n"
         "Changed   1 file, +3 lines\n"
         "Criteria  stale, 1 waived: a.py changed since it was proven\n"
-        "          AC1 sees at least one of a.py: pay, Card.charge; b.py: line 3, lines\n"
-        "          5-9\n"
+        "          AC1 sees the change in one or more of these places: a.py: pay,\n"
+        "          Card.charge; b.py: line 3, lines 5-9\n"
         "Approval  review approved by ada@desk at a terminal\n"
         "\n"
         "! A check runs for phase review, since 2026-01-01, for mcp:one.\n"
@@ -452,8 +453,8 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         ({"claim": None}, "Waits for  an agent, since 3 min ago\n"),
         ({"phase": phase(handler="human_input")}, "Waits for  you, since 3 min ago\n"),
         (
-            {"attempt": None, "closing": {"reason": "Not wanted", "by": "ann"}},
-            "Closed  Not wanted (ann)\n",
+            {"attempt": None, "closing": {"reason": "Not wanted", "by": "person:ann@desk"}},
+            "Closed  Not wanted (ann@desk)\n",
         ),
         ({"attempt": None, "made": MADE}, "  Made in 2 minutes; 1 file, +3 lines; outputs "),
         ({"made": MADE}, "  $ cde finish login   # commit it, and open a pull request\n"),
@@ -463,7 +464,8 @@ def test_whom_a_feature_waits_for_is_said_first(changes: dict[str, Any], shown: 
     record = {"id": "define", "status": "in_progress", "attempts": 1, "outputs": []}
     record |= {"started_at": ago(minutes=3), "completed_at": None}
     gate: dict[str, Any] = {"outputs": [], "check": None, "proves": None}
-    plain = {"number": 1, "of": 3, "last_failure": None, "returned": None, "gate": gate}
+    plain: Any = {"number": 1, "of": 3, "last_failure": None, "returned": None, "reopened": False}
+    plain |= {"gate": gate}
     whole: Any = {
         **reply(None),
         "goal": "Login",
@@ -510,21 +512,24 @@ def test_a_read_only_project_with_unusual_facts_is_told() -> None:
 
 def test_a_feature_that_was_reopened_is_said_to_be_and_not_to_be_sent_back() -> None:
     why = {"at": ago(minutes=9), "by": "person:ada@desk (page)", "reason": "Taxes\nare wrong"}
-    works: Any = {"build": {**WORK, "failures": [], "returned": {**why, "closed_as": "completed"}}}
+    works: Any = {"build": {**WORK, "returned": {**why, "closed_as": "completed"}}}
     whole: Any = {**reply(None), **IN_FULL, "work": works, "baseline": [], "tasks": []}
     whole |= {"phases": [record("build", "in_progress", attempts=2)], "approved_by": []}
     whole |= {"difference": None, "proof": None, "standing": None}
     whole["feature"] = {**whole["feature"], "current_phase": "build"}
 
+    whole["attempt"] = {**whole["attempt"], "reopened": True}
     text = seen(status.feature_status(False, whole, SCREEN))
     assert (
-        "Reopened   by person:ada@desk (page), 9 min ago; it was completed\n"
+        "Reopened   by ada@desk (page), 9 min ago; it was completed\n"
         "           Taxes\n"
         "           are wrong\n"
     ) in text
     assert "Sent back" not in text
     assert "Attempt    2 of 3, the first since it was reopened\n" in text
-    works["build"]["failures"] = [{"attempt": 2, "at": ago(minutes=1), "reason": "No"}]
+    works["build"]["returned"]["by"] = "mcp:robot"
+    assert "Reopened   by agent robot, 9" in seen(status.feature_status(False, whole, SCREEN))
+    whole["attempt"]["reopened"] = False
     assert "Attempt    2 of 3\n" in seen(status.feature_status(False, whole, SCREEN))
     works["build"]["returned"]["closed_as"] = None
     assert "Sent back  Returned to this phase: it was wrong\n" in seen(

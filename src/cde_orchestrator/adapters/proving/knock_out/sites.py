@@ -116,7 +116,7 @@ def one_by_one(text: bytes, sites: Sequence[Site], is_valid: Callable[[bytes], b
     if not is_valid(edited(text, edits)):
         return alone
     control = tuple(edit for site in rest for edit in site.edits["control"])
-    name = ", ".join(site.name for site in rest).replace(", lines ", ", ")
+    name = ", ".join(site.name for site in rest)
     return [*alone, Site(name, "hunk", {"nothing": edits, "other": edits, "control": control})]
 
 
@@ -135,4 +135,4 @@ class Lines:
     def named(self, start: int, end: int) -> str:
         """Name of a hunk from one offset to another."""
         first, last = self.number(start), self.number(max(start, end - 1))
-        return f"lines {first}-{last}"
+        return f"line {first}" if first == last else f"lines {first}-{last}"

@@ -64,7 +64,7 @@ def test_format_comments_order_new_names_and_tests_are_no_places(
         ("a.jsx", "const A = memo(React.memo(() => <b>c</b>))", ["A"]),
         ("a.js", "(function () { function a() { b() } })()", ["a"]),
         ("a.js", "function a() { const b = () => c(); d() }", ["a", "a.b"]),
-        ("a.js", "const a = items.map((b) => c(b))", ["lines 1-1"]),
+        ("a.js", "const a = items.map((b) => c(b))", ["line 1"]),
         ("a.ts", "namespace A { export class B { get c() { return 1 } } }", ["A.B.c"]),
         ("a.tsx", "export const A = (): B => <b>c</b>", ["A"]),
         ("a.go", "package a\nfunc (b *B[C]) D() { e() }\nvar f = func() { g() }", ["B.D", "f"]),
@@ -217,7 +217,7 @@ def test_a_new_call_is_taken_out() -> None:
 def test_what_has_errors_is_put_back_by_lines(path: str) -> None:
     file = changed(path, "a\n", "function func fn ((\n")
 
-    assert [place.name for place in KNOCK_OUTS.places(file)] == ["lines 1-1"]
+    assert [place.name for place in KNOCK_OUTS.places(file)] == ["line 1"]
 
 
 @pytest.mark.parametrize("path", ["a.js", "a.ts", "a.tsx", "a.go", "a.rs"])

@@ -19,7 +19,7 @@ def test_changed_lines_are_put_back_one_hunk_or_all() -> None:
     file = ChangedFile("rates.csv", b"a,1\r\nb,2\r\nc,3\r\n", b"a,2\r\nb,2\r\nd,3\r\ne,4\r\n")
     first, second = KNOCK_OUTS.places(file)
 
-    assert [first.id, second.id] == ["rates.csv:lines 1-1", "rates.csv:lines 3-4"]
+    assert [first.id, second.id] == ["rates.csv:line 1", "rates.csv:lines 3-4"]
     assert KNOCK_OUTS.knocked_out(file, [first], "nothing") == b"a,1\r\nb,2\r\nd,3\r\ne,4\r\n"
     assert KNOCK_OUTS.knocked_out(file, [first, second], "other") == file.before
     assert KNOCK_OUTS.knocked_out(file, [first, second], "control") == file.after
@@ -69,7 +69,7 @@ def test_the_control_of_source_code_has_a_comment_more() -> None:
 def test_a_new_file_is_emptied(path: str, after: bytes, expected: bytes) -> None:
     file = ChangedFile(path, None, after)
 
-    assert names(file) == ["lines 1-1"]
+    assert names(file) == ["line 1"]
     assert KNOCK_OUTS.knocked_out(file, KNOCK_OUTS.places(file), "nothing") == expected
 
 
@@ -78,7 +78,7 @@ def test_hunks_that_need_each_other_are_one() -> None:
     after = b'{"a": [\n1,\n2\n]}\n'
     file = ChangedFile("a.json", before, after)
 
-    assert names(file) == ["lines 1-1", "lines 4-4"]
+    assert names(file) == ["line 1", "line 4"]
     assert KNOCK_OUTS.knocked_out(file, KNOCK_OUTS.places(file), "nothing") == before
     assert KNOCK_OUTS.knocked_out(file, KNOCK_OUTS.places(file)[:1], "nothing") == after
 
