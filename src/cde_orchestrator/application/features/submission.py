@@ -12,7 +12,11 @@ from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.approved_outputs import require_approved
 from cde_orchestrator.application.features.delivery import Delivery, note_kept
 from cde_orchestrator.application.features.due_changes import DueChanges
-from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
+from cde_orchestrator.application.features.earlier_outputs import (
+    CHANGED,
+    put_back,
+    require_accepted,
+)
 from cde_orchestrator.application.features.feature_criteria import are_all_waived
 from cde_orchestrator.application.features.feature_tasks import (
     covered_outputs,
@@ -206,9 +210,7 @@ class Submission(Value, kw_only=True):
         Raises:
             CDEError: E112, E132 or E133, it cannot be; E203 or E204.
         """
-        if not self.restore:
-            return {}
-        return put_back(found.feature, phase, found.workflow, self.outputs)
+        return self._put_back(found, phase) if self.restore else {}
 
     def put_back_for_person(self, found: Found) -> dict[str, str | None]:
         """Put back what changed before a phase whose person has yet to answer: no answer itself.
@@ -227,7 +229,22 @@ class Submission(Value, kw_only=True):
         if phase is None or not (self.restore and is_current) or answers or self.results:
             return {}
         self.leases.require_free(feature, takeover=self.takeover)
-        return put_back(feature, phase, workflow, self.outputs)
+        return self._put_back(found, phase)
+
+    def _put_back(self, found: Found, phase: Phase) -> dict[str, str | None]:
+        """As of ``put_back``; the copies stand among the events, and a refusal by E132 ends."""
+        restored = put_back(found.feature, phase, found.workflow, self.outputs)
+        if restored:
+            copies: list[KeptView] = [
+                {"path": path, "kept_as": copy} for path, copy in restored.items() if copy
+            ]
+            with self.features.repository.transaction(self.outputs.root) as project:
+                feature = self.adopted(project, found).feature
+                self.note_kept(feature, copies)
+                record = feature.phases.get(phase.id)
+                if record and record.refused and record.refused.code == CHANGED:
+                    record.refused = None
+        return restored
 
     def _following(
         self,

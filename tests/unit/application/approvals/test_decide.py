@@ -18,7 +18,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.cli.views.approval import to_decide
-from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.exceptions import CDEError, OutputError
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 from tests.fakes import World, catalog
 
@@ -195,6 +195,30 @@ def test_what_changed_since_it_was_shown_is_neither_approved_nor_sent_back(
         waiting.files.contents[place] = b"Give it away\n"
     assert refused(waiting, ApprovePhase(feature_id="shop", digest=digest)) == "E141"
     assert refused(waiting, SendBack(feature_id="shop", digest=digest, reason="No")) == "E141"
+
+
+def test_what_was_put_back_is_refused_no_longer_and_its_copy_stands_in_the_history(
+    waiting: World,
+) -> None:
+    waiting.files.contents[SPEC] = b"Give it away\n"
+    with pytest.raises(OutputError) as caught:
+        approve(waiting, shown(waiting)["digest"])
+    assert caught.value.code == "E132"
+    record = waiting.project.feature("shop").phases["approve"]
+    assert record.refused is not None
+    assert record.refused.code == "E132"
+
+    waiting.callers.answers = False
+    reply = waiting.run(SubmitWork(feature_id="shop", phase_id="approve", restore=True))
+    feature = waiting.project.feature("shop")
+
+    assert reply["restored"] == [{"path": SPEC, "kept_as": f"{SPEC}.before-rollback"}]
+    assert feature.phases["approve"].refused is None
+    assert feature.phases["approve"].last_failure() is None
+    kept = {"phase": "approve", "path": SPEC, "kept_as": f"{SPEC}.before-rollback"}
+    event = feature.events[-1]
+    assert event == {"event": "file_kept", "at": event["at"], "by": "robot", **kept}
+    approve(waiting, shown(waiting)["digest"])
 
 
 def test_what_changes_while_the_yes_is_recorded_is_not_approved(waiting: World) -> None:
