@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from heapq import nlargest
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from cde_orchestrator.application.features.feature_filter import (
     OPEN,
+    PERSON,
     FeatureFilter,
     agent_at,
     awaited_by,
@@ -65,6 +67,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         workflow: only those that follow it.
         waits_for: only those that wait for a ``person`` or for an ``agent``.
         agent: only those whose phase this agent has.
+        waiting_first: those that wait for a person before all others, on a page without a next one.
     """
 
     status: str | None = None
@@ -75,6 +78,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     workflow: str | None = None
     waits_for: str | None = None
     agent: str | None = None
+    waiting_first: bool = False
 
     def __call__(
         self,
@@ -106,13 +110,19 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         if not found and self.workflow is not None:
             self._require_known_workflow(project, root, workflows)
         rest = found if after is None else [f for f in found if _position(f) < after]
+
+        def place(summary: FeatureSummary) -> tuple[Any, ...]:
+            waits = self.waiting_first and awaited_by(summary, project) == PERSON
+            return waits, _position(summary)
+
         # Sorting thousands is one step for Python, in which no other thread answers anybody.
-        page = nlargest(min(self.limit, LARGEST_LIMIT), reversed(rest), key=_position)
+        page = nlargest(min(self.limit, LARGEST_LIMIT), reversed(rest), key=place)
+        is_last = self.waiting_first or len(rest) == len(page)
         return {
             "project": project_view(project, root, repository.backend),
             "features": [_row(each, project, files, root, now) for each in page],
             "total": len(found),
-            "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
+            "next_cursor": None if is_last else _encode(page[-1]),
         }
 
     def _require_known_workflow(

@@ -174,5 +174,6 @@ def at_a_glance(context: Any) -> None:
 def _glance(call: Call) -> None:
     with call.application() as application:
         info = application.handle(GetProjectInfo())
-        listed = application.handle(ListFeatures(status=OPEN, limit=GLANCE_LIMIT))
+        wanted = ListFeatures(status=OPEN, limit=GLANCE_LIMIT, waiting_first=True)
+        listed = application.handle(wanted)
     call.say(info, partial(glance, listed))

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.checks.trial_views import noteworthy
+from cde_orchestrator.application.features.feature_filter import PERSON
 from cde_orchestrator.application.projects.diagnose import DiagnoseReply
 from cde_orchestrator.application.projects.get_project_info import ProjectInfoReply
 from cde_orchestrator.application.projects.onboard_project import (
@@ -111,14 +112,15 @@ def project_info(reply: ProjectInfoReply, _look: RenderTarget) -> RenderableType
 
 
 def glance(listed: FeatureListReply, info: ProjectInfoReply, look: RenderTarget) -> RenderableType:
-    """The project in a few lines, with the newest features that wait for work."""
+    """The project in a few lines, with its newest open features, first what waits for a person."""
     head = Group(_head(info["project"]), Text(clean(info["project"]["path"]), "dim"))
     rest = listed["total"] - len(listed["features"])
     table = feature_table(listed["features"], look) if listed["features"] else None
     steps = [(command(look, "start", "What the feature should do"), "start a feature")]
     if listed["features"]:
-        name = listed["features"][0]["name"]
-        steps = [(command(look, "status", name), "what a feature waits for")]
+        first = listed["features"][0]
+        what = "what waits for you" if first["waits_for"] == PERSON else "what a feature waits for"
+        steps = [(command(look, "status", first["name"]), what)]
     if rest:
         steps.append((command(look, "list", "--status", "open"), f"{rest} more"))
     return spaced(
@@ -162,7 +164,7 @@ def _counts(info: ProjectInfoReply) -> Text:
         line.append(f", {info['open_features']} open")
     for status, count in info["features"].items():
         line.append("  ·  ", "dim")
-        waits = "waiting for a person" if status == WAITS_FOR_PERSON else state_words(status)
+        waits = "waiting for you" if status == WAITS_FOR_PERSON else state_words(status)
         line.append(f"{count} {waits}", status_style(status))
     return line
 

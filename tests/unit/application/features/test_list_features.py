@@ -280,6 +280,19 @@ def test_a_list_can_be_narrowed_to_a_word_a_workflow_and_who_is_waited_for(world
     assert found(word="nothing of it") == []
 
 
+def test_what_waits_for_a_person_can_come_first_each_part_newest_first(world: World) -> None:
+    with_features(world, *minutes(5))
+    project = world.project
+    for place in (0, 2):
+        project.features[place].status = "waits_for_person"
+    world.repository.put(project)
+
+    reply = world.run(ListFeatures(limit=3, waiting_first=True))
+
+    assert names(reply) == ["feature-2", "feature-0", "feature-4"]
+    assert (reply["total"], reply["next_cursor"]) == (5, None)
+
+
 def test_a_claim_that_ran_out_is_no_agent_at_work(world: World) -> None:
     with_features(world, NOON)
     project = world.project

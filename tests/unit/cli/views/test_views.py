@@ -561,11 +561,14 @@ def test_a_glance_tells_how_many_features_are_left_out() -> None:
     nothing: Any = {"project": PROJECT, "features": [], "total": 0, "next_cursor": None}
 
     some = seen(project.glance(listed, info, SCREEN))
+    row["waits_for"] = "person"
+    asking = seen(project.glance(listed, info, SCREEN))
     info["features"] = {}
     none = seen(project.glance(nothing, info, SCREEN))
 
     assert "  $ cde status login         # what a feature waits for\n" in some
     assert "  $ cde list --status open   # 29 more" in some
+    assert "  $ cde status login         # what waits for you\n" in asking
     assert "# start a feature" in none
 
 
