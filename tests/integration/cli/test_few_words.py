@@ -253,8 +253,8 @@ def test_nobody_is_asked_where_no_person_is(started: Path, words: list[str]) -> 
     done = cde(*words, cwd=started)
 
     assert done.returncode == 2
-    assert "it is missing, and there is no terminal to ask in" in done.stderr
-    assert ("; so is --reason" in done.stderr) is ("rollback" in words)
+    missing = "argument 'to_phase' and --reason" if "rollback" in words else "option '--reason'"
+    assert f"Not understood: missing {missing}: there is no terminal to ask in." in done.stderr
     assert answer("status", "login", cwd=started)["feature"]["status"] == "defining"
 
 

@@ -14,9 +14,6 @@ from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
-CHANGED = "E132"
-"""The code of the refusal that ends once they are put back."""
-
 
 class _Accepted(Value):
     """An accepted output, and what is there now; None: nothing that can be read."""
@@ -83,7 +80,7 @@ def _changed(
     problems = [_problem(each, feature, outputs) for each in changed]
     lost = [each for each in changed if outputs.kept(each.artifact.sha256) is None]
     return OutputError.of(
-        CHANGED,
+        "E132",
         feature=feature.name,
         phase=phase.id,
         owner=(lost or changed)[0].phase.id,
@@ -140,4 +137,4 @@ def _problem(each: _Accepted, feature: Feature, outputs: ProjectOutputs) -> Prob
     if outputs.kept(each.artifact.sha256) is None:
         words += ", and the accepted version is no longer kept"
         fix = f"Restore it by other means, or start phase {each.phase.id} again"
-    return Problem(CHANGED, each.artifact.id, each.artifact.path, None, words, fix)
+    return Problem("E132", each.artifact.id, each.artifact.path, None, words, fix)

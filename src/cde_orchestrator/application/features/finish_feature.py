@@ -24,6 +24,7 @@ from cde_orchestrator.application.views import (
     feature_view,
     project_view,
 )
+from cde_orchestrator.domain.errors.fixes import SHOW_STATUS
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import (
@@ -82,6 +83,9 @@ class FinishReply(TypedDict):
     can_open: bool
 
 
+_UNCHANGED = "none of its files differs from what is committed"
+
+
 class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktree=True):
     """Commit the files of a completed feature on its branch, with the project's own new ones.
 
@@ -115,7 +119,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             raise standing.refusal()
         project, feature, workflow = features.read(self.feature_id)
         if feature.status != COMPLETED:
-            raise _refusal(feature, _not_completed(feature))
+            raise _refusal(feature, _not_completed(feature)).fixed_by([SHOW_STATUS])
         report = ReportFeature(feature_id=feature.id)(
             features=features, outputs=outputs, rendering=rendering, standing=standing
         )
@@ -147,7 +151,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
         if not chosen.files:
             commit = commits.last(folder, chosen.wanted)
             if commit is None:
-                raise _refusal(feature, "none of its files differs from what is committed")
+                raise _refusal(feature, _UNCHANGED).fixed_by([SHOW_STATUS])
             pushed = bool(tree.remote) and commits.is_pushed(folder, tree.remote, tree.branch or "")
             return {**reply, "commit": commit, "repeated": True, "is_pushed": pushed}
         chosen.require_free()

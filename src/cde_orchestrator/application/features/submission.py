@@ -12,11 +12,7 @@ from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.approved_outputs import require_approved
 from cde_orchestrator.application.features.delivery import Delivery, note_kept
 from cde_orchestrator.application.features.due_changes import DueChanges
-from cde_orchestrator.application.features.earlier_outputs import (
-    CHANGED,
-    put_back,
-    require_accepted,
-)
+from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
 from cde_orchestrator.application.features.feature_criteria import are_all_waived
 from cde_orchestrator.application.features.feature_tasks import (
     covered_outputs,
@@ -242,7 +238,7 @@ class Submission(Value, kw_only=True):
                 feature = self.adopted(project, found).feature
                 self.note_kept(feature, copies)
                 record = feature.phases.get(phase.id)
-                if record and record.refused and record.refused.code == CHANGED:
+                if record and record.refused and record.refused.code == "E132":
                     record.refused = None
         return restored
 

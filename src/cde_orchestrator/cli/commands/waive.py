@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.session import options
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.approval import to_waive, waived
-from cde_orchestrator.domain.exceptions import FeatureError, ValidationError, besides
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name, terminal_problem
 
@@ -41,8 +40,10 @@ def waive(
     is_given = (reason is None) is undo
     with call.application() as application:
         asked = ShowCriterion(feature_id=feature, criterion=criterion, undo=undo)
-        with besides(partial(_require, is_given, given)):
+        try:
             shown = application.handle(asked)
+        except CDEError as error:
+            raise error.also("" if is_given else f"Besides, --reason: {given}.") from None
         if not is_given:
             raise typer.BadParameter(given, param_hint="'--reason'")
         problem = terminal_problem([sys.stdin, sys.stdout])
@@ -63,12 +64,6 @@ def waive(
         with acting_as(person_name()):
             reply = application.handle(decided)
     call.say(reply, waived)
-
-
-def _require(is_given: bool, reason: str) -> None:
-    """Refuse the call without the words that it needs, or with some that it does not (E305)."""
-    if not is_given:
-        raise ValidationError.of("E305", argument="--reason", reason=reason)
 
 
 def _by_a_person(shown: WaiverReply, why: str | None, problem: str) -> FeatureError:

@@ -29,7 +29,12 @@ from cde_orchestrator.cli.session.application import (
     project_root,
 )
 from cde_orchestrator.cli.session.boundary import REFUSED, boundary, starts_elsewhere
-from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
+from cde_orchestrator.cli.session.help import (
+    PARSER_ERROR,
+    CommandGroup,
+    PlainCommand,
+    examples,
+)
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
 from cde_orchestrator.domain.value import Value
@@ -91,15 +96,16 @@ class Call(Value):
             also: the name of another parameter that is missing.
 
         Raises:
-            typer.BadParameter: nobody can be asked.
+            UsageError: nobody can be asked.
             CDEError: nobody can be asked, and more is wrong than that.
         """
         problem = terminal_problem([sys.stdin, sys.stderr if self.as_json else sys.stdout])
         if problem is not None:
             if check is not None:
                 self.ask(check)
-            reason = f"it is missing, and {problem}{also and f'; so is {also}'}"
-            raise typer.BadParameter(reason, param_hint=f"'{parameter}'")
+            kind = "option" if parameter.startswith("-") else "argument"
+            missing = f"Missing {kind} '{parameter}'{also and f' and {also}'}"
+            raise PARSER_ERROR(f"{missing}: {problem}.")
         return prompted(question, err=self.as_json)
 
     def require_yes(self, question: str, declined: str, *, aside: bool = False) -> None:

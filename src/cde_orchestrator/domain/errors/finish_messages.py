@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Suggestion, message
-from cde_orchestrator.domain.errors.fixes import SHOW_STATUS, STATUS_CALL, here
+from cde_orchestrator.domain.errors.fixes import STATUS_CALL, here
 
 FINISH_MESSAGES = {
     "E157": message(
         "Feature Not Committed",
         "'{feature}' was not committed: {reason}.",
+        "Do what it says, then see what would be committed: cde finish {feature} --dry-run",
         Suggestion("See where the feature is", *STATUS_CALL),
-        "See what would be committed, and where: cde finish {feature} --dry-run",
-        "Or commit it with git: the files that the answer names are those of the feature",
-        fixes=(SHOW_STATUS,),
+        "Or commit it with git by yourself, with its record: specs/{feature}/record.json",
+        fixes=(here("finish {feature} --dry-run"),),
     ),
     "E158": message(
         "Pull Request Not Opened",
