@@ -164,6 +164,9 @@ def test_a_goal_is_edited_where_it_stands(login: Site, visit: Visit) -> None:
     dialog.get_by_role("button", name="Save the goal").click()
     expect(dialog).to_contain_text("The goal is edited.")
     expect(goal).to_contain_text("Log in with a key")
+    expect(goal.get_by_role("listitem")).to_have_text(
+        re.compile(r"The goal was changed at .* by library, after the outputs of write were accept")
+    )
     expect(page.locator("#changes li").first).to_contain_text(re.compile(r"Goal edited.*\(page\)"))
     assert page.evaluate("window.hurt") is None
     undo = dialog.locator("code").filter(has_text="state restore").inner_text()

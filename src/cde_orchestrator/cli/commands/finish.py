@@ -65,9 +65,9 @@ def finish(
 ) -> None:
     """Commit the files of a completed feature, and offer them as a pull request.
 
-    You are shown what is committed, and asked; so you are before a push. With the first feature
-    go the project's own files in .cde, but not config.toml. Your git runs with your hooks; if one
-    refuses, everything stays as it was.
+    You are shown what is committed, and asked; so you are before a push. With it go the project's
+    own files in .cde that git does not know yet, but not config.toml. Your git runs with your
+    hooks; if one refuses, everything stays as it was.
     """
     wanted = FinishFeature(
         feature_id=call.feature(feature, completed=True),
