@@ -32,7 +32,7 @@ _REFUSALS = frozenset(
 """Codes of the state and the system with which the product only says no, as it should."""
 
 _MISTAKES = frozenset(
-    "E102 E103 E106 E107 E113 E126 E143 E144 E145 E153 E154 E208 E209 "  # noqa: SIM905
+    "E102 E103 E106 E107 E113 E126 E142 E143 E144 E145 E153 E154 E208 E209 "  # noqa: SIM905
     "E301 E302 E303 E304 E305 E306 E307 E308 E309 E316 E317 E318 E321 E322 E323 E329 "
     "E904 E910".split()
 )

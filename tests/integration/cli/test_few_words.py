@@ -265,7 +265,7 @@ def test_nobody_is_asked_where_no_person_is(started: Path, words: list[str]) -> 
         ("reopen login", "E305", ["login is open", "'reason' was not"]),
         ("close nope bad", "E305", ["it is 'bad'", "'reason' was not", "name 'nope'"]),
         ("close nope", "E305", ["'reason' was not", "name 'nope'"]),
-        ("waive login AC9", "E142", ["there is none of this id", "--reason: say why"]),
+        ("waive login AC9", "E142", ["there is none of this id", "'--reason' was not"]),
         ("start x --workflow leen --name A.B", "E306", ["did you mean lean?", "'A.B' is no name"]),
         ("list --status nope --waits-for bob", "E305", ["'bob' is not", "'nope' is not a status"]),
         ("submit login desing --failed", "E305", ["'reason' was not", "did you mean design?"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from cde_orchestrator.cli.console.output import show
 from cde_orchestrator.cli.session import options
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.approval import to_waive, waived
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError, besides
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name, terminal_problem
 
@@ -36,16 +37,12 @@ def waive(
     Only a person at a terminal can do that. It is for the criterion as it is shown: once its
     text changes, it must be proven again.
     """
-    given = "--undo needs none" if undo else "say why no test can show it"
-    is_given = (reason is None) is undo
+    require_reason = partial(_require_reason, reason, undo=undo)
     with call.application() as application:
         asked = ShowCriterion(feature_id=feature, criterion=criterion, undo=undo)
-        try:
+        with besides(require_reason):
             shown = application.handle(asked)
-        except CDEError as error:
-            raise error.also("" if is_given else f"Besides, --reason: {given}.") from None
-        if not is_given:
-            raise typer.BadParameter(given, param_hint="'--reason'")
+        require_reason()
         problem = terminal_problem([sys.stdin, sys.stdout])
         if problem is not None:
             raise _by_a_person(shown, reason, problem)
@@ -64,6 +61,13 @@ def waive(
         with acting_as(person_name()):
             reply = application.handle(decided)
     call.say(reply, waived)
+
+
+def _require_reason(reason: str | None, *, undo: bool) -> None:
+    """Refuse a waiver without a reason, and an undo with one (E305)."""
+    if (reason is None) is not undo:
+        words = "an undo needs none" if undo else "say why no test can show it"
+        raise ValidationError.of("E305", argument="--reason", reason=words)
 
 
 def _by_a_person(shown: WaiverReply, why: str | None, problem: str) -> FeatureError:
