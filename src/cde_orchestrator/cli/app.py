@@ -89,6 +89,12 @@ _MEANT = {
     "log": "logs",
     **dict.fromkeys(("cancel", "delete", "rm"), "close"),
 }
+_ELSEWHERE = {
+    "completion": "--install-completion",
+    "settings": "project settings",
+    **{verb: f"state {verb}" for verb in ("backups", "history", "restore")},
+}
+"""What people look for at the top, and where it is."""
 
 
 class _Root(LazyGroup):
@@ -103,8 +109,8 @@ class _Root(LazyGroup):
         """
         if args == ["version"] and not ctx.resilient_parsing:
             _show_version(wanted=True)
-        if args[0] == "completion":
-            words = "No such command 'completion'. Did you mean '--install-completion'?"
+        if args[0] in _ELSEWHERE:
+            words = f"No such command '{args[0]}'. Did you mean '{_ELSEWHERE[args[0]]}'?"
             raise PARSER_ERROR(words, ctx)
         return super().resolve_command(ctx, args)
 

@@ -187,6 +187,7 @@ def test_one_word_to_save_is_a_feature_and_no_note(started: Path) -> None:
 
 def test_completion_is_found_by_its_word(started: Path) -> None:
     assert "did you mean '--install-completion'" in cde("completion", "bash", cwd=started).stderr
+    assert "did you mean 'state history'" in cde("history", cwd=started).stderr
 
 
 def test_a_workflow_that_nobody_follows_is_no_empty_list(started: Path) -> None:
