@@ -49,12 +49,13 @@ class ProofView(TypedDict):
 class CaveatView(TypedDict):
     """What speaks against what is shown, or may, in sentences.
 
-    ``kind`` says of what: a ``proof`` or ``check`` is of another source than there is now; the
-    ``goal`` was changed after outputs were accepted for it; the ``reviewer`` did the work, or may
-    have. ``phase`` is the one that it is about; None for the goal.
+    ``kind`` says of what: a ``proof``, a ``check`` or a ``review``, a verdict or a person's yes, is
+    of another source than there is now, or was when the feature was completed; the ``goal`` was
+    changed after outputs were accepted for it; the ``reviewer`` did the work, or may have.
+    ``phase`` is the one that it is about; None for the goal.
     """
 
-    kind: Literal["proof", "check", "goal", "reviewer"]
+    kind: Literal["proof", "check", "review", "goal", "reviewer"]
     phase: str | None
     words: str
 

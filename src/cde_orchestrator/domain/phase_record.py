@@ -51,8 +51,9 @@ class PhaseRecord:
         attempts_before: those that count for no limit, as of before a resume or a rollback.
         evidence: what the last check left.
         check_output: SHA-256 of all that it printed, without secrets; empty where that is not kept.
-        check_tree: git's id of the source tree before the check that passed began; empty where
-            none passed, or that is not known.
+        accepted_tree: git's id of the source tree that its check passed with, as it was before that
+            began; without one, that a verdict or a person's yes is about; empty where there is
+            neither, or it is not known.
         accepted_goal: ``goal_digest`` of the goal that the outputs were accepted for; empty where
             there are none, or an older release accepted them.
         progress: partial work by number, so that a change writes one entry.
@@ -88,7 +89,7 @@ class PhaseRecord:
     failures: list[Failure] = field(default_factory=list)
     evidence: Evidence | None = None
     check_output: str = ""
-    check_tree: str = ""
+    accepted_tree: str = ""
     accepted_goal: str = ""
     progress: dict[str, Progress] = field(default_factory=dict)
     entered: dict[str, str | None] = field(default_factory=dict)
@@ -226,7 +227,7 @@ class PhaseRecord:
         self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []
-        self.check_output = self.check_tree = self.accepted_goal = ""
+        self.check_output = self.accepted_tree = self.accepted_goal = ""
         self.tasks, self.ticks = [], {}
         self.proof = self.approval = self.difference = self.doer = None
         self.returned = self.refused = None

@@ -247,6 +247,12 @@ class Workflow(Value, kw_only=True):
         working = [phase for phase in self.phases[:index] if phase.changes]
         return working[-1] if working else self.phases[max(index - 1, 0)]
 
+    def judges_source(self, phase: Phase) -> bool:
+        """Whether a verdict or a yes of the phase is about files that a phase until it changes."""
+        judges = phase.handler == "human_input" or any(each.verdict for each in phase.outputs)
+        until = self.phases[: self.phases.index(phase) + 1]
+        return judges and any(each.changes for each in until)
+
     def named_agents(self) -> list[str]:
         """The agents that phases name."""
         names = (phase.agent for phase in self.phases)

@@ -46,8 +46,8 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
         *("trials", "seen_source", "verified", "waivers", "events"),
     ),
     PhaseRecord: (
-        *("attempts_before", "failures", "evidence", "check_output", "check_tree", "progress"),
-        "accepted_goal",
+        *("attempts_before", "failures", "evidence", "check_output", "progress"),
+        *("accepted_goal", "accepted_tree"),
         *("entered", "entered_at", "written", "start_commit", "end_commit"),
         *("start_source", "proof", "approval", "difference", "doer", "given", "returned"),
         "refused",

@@ -152,9 +152,8 @@ def source_now(
     Raises:
         FeatureError: E136, git cannot compare.
     """
-    ids = [each.id for each in workflow.phases]
-    at = ids.index(feature.current_phase) if feature.current_phase in ids else 0
-    if not any(phase.changes for phase in workflow.phases[:at]):
+    phase = workflow.find(feature.current_phase or "")
+    if phase is None or not workflow.judges_source(phase):
         return Source()
     if feature.base is None:
         return _since_baseline(feature, workflow, outputs, git)

@@ -74,7 +74,7 @@ class CheckRun:
     def record(self, record: PhaseRecord, *, accepted: bool = False) -> None:
         """Keep it with the phase; its source tree, where the phase was ``accepted`` by it."""
         record.evidence, record.check_output = self.evidence, self.printed
-        record.check_tree = self.tree if accepted else ""
+        record.accepted_tree = self.tree if accepted else ""
 
 
 def run_check(

@@ -108,8 +108,8 @@ class ProjectSources(Value):
         """
         named = [record.start_source for record in feature.phases.values()]
         moments = [*named, feature.seen_source]
-        checked = (each.check_tree for each in feature.phases.values() if each.check_tree)
-        wanted = [*(moment.tree for moment in moments if moment), *checked, *trees]
+        accepted = (each.accepted_tree for each in feature.phases.values() if each.accepted_tree)
+        wanted = [*(moment.tree for moment in moments if moment), *accepted, *trees]
         self.trees.pin(self.root, project_id, feature.id, wanted)
 
     def kept_trees(self, project_id: str, feature_id: str) -> frozenset[str]:

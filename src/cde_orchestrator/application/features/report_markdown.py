@@ -137,7 +137,11 @@ def _review(reply: ReportReply) -> Iterator[str]:
         return
     yield from ("", "## Review", "")
     said = quoted(review["verdict"] or "none")
-    yield f"Verdict: **{said}** ({code(review['path'])})."
+    about = [
+        each["kind"] == "review" and each["phase"] == review["phase"] for each in reply["caveats"]
+    ]
+    since = ", of other code than this: see *What to know*" if any(about) else ""
+    yield f"Verdict: **{said}** ({code(review['path'])}){since}."
     points = review["open_points"]
     yield "" if points else "No finding and no follow-up is open."
     if points:

@@ -270,7 +270,10 @@ class _Course(Value):
                 feature.seen_source = present.moment or feature.seen_source
                 enter_phase(feature, found.workflow, self.work.outputs, present, known)
                 keep_given(examined.reader.caller, feature, examined.reader.rules)
-                feature.phases[self.asked.phase_id].end_commit = present.commit
+                record = feature.phases[self.asked.phase_id]
+                record.end_commit = present.commit
+                if found.workflow.judges_source(examined.phase):
+                    record.accepted_tree = record.accepted_tree or present.tree
                 # A check may have changed what the prompt of the next phase shows.
                 following = None if checked.written else examined.following
         return self.answer(found, examined.reader, following)
@@ -330,7 +333,8 @@ class _Course(Value):
         self.work.note_kept(feature, kept)
         doer = self.asked.doer or Doer.of(self.work.leases.caller)
         record.doer = doer.judged(feature, found.workflow, phase)
-        record.evidence, record.check_output, record.difference = None, "", examined.difference
+        record.evidence, record.difference = None, examined.difference
+        record.check_output = record.accepted_tree = ""
         if checked.ran is not None:
             checked.ran.record(record, accepted=True)
         if checked.proof is not None:

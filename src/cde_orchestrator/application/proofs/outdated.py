@@ -13,7 +13,7 @@ from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.domain.clock import to_the_second
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import COMPLETED, Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.value import Value
@@ -26,14 +26,20 @@ _UNKNOWN = "; whether the code is still the same is not known: "
 def outdated(
     feature: Feature, workflow: Workflow, proving: Proving, now: SourceTree | None = None
 ) -> list[CaveatView]:
-    """The proof and the checks of an open feature that are of another source than there is ``now``.
+    """What passed with another source than there is ``now``: proof, checks, a verdict, a yes.
 
-    Git is asked only where something passed.
+    Of a completed feature it is the verdict and the yes, and the source as it was completed with;
+    its record says the rest. Git is asked only where something passed.
     """
     current = workflow.find(feature.current_phase or "") if feature.is_open else None
-    proven = [each for each in feature.phases.values() if each.proof is not None]
-    passed = _passed([*feature.phases.values()])
-    if current is None or not (proven or passed):
+    records, judged = [*feature.phases.values()], _judged(feature, workflow)
+    proven = [each for each in records if current and each.proof is not None]
+    passed = _passed(records) if current else []
+    if feature.status == COMPLETED and feature.seen_source is not None:
+        now = SourceTree(id=feature.seen_source.tree, commit=feature.seen_source.commit)
+    elif current is None:
+        return []
+    if not (proven or passed or judged):
         return []
     reason = ""
     try:
@@ -47,6 +53,7 @@ def outdated(
 
     compared = _Compared(workflow, proving, current, changed, reason)
     found = [*map(compared.proof, proven), *map(compared.check, passed)]
+    found += map(compared.review, judged)
     return [each for each in found if each is not None]
 
 
@@ -54,20 +61,32 @@ def _passed(records: Sequence[PhaseRecord]) -> list[PhaseRecord]:
     """Those that were accepted by a check, if it passed when it ran last, in whichever phase."""
     ran = [(each.evidence.at, each.evidence, each) for each in records if each.evidence]
     last = {(run.command, run.directory): each for _, run, each in sorted(ran, key=itemgetter(0))}
-    return [each for each in last.values() if each.check_tree and each.completed_at]
+    return [each for each in last.values() if each.accepted_tree and each.completed_at]
+
+
+def _judged(feature: Feature, workflow: Workflow) -> list[PhaseRecord]:
+    """The phases with the last verdict, and with the last yes of a person, on the source."""
+    last = {
+        phase.handler: record
+        for phase in workflow.phases
+        for record in [feature.phases[phase.id]]
+        if workflow.judges_source(phase) and record.completed_at and record.accepted_tree
+    }
+    return [*last.values()]
 
 
 class _Compared(Value):
     """Compares what was seen with the source that there is.
 
     Attributes:
+        current: the feature's phase; None where it is completed.
         changed: the files that differ from a tree; raises E136.
         reason: why nothing can be compared; empty where it can.
     """
 
     workflow: Workflow
     proving: Proving
-    current: Phase
+    current: Phase | None
     changed: Callable[[str], list[ChangedFile]]
     reason: str
 
@@ -85,15 +104,34 @@ class _Compared(Value):
     def check(self, record: PhaseRecord) -> CaveatView | None:
         """That the check of a phase passed with another source; None where it did not."""
         run = record.evidence
-        if run is None or not (changed := self._changed(record.check_tree)):
+        if run is None or not (changed := self._changed(record.accepted_tree)):
             return None
-        at, ran = self.workflow.phases.index(self.current), (run.command, run.directory)
-        to_come = [each for each in self.workflow.phases[at:] if each.check]
+        phases, ran = self.workflow.phases, (run.command, run.directory)
+        at = phases.index(self.current) if self.current else len(phases)
+        to_come = [each for each in phases[at:] if each.check]
         runs = [each for each in to_come if (each.check, each.check_directory) == ran]
         passed = f"The check `{plain(shlex.join(run.command))}` passed in {record.id}"
         words = f"{passed} at {to_the_second(run.at.isoformat())}{changed}."
         words += f" {self._follows('runs it again', next(iter(runs), None))}"
         return {"kind": "check", "phase": record.id, "words": words}
+
+    def review(self, record: PhaseRecord) -> CaveatView | None:
+        """That the verdict, or the yes, of a phase is on another source; None where it is not."""
+        if not (changed := self._changed(record.accepted_tree)):
+            return None
+        is_yes = self.workflow.waits_for_person(record.id)
+        said = "yes was given" if is_yes else "verdict was accepted"
+        at = to_the_second(record.completed_at.isoformat()) if record.completed_at else ""
+        again = "asks for it again" if is_yes else "has it reviewed again"
+        words = f"In {record.id} the {said} at {at}{changed}. {self._judged(record.id, again)}"
+        return {"kind": "review", "phase": record.id, "words": words}
+
+    def _judged(self, phase: str, again: str) -> str:
+        if self.current is None:
+            return "That is compared with the code as the feature was completed."
+        if self.workflow.waits_for_person(self.current.id):
+            return f"A yes does not change that; a no that goes back to {phase} {again}."
+        return f"Only a rollback to {phase} {again}."
 
     def _changed(self, seen: ProofEvidence | str) -> str:
         """Which files changed since a proof, or a tree, in words; empty where none did."""
@@ -112,7 +150,7 @@ class _Compared(Value):
 
     def _follows(self, verb: str, again: Phase | None) -> str:
         """What comes of it: ``verb`` says what a yes, or a submission of the phase, does."""
-        is_asked = self.workflow.waits_for_person(self.current.id)
+        is_asked = self.current and self.workflow.waits_for_person(self.current.id)
         if again is self.current and is_asked:
             return f"A yes {verb} first, and is refused where that fails."
         if again is not None:

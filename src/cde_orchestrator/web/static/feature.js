@@ -156,8 +156,8 @@ function showParts(reply, isActing) {
   if (status.tasks.length) show("tasks", status.tasks, () => tasks(status.tasks));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
-    const known = status.caveats?.filter((each) => each.kind === "check" && each.phase === phase.id);
-    const hasCard = isTold(phase, work); // else the steps say all that there is to say of it
+    const known = status.caveats?.filter((each) => ["check", "review"].includes(each.kind) && each.phase === phase.id);
+    const hasCard = isTold(phase, work) || known?.length; // else the steps say all that there is to say of it
     attribute(steps.get(phase.id).firstChild, "href", hasCard ? `#phase-${encodeURIComponent(phase.id)}` : null);
     attribute(steps.get(phase.id), "title", work.end_commit ? `commit ${work.end_commit}` : null);
     if (hasCard) show(`phase ${phase.id}`, [phase, work, known], () => phaseCard(phase, work, known));
@@ -291,7 +291,8 @@ function phaseCard(phase, work, known) {
   if (phase.reader) rows.push(element("p", {}, phase.reader.words));
   if (phase.usage?.words) rows.push(element("p", {}, `Agents used ${phase.usage.words}.`));
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
-  if (work.evidence) rows.push(evidence(phase.id, work.evidence), caveats(known));
+  if (work.evidence) rows.push(evidence(phase.id, work.evidence));
+  rows.push(caveats(known));
   if (work.refused) rows.push(group("Refused last", element("li", {}, coded(work.refused.reason), " ", element("span", { class: "muted" }, `${who(work.refused.by)}, `, time(work.refused.at)))));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), " ", coded(each.reason), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, coded(each.note), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
