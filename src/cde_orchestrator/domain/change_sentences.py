@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from cde_orchestrator.domain.feature import CANCELLED, COMPLETED, FAILED
+from cde_orchestrator.domain.member_names import UPDATED, member_name
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
@@ -65,7 +66,7 @@ class Changed(Value):
 
 
 def sentence(changed: Changed) -> str | None:
-    """What the change was, in a few words; None where its members have no words of their own."""
+    """What the change was, in a few words; None where it has no member that this release knows."""
     if changed.operation in _WHOLE:
         return _WHOLE[changed.operation]
     rules = _OF_PROJECT if changed.feature is None else _OF_FEATURE
@@ -77,6 +78,7 @@ _WHOLE = {
     "salvage_state": "state salvaged from what was intact",
     "move_state": "state moved",
     "rejoin_history": "changes that the files lacked made again",
+    "repair_state": "state repaired",
 }
 """Operations whose changes are about the state as a whole."""
 
@@ -234,10 +236,32 @@ def _looked(changed: Changed) -> str | None:
     return "source compared" if changed.touches("work", "seen_source") else None
 
 
+def _verified(changed: Changed) -> str | None:
+    if not changed.touches("work", "verified"):
+        return None
+    kept = changed.value("work", "verified")
+    red = changed.value("work", "verified", "criteria")
+    if isinstance(kept, Mapping):
+        red = kept.get("criteria")
+    return f"proven again with red {', '.join(map(str, red))}" if red else "proven again"
+
+
+def _otherwise(changed: Changed) -> str | None:
+    """Which members changed, by the names that people have for them; None where none is known."""
+    named = [(name, each.value) for each in changed.members if (name := member_name(each.keys))]
+    more = [each for each in named if each[0] != UPDATED] or named
+    if not more:
+        return None
+    is_gone = all(value is None for _, value in more)
+    names = ", ".join(dict.fromkeys(name for name, _ in more))
+    return f"{names} {'removed' if is_gone else 'recorded'}"
+
+
 _Rule = Callable[[Changed], str | None]
-_OF_PROJECT: tuple[_Rule, ...] = (_created, _project_status, _trials)
+_OF_PROJECT: tuple[_Rule, ...] = (_created, _project_status, _trials, _otherwise)
 _OF_FEATURE: tuple[_Rule, ...] = (
     *(_started, _went_back, _accepted, _closed, _resumed, _failed_attempt, _continued, _renamed),
-    *(_waived, _refused, _checked, _saved, _ticked, _ran, _claimed, _looked),
+    *(_waived, _verified, _refused, _checked, _saved, _ticked, _ran, _claimed, _looked),
+    _otherwise,
 )
 """Rules by how much their news is worth; the first with words speaks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, KeysView, Mapping
 from typing import Any
 
 from cde_orchestrator.domain.change_sentences import Changed, Member, sentence
@@ -98,23 +98,25 @@ def _entry(
         correlation_id=change.correlation_id,
         feature=own or (", ".join(named[:3]) or None),
         summary=summary,
-        event=_event(record.change, touched, named, attempts) or summary,
+        event=_event(record.change, touched, names, attempts) or summary,
     )
 
 
 def _event(
-    change: Change, touched: KeysView[str] | None, named: list[str], attempts: _Attempts
+    change: Change, touched: KeysView[str] | None, names: Mapping[str, str], attempts: _Attempts
 ) -> str | None:
     """What a change was, as a sentence; None where there are no words for it."""
     paths = [(keys_of(each["path"]), each.get("value")) for each in change.changes]
     if not touched:
         own = [Member(tuple(keys), value) for keys, value in paths if keys[:1] != ["features"]]
         return sentence(Changed(change.operation, own))
-    if len(touched) > 1:
-        return sentence(Changed(change.operation, ()))
-    own = [Member(tuple(keys[2:]), value) for keys, value in paths if keys[:1] == ["features"]]
-    counts = attempts.of(next(iter(touched)))
-    return sentence(Changed(change.operation, own, named[0], counts))
+    said: dict[str | None, None] = {}
+    for each in touched:
+        inner = (path for path in paths if path[0][:2] == ["features", each])
+        own = [Member(tuple(keys[2:]), value) for keys, value in inner]
+        name = names.get(each) or each
+        said[sentence(Changed(change.operation, own, name, attempts.of(each)))] = None
+    return ", ".join(filter(None, said)) or None
 
 
 def _summary(changes: list[dict[str, Any]]) -> str:

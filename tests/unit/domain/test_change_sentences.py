@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_type_hints
 
 import pytest
 
+from cde_orchestrator.adapters.repositories.codec import _PROJECT_FIELDS, _WORK_FIELDS
 from cde_orchestrator.domain.change_sentences import Changed, Member, sentence
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord
 
 
 def said(operation: str, members: dict[str, Any], **about: Any) -> str | None:
@@ -22,8 +26,12 @@ OF_PROJECT = [
     ("set_project_status", {"status": "archived"}, "project archived"),
     ("try_checks", {"metadata.trials": []}, "checks tried"),
     ("restore_state", {"": {}}, "an earlier state restored"),
-    ("set_project_status", {"status": "on_fire"}, None),
-    ("anything", {"metadata.color": "red"}, None),
+    ("set_project_status", {"status": "on_fire"}, "status recorded"),
+    ("anything", {"metadata.color": "red"}, "facts recorded"),
+    ("anything", {"updated_at": "now"}, "time of the last change recorded"),
+    ("anything", {"updated_at": "now", "name": "shop"}, "name recorded"),
+    ("repair_state", {"name": "shop"}, "state repaired"),
+    ("anything", {"color": "red"}, None),
     ("anything", {}, None),
 ]
 
@@ -47,7 +55,7 @@ OF_FEATURE = [
     ),
     ("submit_work", {"phases.plan.work.refused": {"at": "t"}}, "submission of plan refused"),
     ("submit_work", {"phases.plan.work.refused.at": "t"}, "submission of plan refused"),
-    ("submit_work", {"phases.plan.work.refused": None}, None),
+    ("submit_work", {"phases.plan.work.refused": None}, "refusal (plan) removed"),
     (
         "submit_work",
         {"phases.plan.work.evidence": {"exit_code": 0}, "phases.plan.work.refused": {"at": "t"}},
@@ -65,7 +73,7 @@ OF_FEATURE = [
     ("finish_feature", {"work.events": [{}]}, "committed"),
     ("rollback_feature", {"work.events": [{}]}, "rollback begun"),
     ("rollback_feature", {"work.other": 1}, None),
-    ("submit_work", {"work.events": [{}]}, None),
+    ("submit_work", {"work.events": [{}]}, "events recorded"),
     ("send_back", {"work.events": [{}]}, "rollback begun"),
     ("reopen_feature", {"work.events": [{}]}, "rollback begun"),
     (
@@ -111,6 +119,22 @@ OF_FEATURE = [
     ("move_state", {"": {}}, "state moved"),
     ("rejoin_history", {"status": "planning"}, "changes that the files lacked made again"),
     ("anything", {"phases.plan.colour": "red"}, None),
+    ("anything", {"phases.plan": None}, "all of it (plan) removed"),
+    (
+        "anything",
+        {"phases.plan.outputs": [], "phases.plan.work.doer": {}},
+        "outputs (plan), who did it (plan) recorded",
+    ),
+    ("anything", {"branch": None, "work.branch": "feature/login"}, "branch recorded"),
+    ("verify_features", {"work.verified": {"commit": "c0ffee", "criteria": []}}, "proven again"),
+    ("verify_features", {"work.verified": {"criteria": ["AC1"]}}, "proven again with red AC1"),
+    (
+        "verify_features",
+        {"work.verified.criteria": ["AC1", "AC2"]},
+        "proven again with red AC1, AC2",
+    ),
+    ("verify_features", {"work.verified.at": "now"}, "proven again"),
+    ("close_feature", {"status": "on_fire"}, "status recorded"),
 ]
 
 
@@ -126,3 +150,27 @@ def test_a_change_of_a_feature(operation: str, members: dict[str, Any], words: s
     about = {"feature": "login", "attempts": {"judge": 2, "plan": 1}}
 
     assert said(operation, members, **about) == words
+
+
+def stored_members() -> Iterator[tuple[str, ...]]:
+    """Every member that the journal can change, below the project or one of its features."""
+    for kind, place in ((Feature, ()), (PhaseRecord, ("phases", "plan"))):
+        for name in get_type_hints(kind):
+            if name not in {"extra", "phases"}:
+                work = ("work",) if name in _WORK_FIELDS[kind] else ()
+                yield (*place, *work, name)
+
+
+@pytest.mark.parametrize("value", ["new", {"at": "now"}, None])
+@pytest.mark.parametrize("keys", [*stored_members()])
+def test_every_member_of_a_feature_has_words_of_people(keys: tuple[str, ...], value: Any) -> None:
+    words = sentence(Changed("anything", [Member(keys, value)], "login"))
+    assert words is not None
+    assert not {".", "_"} & {*words}
+
+
+@pytest.mark.parametrize("name", [*_PROJECT_FIELDS, "workflows"])
+def test_every_member_of_a_project_has_words_of_people(name: str) -> None:
+    words = sentence(Changed("anything", [Member((name, "some"), "new")]))
+    assert words is not None
+    assert "_" not in words

@@ -86,3 +86,18 @@ def test_a_change_of_the_project_is_a_sentence_too() -> None:
     status: Patch = [{"op": "add", "path": "/status", "value": "archived"}]
 
     assert [each.event for each in told(whole, status)] == ["project archived", "project created"]
+
+
+def test_a_change_of_several_features_says_each_thing_once() -> None:
+    again: Patch = [
+        {"op": "add", "path": f"/features/{each}/work/verified", "value": {"criteria": []}}
+        for each in ("f1", "f2")
+    ]
+    red: Patch = [
+        {"op": "add", "path": "/features/f3/work/verified", "value": {"criteria": ["AC1"]}}
+    ]
+
+    assert [each.event for each in told(again, again + red)] == [
+        "proven again, proven again with red AC1",
+        "proven again",
+    ]
