@@ -36,17 +36,20 @@ _NOTHING = pattern(
 def open_points(text: str, most: int = SHOWN) -> list[str]:
     """The points of a review that are not marked as done, each in a line.
 
-    A point is an item of a list, a row of a table, or a paragraph. It is done where its box is
-    ticked, where it is struck through, or where a part of it begins with ``done``, ``fixed`` or
-    the like and none says that it is open.
+    A point is an item of a list or a row of a table; a paragraph only where its section has none
+    that says something, for else it is about them. It is done where its box is ticked, where it is
+    struck through, or where a part of it begins with ``done``, ``fixed`` or the like and none says
+    that it is open.
     """
     lines = markdown.read(text)
     known = markdown.headings(lines)
     found: list[str] = []
     for heading in HEADINGS:
         for index in known.get(f"## {heading}", ())[:1]:
-            points = (each for each in _points(markdown.section(lines, index)) if _is_open(each))
-            found += [_shown(each) for each in points]
+            points = [*_points(markdown.section(lines, index))]
+            listed = [each for each in points if _is_listed(each)]
+            points = listed if any(map(_says_something, listed)) else points
+            found += [_shown(each) for each in points if _is_open(each)]
     return [*dict.fromkeys(each for each in found if each)][:most]
 
 
@@ -61,7 +64,7 @@ def _points(lines: list[Line]) -> Iterator[str]:
             is_head, row = line.number > row + 2, line.number
             if is_head:
                 continue
-        begins = _ITEM.fullmatch(written) or _ROW.fullmatch(written) or line.number != last + 1
+        begins = _is_listed(written) or line.number != last + 1
         if begins and point:
             yield point
             point = ""
@@ -70,21 +73,32 @@ def _points(lines: list[Line]) -> Iterator[str]:
         yield point
 
 
+def _is_listed(point: str) -> bool:
+    """Whether it is an item of a list, or a row of a table."""
+    return bool(_ITEM.fullmatch(point) or _ROW.fullmatch(point))
+
+
+def _words(point: str) -> str:
+    item = _ITEM.fullmatch(point)
+    return item["words"] if item else point
+
+
+def _says_something(point: str) -> bool:
+    return not _NOTHING.match(markdown.folded(_words(point)).lstrip("|( "))
+
+
 def _is_open(point: str) -> bool:
     item = _ITEM.fullmatch(point)
     if item and (item["box"] or " ") != " ":
         return False
-    words = markdown.folded(item["words"] if item else point)
-    if _NOTHING.match(words.lstrip("|( ")) or (item["words"] if item else point).strip().startswith(
-        "~~"
-    ):
+    if not _says_something(point) or _words(point).strip().startswith("~~"):
         return False
+    words = markdown.folded(_words(point))
     if _OPEN.search(words):
         return True
     return not any(_DONE.fullmatch(part.strip()) for part in _PARTS.split(words))
 
 
 def _shown(point: str) -> str:
-    item = _ITEM.fullmatch(point)
-    cells = (item["words"] if item else point).strip().strip("|").split("|")
+    cells = _words(point).strip().strip("|").split("|")
     return plain(" | ".join(cell.strip() for cell in cells), POINT_LIMIT)

@@ -70,7 +70,7 @@ def test_what_is_done_or_says_nothing_is_left_out(point: str) -> None:
     assert open_points(review(point)) == []
 
 
-def test_points_are_items_rows_and_paragraphs_each_in_a_line() -> None:
+def test_points_are_items_and_rows_each_in_a_line() -> None:
     text = review(
         "- one\n  goes on",
         "- two",
@@ -85,9 +85,24 @@ def test_points_are_items_rows_and_paragraphs_each_in_a_line() -> None:
     )
     text += "\n## Findings\n- two\n- three\n## Else\n- four"
 
-    shown = ["one goes on", "two", "A paragraph of lines", "row | open", "three"]
+    shown = ["one goes on", "two", "row | open", "three"]
     assert open_points(text) == shown
-    assert len(open_points(text + "\n## Findings\n- five")) == SHOWN
+    more = "\n".join(f"- {each}" for each in ("six", "seven"))
+    assert len(open_points(text.replace("- three", f"- three\n{more}"))) == SHOWN
+
+
+@pytest.mark.parametrize("about", ["Two are left:\n\n{}", "{}\n\nThat is all, and waits."])
+@pytest.mark.parametrize("listed", ["- one", "- [x] one", "| a |\n|---|\n| one |", "1. ~~one~~"])
+def test_a_paragraph_beside_a_list_is_about_it(about: str, listed: str) -> None:
+    assert open_points(review(about.format(listed))) == open_points(review(listed))
+
+
+def test_paragraphs_are_points_where_no_list_says_something() -> None:
+    assert open_points(review("It is slow", "on Windows.", "", "It is loud.")) == [
+        "It is slow on Windows.",
+        "It is loud.",
+    ]
+    assert open_points(review("- None", "", "It is slow.")) == ["It is slow."]
 
 
 def test_what_is_shown_is_bounded_and_harmless() -> None:

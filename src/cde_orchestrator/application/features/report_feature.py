@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TypedDict
 
 from cde_orchestrator.application.caveats import caveats_of
@@ -73,12 +74,22 @@ class ReviewView(TypedDict):
     open_points: list[str]
 
 
+class ReopenedView(TypedDict):
+    """When, by whom and why it was reopened, and how it had ended."""
+
+    at: str
+    by: str
+    reason: str
+    closed_as: str
+
+
 class ReportReply(TypedDict):
     """All of it; ``missing`` says in sentences what an unfinished feature lacks.
 
     ``caveats`` say what speaks against what it shows, ``standing`` and ``proof_words`` whether
     what was proven still is so; ``difference`` is how much of the source changed, ``files`` are
-    the first of its files. ``base`` is the commit at which it started.
+    the first of its files. ``base`` is the commit at which it started; ``reopened``, oldest first,
+    has what its phases and its newest events know.
     """
 
     project: ProjectView
@@ -89,6 +100,7 @@ class ReportReply(TypedDict):
     started_at: str
     completed_at: str | None
     missing: list[str]
+    reopened: list[ReopenedView]
     caveats: list[CaveatView]
     criteria: list[ReportedCriterionView]
     standing: VerdictView | None
@@ -134,6 +146,7 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
             "started_at": feature.created_at.isoformat(),
             "completed_at": max(ends).isoformat() if is_completed and ends else None,
             "missing": [*_missing(feature, workflow)],
+            "reopened": _reopened(feature),
             "caveats": caveats,
             "criteria": criteria,
             "standing": verdict,
@@ -160,6 +173,20 @@ def _missing(feature: Feature, workflow: Workflow) -> Iterator[str]:
     ]
     if left and feature.status != COMPLETED:
         yield f"Phases that are not completed: {', '.join(left)}"
+
+
+def _reopened(feature: Feature) -> list[ReopenedView]:
+    """By the phases, of which a rollback forgets it, and by the events, which are the newest."""
+    why = [each.returned for each in feature.phases.values() if each.returned]
+    known = [*feature.events, *({**asdict(each), "at": each.at.isoformat()} for each in why)]
+    found = {
+        each["at"]: ReopenedView(
+            at=each["at"], by=each["by"], reason=each["reason"], closed_as=each["closed_as"]
+        )
+        for each in known
+        if each.get("closed_as")
+    }
+    return [found[at] for at in sorted(found)]
 
 
 def _proof_words(
@@ -221,11 +248,12 @@ def _after(evidence: Evidence) -> str:
 
 
 def _review(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> ReviewView | None:
-    """The last output that was accepted by its verdict; None where none was."""
+    """The last output that was accepted by its verdict, and still is; None where there is none."""
     for phase in reversed(workflow.phases):
         judged = {output.id for output in phase.outputs if output.verdict}
-        for artifact in feature.phases[phase.id].outputs:
-            if artifact.id in judged:
+        record = feature.phases[phase.id]
+        for artifact in record.outputs:
+            if artifact.id in judged and record.status is PhaseStatus.COMPLETED:
                 text = _text_of(artifact, outputs)
                 return {
                     "phase": phase.id,

@@ -9,13 +9,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from cde_orchestrator.application.features.report_feature import ReportReply, TestedView
+from cde_orchestrator.application.features.report_feature import (
+    ReopenedView,
+    ReportReply,
+    TestedView,
+)
 from cde_orchestrator.application.features.reported_criteria import (
     ReportedCriterionView,
     ShownProofView,
 )
 from cde_orchestrator.application.proof_views import caveat_lines, difference_words, places_seen
-from cde_orchestrator.domain.phase_record import state_predicate
+from cde_orchestrator.domain.clock import to_the_second
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.lease import by_words
+from cde_orchestrator.domain.phase_record import state_predicate, state_words
 from cde_orchestrator.domain.quoting import code, quoted, quoted_lines
 from cde_orchestrator.domain.text import counted
 
@@ -47,9 +54,15 @@ def _head(reply: ReportReply) -> Iterator[str]:
     if reply["missing"]:
         yield from ("", "## What is missing", "")
         yield from (f"- {quoted(each)}" for each in reply["missing"])
-    if reply["caveats"]:
+    if known := [*map(_reopening, reply["reopened"]), *caveat_lines(reply["caveats"])]:
         yield from ("", "## What to know", "")
-        yield from (f"- {quoted(each)}" for each in caveat_lines(reply["caveats"]))
+        yield from (f"- {quoted(each)}" for each in known)
+
+
+def _reopening(each: ReopenedView) -> str:
+    when, by = to_the_second(each["at"]), by_words(each["by"])
+    ended = f"It was {state_words(each['closed_as'])}, and reopened at {when} by {by}"
+    return plain(f"{ended}: {each['reason']}", 2_000)
 
 
 def _goal(reply: ReportReply) -> Iterator[str]:

@@ -190,6 +190,7 @@ class Rollback(Value, kw_only=True):
         rows = [self._apply(step, dry_run=dry_run) for step in steps]
         source = self._take_back_source(dry_run=dry_run)
         undo_at = _undo_at(project, feature)
+        closed = {} if feature.is_open else {"closed_as": feature.status}
         undone = feature.roll_back(phase, self.reason, self.by, workflow, leases.now)
         _name_discarded(feature, phase, workflow, steps, rows)
         feature.note(
@@ -201,6 +202,7 @@ class Rollback(Value, kw_only=True):
             phases=undone,
             files=[step.fact() for step in steps if step.touches],
             **self._source_fact(),
+            **closed,
         )
         if self.decision is not None:
             self.decision.settle(feature, rows)

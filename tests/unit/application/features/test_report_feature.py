@@ -11,8 +11,10 @@ from markdown_it import MarkdownIt
 
 from cde_orchestrator.application.features import report_markdown as rendering
 from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.reopen_feature import ReopenFeature
 from cde_orchestrator.application.features.report_feature import ReportFeature, ReportReply
 from cde_orchestrator.application.features.report_markdown import report_markdown
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.proofs.verdicts import digest_of_files, proof_of
@@ -306,3 +308,28 @@ def test_long_lists_are_cut_and_say_so(proven: World) -> None:
     assert "\n- and 200 more\n" in text
     assert "  - and 2 more\n" in text
     assert "`a.py:f4`, ..." in text
+
+
+def test_why_a_feature_was_reopened_is_said_with_by_whom_and_when(proven: World) -> None:
+    reviewed(proven)
+    proven.run(ReopenFeature(feature_id="shop", to_phase="build", reason="Fixes #7, it is slow"))
+    said = "It was completed, and reopened at 2025-11-10T13:01:40+00:00 by agent robot: Fixes "
+    assert f"- {said}" in report_markdown(report(proven))
+    [before] = report(proven)["reopened"]
+    assert report(proven)["review"] is None  # its verdict went with it
+
+    proven.clock.advance(60)  # what a phase knows of it goes with a rollback
+    proven.run(RollbackFeature(feature_id="shop", to_phase="define", reason="Anew"))
+    assert report(proven)["reopened"] == [before]
+    assert "#7" not in report_markdown(report(proven))
+
+
+def test_every_reopening_is_said_the_first_first(proven: World) -> None:
+    for reason in ("Once", "Twice"):
+        proven.clock.advance(60)
+        proven.run(CloseFeature(feature_id="shop", outcome="cancelled", reason="No"))
+        proven.run(ReopenFeature(feature_id="shop", reason=reason))
+    found = [(each["reason"], each["closed_as"]) for each in report(proven)["reopened"]]
+    assert found == [("Once", "cancelled"), ("Twice", "cancelled")]
+    assert report(reviewed(proven))["missing"] == []
+    assert [each["reason"] for each in report(proven)["reopened"]] == ["Once", "Twice"]
