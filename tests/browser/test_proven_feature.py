@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.stage import ScriptedHealth, Site, Visitor, serious
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, WORKFLOW, Bench
 from tests.integration.proving.test_walk_to_a_yes import APPROVED, SPEC, answer
+from tests.repository import git
 
 HOSTILE = "\n- AC3: <img src=x onerror=window.hurt=1> \u202eis not in it\n"
 DISCOUNT = "/dashboard/features/discount"
@@ -107,6 +108,8 @@ def test_the_card_says_what_is_not_as_it_was_and_what_was_noted(
     bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
     bench.write("specs/discount/review.md", "Verdict: approved\n")
     for phase in ("define", "build", "test", "review"):
+        if phase == "test":
+            git(bench.root, "commit", "-qam", "Discounts")
         assert bench.code("submit", "discount", phase, "--agent", "claude") == ""
 
     site = serve(bench.root, ScriptedHealth())
@@ -125,7 +128,16 @@ def test_the_card_says_what_is_not_as_it_was_and_what_was_noted(
     bench.cde("save", "discount", "Ask about <img src=x onerror=window.hurt=1>")
     since = "of the code as it was then: cart.py changed since. A yes has them proven again first"
     expect(told.nth(0)).to_contain_text(since)
-    expect(told.nth(1)).to_contain_text(re.compile("The goal was changed at .+ It was: Discounts$"))
+    other = told.nth(1)
+    expect(other).to_contain_text(re.compile("In review the verdict was accepted at .+: cart.py"))
+    expect(told.nth(2)).to_contain_text(re.compile("The goal was changed at .+ It was: Discounts$"))
+    expect(page.get_by_role("region", name="Phase review")).to_contain_text(other.inner_text())
+    titles = page.locator("#steps > li").evaluate_all("all => all.map((each) => each.title)")
+    moved = f"HEAD moved to {git(bench.root, 'rev-parse', 'HEAD').strip()[:10]}"
+    assert titles == ["", "", moved, "", ""]  # where HEAD stayed, it says nothing of a phase
+    expect(page.get_by_role("region", name="Phase review").locator("header")).to_have_text(
+        "reviewcompleted"
+    )
     expect(card).to_contain_text("10 percent of 100 leave 90 stale")
     expect(card).to_contain_text("Ask about <img src=x onerror=window.hurt=1>")
     expect(criteria.locator("ul.finding")).to_contain_text(since)

@@ -61,7 +61,8 @@ class PhaseRecord:
             (by id; None: there was no file).
         entered_at: when ``entered`` was recorded; an attempt that failed leaves both.
         written: digest of each text that was written for a check which then failed (by id).
-        start_commit: git's commit when it began; ``end_commit`` when it was completed.
+        start_commit: the commit at HEAD when it began; ``end_commit`` when it was completed.
+            Neither need have the phase's work, which may be committed later.
         start_source: all of the source when it first began; what comes later, as an attempt
             that failed or a rollback to it, leaves it.
         returned: why it was begun again.

@@ -20,6 +20,15 @@ from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 _FILES_SHOWN = 5
+_STATES = {
+    "changed": ("changed", "changed"),
+    "new": ("is new", "are new"),
+    "gone": ("is gone", "are gone"),
+}
+"""What became of files, of one and of several, in the order in which they are named."""
+_UNREAD = (
+    ". No proof was about that, but a test may read it: taken back, the criteria count as proven"
+)
 _UNKNOWN = "; whether the code is still the same is not known: "
 
 
@@ -73,6 +82,23 @@ def _judged(feature: Feature, workflow: Workflow) -> list[PhaseRecord]:
         if workflow.judges_source(phase) and record.completed_at and record.accepted_tree
     }
     return [*last.values()]
+
+
+def _named(files: Sequence[ChangedFile]) -> str:
+    """The first of the files, and what became of them."""
+    shown, more = files[:_FILES_SHOWN], len(files) - _FILES_SHOWN
+    if more > 0:
+        return f"{', '.join(plain(each.path) for each in shown)} and {more} more changed"
+    parts = []
+    for state, (one, several) in _STATES.items():
+        paths = [plain(each.path) for each in shown if _state(each) == state]
+        if paths:
+            parts.append(f"{', '.join(paths)} {one if len(paths) == 1 else several}")
+    return " and ".join(parts)
+
+
+def _state(file: ChangedFile) -> str:
+    return "gone" if file.after is None else "new" if file.before is None else "changed"
 
 
 class _Compared(Value):
@@ -139,14 +165,15 @@ class _Compared(Value):
             return f"{_UNKNOWN}{self.reason}"
         try:
             if isinstance(seen, ProofEvidence):
-                paths = self.proving.other_for(seen, self.changed(seen.tree))
+                files = self.proving.other_for(seen, self.changed(seen.tree))
+                is_known = any(each.path in seen.covered for each in files)
             else:
-                paths = [each.path for each in self.changed(seen)]
+                files, is_known = self.changed(seen), True
         except FeatureError as error:
             return f"{_UNKNOWN}{plain(error.reason)}"
-        more = f" and {len(paths) - _FILES_SHOWN} more" if paths[_FILES_SHOWN:] else ""
-        named = ", ".join(map(plain, paths[:_FILES_SHOWN]))
-        return f", of the code as it was then: {named}{more} changed since" if paths else ""
+        if not files:
+            return ""
+        return f", of the code as it was then: {_named(files)} since{'' if is_known else _UNREAD}"
 
     def _follows(self, verb: str, again: Phase | None) -> str:
         """What comes of it: ``verb`` says what a yes, or a submission of the phase, does."""

@@ -113,14 +113,15 @@ class Proving(Value):
             if not is_record(file.path, records)
         ]
 
-    def other_for(self, proof: ProofEvidence, changed: Iterable[ChangedFile]) -> list[str]:
+    def other_for(self, proof: ProofEvidence, changed: Iterable[ChangedFile]) -> list[ChangedFile]:
         """Of what changed since a proof, the files for which the criteria are proven again.
 
-        Those that the proof is about, and others with code that could be knocked out by now; none:
-        what was seen still holds.
+        Those that the proof is about, and others with lines that could be knocked out by now: of a
+        text that nobody knew of it cannot be known that no test reads it. None: what was seen
+        still holds.
         """
         return [
-            file.path
+            file
             for file in changed
             if file.path in proof.covered
             or (file.after is not None and self.knock_outs.places(file))

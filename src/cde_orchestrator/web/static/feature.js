@@ -159,7 +159,7 @@ function showParts(reply, isActing) {
     const known = status.caveats?.filter((each) => ["check", "review"].includes(each.kind) && each.phase === phase.id);
     const hasCard = isTold(phase, work) || known?.length; // else the steps say all that there is to say of it
     attribute(steps.get(phase.id).firstChild, "href", hasCard ? `#phase-${encodeURIComponent(phase.id)}` : null);
-    attribute(steps.get(phase.id), "title", work.end_commit ? `commit ${work.end_commit}` : null);
+    attribute(steps.get(phase.id), "title", headOf(work));
     if (hasCard) show(`phase ${phase.id}`, [phase, work, known], () => phaseCard(phase, work, known));
   }
   for (const [name, { made }] of parts) {
@@ -283,6 +283,9 @@ function criterion({ id, text, state, waived, proofs }, [word, tone]) {
       shown.length ? element("ul", {}, shown, more > 0 ? element("li", { class: "muted" }, `and ${more} more`) : null) : null));
 }
 
+/** Where HEAD went while a phase was worked on; null where it stayed, which says nothing of the phase. */
+const headOf = ({ start_commit: start, end_commit: end }) => (start && end && start !== end ? `HEAD moved to ${end.slice(0, 10)}` : null);
+
 /** Whether more is known of the work on a phase than when it was. */
 const isTold = ({ reader, usage, approval }, { evidence, refused, failures, progress, past }) => Boolean(reader || usage?.words || approval || evidence || refused) || [failures, progress, past].some((each) => each.length);
 
@@ -298,7 +301,7 @@ function phaseCard(phase, work, known) {
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, coded(each.note), " ", element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
   if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}${each.attempts ? `, attempt ${each.attempts}` : ""}`, each.reason && !work.failures.some((other) => other.reason === each.reason) ? `: ${each.reason}` : "", each.started_at ? [" ", element("span", { class: "muted" }, time(each.started_at))] : "", (each.notes ?? []).map((note) => element("p", { class: "muted" }, `Note: ${note}`))))));
-  const line = [words(phase.status), phase.attempts > 1 ? `attempt ${phase.attempts}` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
+  const line = [words(phase.status), phase.attempts > 1 ? `attempt ${phase.attempts}` : null, headOf(work)].filter(Boolean).join(" · ");
   return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
     element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)), rows);
 }

@@ -16,6 +16,7 @@ from cde_orchestrator.application.approvals.shown import (
 )
 from cde_orchestrator.application.features.edit_feature import EditFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.reopen_feature import ReopenFeature
 from cde_orchestrator.application.features.report_feature import ReportFeature, ReportReply
 from cde_orchestrator.application.features.report_markdown import report_markdown
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -169,6 +170,42 @@ def test_code_that_the_proof_is_not_about_leaves_it_as_it_is(waiting: World) -> 
     assert words(waiting)[0].startswith(PROVEN)
 
 
+UNREAD = (
+    "No proof was about that, but a test may read it: taken back, the criteria count as proven."
+)
+
+
+def test_what_no_proof_is_about_counts_and_why_is_said_of_a_reopened_feature_too(
+    world: World,
+) -> None:
+    wait(world, asking())
+    world.proofs.source["src/more.s"] = "more = 1\n"
+    said, _ = words(world)
+    since = f", of the code as it was then: src/more.s is new since. {UNREAD}"
+    assert said.endswith(f"{since} {AGAIN}")
+
+    del world.proofs.source["src/more.s"]
+    yes = ApprovePhase(feature_id="shop", digest=shown(world)["digest"], channel="terminal")
+    world.run(yes)
+    world.run(ReopenFeature(feature_id="shop", to_phase="review", reason="Better"))
+    full = GetFeatureStatus(feature_id="shop", prompt=False, compare=True)
+    assert "caveats" not in world.run(full)
+    world.proofs.source["src/more.s"] = "more = 1\n"
+    again, _ = (each["words"] for each in world.run(full)["caveats"])
+    assert again.endswith(f"{since} The submission of approve has them proven again.")
+
+
+def test_what_became_of_each_file_is_said(waiting: World) -> None:
+    del waiting.proofs.source["tests/shop.t"]
+    waiting.proofs.source |= {"src/shop.s": CODE.replace("5", "6"), "src/more.s": "more = 1\n"}
+    proof, _ = words(waiting)
+    since = "src/shop.s changed and src/more.s is new and tests/shop.t is gone since. "
+    assert proof.endswith(f", of the code as it was then: {since}{AGAIN}")
+    waiting.proofs.source |= {f"src/a{each}.s": "a = 1\n" for each in range(4)}
+    proof, _ = words(waiting)
+    assert "src/a0.s, src/a1.s, src/a2.s, src/a3.s, src/more.s and 2 more changed since" in proof
+
+
 def test_what_a_yes_does_not_run_again_is_said(world: World) -> None:
     wait(world, asking(check=("make", "lint"), last=False))
     world.proofs.source["src/shop.s"] = CODE.replace("5", "6")
@@ -279,7 +316,7 @@ def test_code_that_changed_while_the_check_ran_is_not_what_passed(world: World) 
     wait(world, asking())
     (check,) = words(world)
     assert check.startswith(PASSED)
-    assert "README.md changed since" in check
+    assert "README.md is new since" in check
 
 
 def test_an_agent_is_called_one_and_takes_the_name_of_no_person(waiting: World) -> None:

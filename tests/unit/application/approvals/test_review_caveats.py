@@ -144,7 +144,7 @@ def test_code_that_changed_while_the_check_of_the_review_ran_was_not_reviewed(
     world.checks.meanwhile = lambda: world.proofs.source.update({"README.md": "# Late\n"})
     wait(world, judging(check=("make", "test")))
     (said,) = reviewed(world)
-    assert "README.md changed since" in said
+    assert "README.md is new since" in said
 
 
 def test_a_yes_to_what_was_written_before_the_code_is_not_about_it(world: World) -> None:
