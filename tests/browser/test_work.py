@@ -116,7 +116,7 @@ def test_what_somebody_reads_stays_while_the_work_goes_on(shop: Site, visit: Vis
     text.evaluate("(read) => { read.dataset.read = 'yes'; }")
     opened(page, "Code", "What differs since")
     code = page.get_by_role("region", name="Code", exact=True)
-    expect(code).to_contain_text("0 files of the project's folder")
+    expect(code).to_contain_text("No file of the project's folder")
 
     given = {"notes": "Done\n"}
     shop.application.handle(SubmitWork(feature_id="login", phase_id="build", results=given))
@@ -124,7 +124,7 @@ def test_what_somebody_reads_stays_while_the_work_goes_on(shop: Site, visit: Vis
     outputs = page.get_by_role("region", name="Outputs", exact=True)
     expect(outputs).to_contain_text("notes.md build · 5 B")
     expect(text).to_have_attribute("data-read", "yes")
-    expect(code).to_contain_text("0 files of the project's folder")
+    expect(code).to_contain_text("No file of the project's folder")
 
 
 def test_what_was_not_written_and_what_cannot_be_compared_says_so(site: Site, visit: Visit) -> None:

@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cde_orchestrator.domain.executed_places import known_part
-from cde_orchestrator.domain.project_paths import SHARED
 from cde_orchestrator.infrastructure.paths import FOLDER, user_state_folder
 from cde_orchestrator.infrastructure.system.project_home import home_of, repository_at
 
-_SHARED = frozenset(each.rstrip("/") for each in SHARED)
-"""What in ``.cde`` people write."""
 _RECORDS = ("specs", "record.json")
 _WORKTREES = "worktrees"
 
@@ -47,7 +44,7 @@ def _reason(path: str, checkout: str, accepted: Accepted) -> str | None:
     while parts[:2] == (FOLDER, _WORKTREES) and len(parts) > 3:
         named, parts = named[3:], parts[3:]  # in the folder that a feature has of its own
     name = "/".join(named)
-    if parts[:1] == (FOLDER,) and not (len(parts) > 1 and parts[1] in _SHARED):
+    if parts[:1] == (FOLDER,) and not _is_shared(parts[1:2]):
         return (
             f"{name} is state that cde keeps for itself. Change it by a tool of cde, "
             "or by its commands: see cde --help."
@@ -76,3 +73,10 @@ def _local_folders(root: Path) -> list[str]:
 def is_below(path: str, folder: str) -> bool:
     """Whether the path is one in the folder, by their names."""
     return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _is_shared(parts: tuple[str, ...]) -> bool:
+    """Whether people write what ``.cde`` has by the first of these names."""
+    from cde_orchestrator.domain.project_paths import SHARED  # few edits are of anything in there
+
+    return parts[:1] in {(each.rstrip("/"),) for each in SHARED}

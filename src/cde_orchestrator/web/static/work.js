@@ -95,7 +95,7 @@ async function code(feature) {
   const { files, total, commit, until, problem } = await load(address(feature, "code"));
   if (problem) return element("p", { class: "muted" }, `Nothing can be compared: ${problem}.`);
   const end = until === "now" ? `what was there at ${absolute(now())} (open this again for a newer one)` : "what the feature saw last";
-  const note = element("p", { class: "muted" }, `${counted(total, "file")} of the project's folder, from commit ${commit.slice(0, 10)} to ${end}, whoever changed them; the feature's own records apart.`);
+  const note = element("p", { class: "muted" }, `${total ? counted(total, "file") : "No file"} of the project's folder, from commit ${commit.slice(0, 10)} to ${end}, whoever changed them; the feature's own records apart.`);
   const rows = files.map((each) => opening(`code ${each.path}`,
     [element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.kind}${lines(each.lines_added, each.lines_removed)}`)],
     async () => difference((await load(`${address(feature, "code")}?${new URLSearchParams({ path: each.path })}`)).compared)));
