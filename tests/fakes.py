@@ -46,7 +46,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules, ProjectFacts
-from cde_orchestrator.domain.project_paths import attempt_path
+from cde_orchestrator.domain.project_paths import attempt_paths, copy_paths
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
@@ -326,20 +326,24 @@ class InMemoryFiles:
             self.contents[relative] = data
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
-        """Keep a copy beside it."""
-        aside = f"{relative}.before-rollback"
+        """Keep a copy beside it, under a further number where there is another one already."""
+        aside = self.copy_path(root, relative, output_id)
         self.contents[aside] = self.contents[relative]
         return aside
 
     def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
-        """Keep a copy beside it, under a further number where there is another one already."""
-        copy = 1
-        while (named := attempt_path(relative, attempt, copy)) in self.contents:
-            if self.contents[named] == self.contents[relative]:
-                break
-            copy += 1
+        """The same, with the number of the attempt."""
+        named = self.copy_path(root, relative, output_id, attempt)
         self.contents[named] = self.contents[relative]
         return named
+
+    def copy_path(
+        self, root: Path, relative: str, output_id: str, attempt: int | None = None
+    ) -> str:
+        """The first name that is free, or has the same content."""
+        data = self.contents[relative]
+        names = copy_paths(relative) if attempt is None else attempt_paths(relative, attempt)
+        return next(each for each in names if self.contents.get(each, data) == data)
 
     def keep_changed(
         self,

@@ -483,8 +483,13 @@ def test_files_are_restored_removed_and_kept_beside(tmp_path: Path) -> None:
     files = FilesystemProjectFiles()
     files.restore(tmp_path, "specs/a.md", "spec", b"\xff\r\n")
     assert (tmp_path / "specs" / "a.md").read_bytes() == b"\xff\r\n"
-    assert files.set_aside(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback"
+    for _ in range(2):  # one copy of one content
+        assert files.copy_path(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback"
+        assert files.set_aside(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback"
+    (tmp_path / "specs" / "a.md.before-rollback").write_text("Another one\n")
+    assert files.copy_path(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback-2"
     assert files.set_aside(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback-2"
+    assert (tmp_path / "specs" / "a.md.before-rollback").read_text() == "Another one\n"
     files.restore(tmp_path, "specs/a.md", "spec", None)
     files.restore(tmp_path, "specs/a.md", "spec", None)
     assert not (tmp_path / "specs" / "a.md").exists()
@@ -522,7 +527,9 @@ def test_a_copy_has_the_number_of_its_attempt_whatever_is_in_its_place(tmp_path:
     kept = []
     for text in ("A\n", "A\n", "B\n", "A\n"):
         spec.write_text(text)
+        named = files.copy_path(tmp_path, path, "spec", 1)  # as it is said beforehand
         kept.append(files.keep_attempt(tmp_path, path, "spec", 1))
+        assert kept[-1] == named
 
     ends = [name.removeprefix("specs/a/spec.attempt-") for name in kept]
     assert ends == ["1-5.md", "1-5.md", "1-6.md", "1-5.md"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import PureWindowsPath
 
 from cde_orchestrator.domain.executed_places import known_part
@@ -75,6 +76,17 @@ def attempt_path(path: str, attempt: int, copy: int = 1) -> str:
         stem, dot, ending = name, "", ""
     kept = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
     return f"{folder}{slash}{kept}{_ATTEMPT}{number}{dot}{ending}"
+
+
+def copy_paths(path: str, ending: str = ASIDE) -> Iterator[str]:
+    """Where copies of a file are kept, without an end: the first one has no number."""
+    yield f"{path}{ending}"
+    yield from (f"{path}{ending}-{number}" for number in count(2))
+
+
+def attempt_paths(path: str, attempt: int) -> Iterator[str]:
+    """The same of the output of an attempt, as of ``attempt_path``."""
+    return (attempt_path(path, attempt, copy) for copy in count(1))
 
 
 def is_copy(path: str, outputs: Collection[str]) -> bool:

@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cde_orchestrator.adapters.project_files.copies import place_of_copy, sha256_of
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.project_paths import (
-    ASIDE,
     REPLACED,
-    attempt_path,
+    attempt_paths,
+    copy_paths,
     parts_problem,
     path_problem,
 )
@@ -33,7 +34,6 @@ from cde_orchestrator.infrastructure.system.spans import FILES, span
 from cde_orchestrator.infrastructure.system.tree import (
     entries_of,
     guard,
-    is_file,
     kind_of,
     status_of,
 )
@@ -237,28 +237,27 @@ class FilesystemProjectFiles:
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
         """Keep a copy of the file next to it; the copy's path, relative to the project."""
-        place = self._place_with(root, relative, output_id)
-        return self._copy(self.resolve(place, relative, output_id), relative, ASIDE)
+        path = self._changed(root, relative, output_id)
+        return self._copy(path, copy_paths(relative), _mode_of(path))
 
     def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
         """Keep a copy of what an attempt left; the copy's path, relative to the project."""
-        place = self._place_with(root, relative, output_id)
-        data, copy = self._read(place, relative, output_id), 1
-        while kind_of(place / (named := attempt_path(relative, attempt, copy))):
-            with suppress(OutputError, ValidationError):
-                if is_file(place / named) and self._read(place, named, output_id) == data:
-                    return named
-            copy += 1
-        aside = self.resolve(place, named, output_id)
-        with _writing(aside):
-            file_ops.replace_file(self._ops, aside, data or b"", None)
-        return named
+        path = self._changed(root, relative, output_id)
+        return self._copy(path, attempt_paths(relative, attempt), None)
 
-    def _place_with(self, root: Path, relative: str, output_id: str) -> Path:
-        """The folder that has the file: the worktree where it is there, else the project's."""
-        if self._worktree and self._read(self._worktree, relative, output_id) is not None:
-            return self._worktree
-        return root
+    def copy_path(
+        self, root: Path, relative: str, output_id: str, attempt: int | None = None
+    ) -> str:
+        """Where ``set_aside``, or ``keep_attempt`` of an attempt, keeps the file or has kept it."""
+        names = copy_paths(relative) if attempt is None else attempt_paths(relative, attempt)
+        return place_of_copy(self._changed(root, relative, output_id), names)[0]
+
+    def _changed(self, root: Path, relative: str, output_id: str) -> Path:
+        """The file: the worktree's where it is there, else the project's."""
+        place = self._worktree or root
+        if place != root and self._read(place, relative, output_id) is None:
+            place = root
+        return self.resolve(place, relative, output_id)
 
     def keep_changed(
         self,
@@ -274,19 +273,20 @@ class FilesystemProjectFiles:
             try:
                 if stamp is not None and file_ops.stamp_of(path) == stamp:
                     return None
-                with file_ops.open_to_read(path) as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = sha256_of(path)
             except FileNotFoundError:
                 return None
-        return None if digest in known else self._copy(path, relative, REPLACED)
+        if digest in known:
+            return None
+        return self._copy(path, copy_paths(relative, REPLACED), _mode_of(path))
 
-    def _copy(self, path: Path, relative: str, ending: str) -> str:
-        number, aside = 1, path.with_name(f"{path.name}{ending}")
-        while kind_of(aside):
-            aside = path.with_name(f"{path.name}{ending}-{(number := number + 1)}")
-        with _writing(aside):
-            file_ops.replace_file(self._ops, aside, self._ops.read(path), _mode_of(path))
-        return f"{relative}{aside.name.removeprefix(path.name)}"
+    def _copy(self, path: Path, names: Iterator[str], mode: int | None) -> str:
+        """Keep a copy under the first of the names that is free, if none has the content yet."""
+        named, free = place_of_copy(path, names)
+        if free is not None:
+            with _writing(free):
+                file_ops.replace_file(self._ops, free, self._ops.read(path), mode)
+        return named
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None

@@ -23,7 +23,6 @@ from cde_orchestrator.domain.exceptions import FeatureError, OutputError, Valida
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.project_paths import attempt_path
 from cde_orchestrator.domain.records import Discarded
 from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -34,6 +33,9 @@ ROLLED_BACK = "rolled_back"
 ROLLING_BACK = "rolling_back"
 """The event that comes before the first file is touched, with the same ``files``: whatever
 stops the rollback between two files, it can be repeated, and undone from there."""
+
+OUTPUTS_RESTORED = "outputs_restored"
+"""The event of outputs that a person restored as they were accepted, with the same ``files``."""
 
 FileAction = Literal["restored", "removed", "unchanged", "left"]
 
@@ -223,7 +225,7 @@ class Rollback(Value, kw_only=True):
         root, files = self.outputs.root, self.outputs.files
         kept_as = None
         if step.touches and step.current is not None:
-            kept_as = attempt_path(step.path, step.attempt)
+            kept_as = files.copy_path(root, step.path, step.output.id, step.attempt)
         if not dry_run and step.touches:
             if step.current is not None:
                 self.outputs.keep(step.current)

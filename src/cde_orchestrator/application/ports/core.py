@@ -312,6 +312,11 @@ class ProjectFiles(Protocol):
     def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
         """Keep what an attempt left, under the next free number; the copy's path in the project."""
 
+    def copy_path(
+        self, root: Path, relative: str, output_id: str, attempt: int | None = None
+    ) -> str:
+        """Where ``set_aside``, or ``keep_attempt``, keeps a copy, or has it of this content."""
+
     def keep_changed(
         self,
         root: Path,
@@ -320,11 +325,7 @@ class ProjectFiles(Protocol):
         known: Collection[str],
         stamp: tuple[int, ...] | None = None,
     ) -> str | None:
-        """Keep a copy of the file next to it, unless its digest is ``known`` or its stamp is this.
-
-        Returns:
-            The copy's path, relative to the project; None where none was needed.
-        """
+        """The same, unless its digest is ``known`` or its stamp is this: None then."""
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None

@@ -9,7 +9,12 @@ from typing import Any, Protocol
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
-from cde_orchestrator.application.features.rollback import ROLLED_BACK, ROLLING_BACK, FileRow
+from cde_orchestrator.application.features.rollback import (
+    OUTPUTS_RESTORED,
+    ROLLED_BACK,
+    ROLLING_BACK,
+    FileRow,
+)
 from cde_orchestrator.application.features.source_changes import (
     SourceRow,
     SourceState,
@@ -23,7 +28,6 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.phase_record import PhaseStatus
-from cde_orchestrator.domain.project_paths import ASIDE
 
 State = Mapping[str, Any]
 
@@ -154,7 +158,7 @@ def _accepted(feature: State) -> dict[str, str]:
 
 def _rollbacks(feature: State) -> list[Any]:
     events = feature.get("work", {}).get("events") or []
-    kinds = {ROLLED_BACK, ROLLING_BACK}
+    kinds = {ROLLED_BACK, ROLLING_BACK, OUTPUTS_RESTORED}
     return [each for each in events if each["event"] in kinds and "files" in each]
 
 
@@ -173,8 +177,10 @@ def _turned(turn: _Turn, outputs: ProjectOutputs, *, dry_run: bool) -> FileRow |
         gone = "the earlier content is no longer kept"
         reason = gone if plain else "it is not a regular file"
         return {"path": path, "action": "left", "kept_as": None, "reason": reason}
-    kept_as = f"{path}{ASIDE}" if found not in {None, turn.left_at} else None
     try:
+        kept_as = None
+        if found not in {None, turn.left_at}:
+            kept_as = files.copy_path(root, path, output_id)
         if not dry_run and current is not None:
             outputs.keep(current)
         if not dry_run and kept_as is not None:
