@@ -155,7 +155,7 @@ def test_a_person_closes_and_reopens(login: Site, visit: Visit) -> None:
     undo = dialog.locator(".command code").inner_text()
     assert re.fullmatch(r"cde state restore --at [0-9]+ --feature [a-z-]+", undo)
     dialog.get_by_role("button", name="Done", exact=True).click()
-    expect(page.locator("#status")).to_have_text("in progress")
+    expect(page.locator("#status")).to_have_text("ready for an agent")
 
     cde(login.root, *undo.split()[1:])
     expect(page.locator("#status")).to_have_text("cancelled")

@@ -167,7 +167,7 @@ def test_a_run_that_ended_is_not_shown_above_a_later_phase_or_attempt(
 
     handle = shop.site.application.handle
     handle(ResumeFeature(feature_id="login", agent="ada"))
-    expect(page.locator("#facts")).to_contain_text("ada is working")
+    expect(page.locator("#status")).to_have_text("ada at work")
     expect(agent).to_be_visible()  # it is of this attempt
     handle(FailPhase(feature_id="login", phase_id="define", reason="No way", agent="ada"))
     expect(page.locator("#parts")).to_contain_text("No way")

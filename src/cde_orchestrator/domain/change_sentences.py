@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from cde_orchestrator.domain.feature import CANCELLED, COMPLETED, FAILED
+from cde_orchestrator.domain.feature import CANCELLED, COMPLETED, FAILED, OUTPUTS_RESTORED
 from cde_orchestrator.domain.member_names import UPDATED, member_name
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.text import counted
@@ -236,6 +236,12 @@ def _looked(changed: Changed) -> str | None:
     return "source compared" if changed.touches("work", "seen_source") else None
 
 
+def _restored(changed: Changed) -> str | None:
+    events = changed.value("work", "events")
+    is_last = isinstance(events, list) and events and events[-1].get("event") == OUTPUTS_RESTORED
+    return "outputs put back as they were accepted" if is_last else None
+
+
 def _verified(changed: Changed) -> str | None:
     if not changed.touches("work", "verified"):
         return None
@@ -261,7 +267,7 @@ _Rule = Callable[[Changed], str | None]
 _OF_PROJECT: tuple[_Rule, ...] = (_created, _project_status, _trials, _otherwise)
 _OF_FEATURE: tuple[_Rule, ...] = (
     *(_started, _went_back, _accepted, _closed, _resumed, _failed_attempt, _continued, _renamed),
-    *(_waived, _verified, _refused, _checked, _saved, _ticked, _ran, _claimed, _looked),
+    *(_waived, _restored, _verified, _refused, _checked, _saved, _ticked, _ran, _claimed, _looked),
     _otherwise,
 )
 """Rules by how much their news is worth; the first with words speaks."""

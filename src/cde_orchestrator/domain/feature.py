@@ -46,6 +46,9 @@ CANCELLED = "cancelled"
 EVENTS_KEPT = 20
 EDITED = "edited"
 """The event that an edit leaves: the beginning of the goal and its digest, and the name, before."""
+OUTPUTS_RESTORED = "outputs_restored"
+"""The event of changed outputs that were put back as they were accepted: ``files`` say how it is
+undone, as those of a rollback."""
 COMMITTED = "committed"
 """The event that a commit of all its files leaves."""
 CHANGED_WORKFLOW = "workflow_changed"

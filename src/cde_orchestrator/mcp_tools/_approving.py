@@ -10,7 +10,8 @@ from mcp.types import InputRequiredResult
 from pydantic import BaseModel, Field, TypeAdapter
 
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
-from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
+from cde_orchestrator.application.approvals.judged import judged_lines
+from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval, refusal_lines
 from cde_orchestrator.application.proof_views import (
     caveat_lines,
     lines_words,
@@ -153,14 +154,19 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
         "",
         f"Goal: {plain(shortened(view['goal'], GOAL_SHOWN))}",
     ]
-    if caveats := caveat_lines(view["caveats"]):
-        lines += ["", "Before you decide:", *(f"- {line}" for line in caveats), ""]
+    if judged := judged_lines(view["judged"]):
+        lines += ["", *judged]
+    if caveats := [*caveat_lines(view["caveats"]), *refusal_lines(view)]:
+        lines += ["", "Before you decide:", *(f"- {line}" for line in caveats)]
+    if (source := view["source"]) is not None:
+        changed = [f"{counted(source['total'], 'source file')} changed"]
+        changed += filter(None, [lines_words(source["added"], source["removed"])])
+        lines += ["", ", ".join(changed)]
     outputs = []
     for output in view["outputs"]:
         digest = output["sha256"]
         size = counted(output["size"] or 0, "byte")
         state = f"{size}, SHA-256 {digest[:12]}" if digest else "no file"
-        state += ", not as accepted: it cannot be approved" if output["changed"] else ""
         outputs.append(f"- {plain(output['path'])}: {state}")
     criteria = [
         f"- {plain(each['id'])} {each['state']}: {plain(each['text'])}"
@@ -172,17 +178,13 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
         for output in view["outputs"]
         for each in output["sections"]
     ]
-    lines += [*first_of(outputs, "outputs"), *first_of(weighed, "sections")]
-    lines += first_of(criteria, "criteria")
-    if (source := view["source"]) is not None:
-        changed = [f"{counted(source['total'], 'source file')} changed"]
-        changed += filter(None, [lines_words(source["added"], source["removed"])])
-        lines.append(f"- {', '.join(changed)}")
+    lines += ["", *first_of(weighed, "sections"), *first_of(criteria, "criteria")]
     notes = [
         f"- {plain(by_words(each['by']))} at {to_the_second(each['at'])}: "
         + plain(each["note"], NOTE_SHOWN)
         for each in view["notes"]
     ]
     lines += ["", "Noted meanwhile:", *first_of(notes, "notes")] if notes else []
+    lines += ["", *first_of(outputs, "outputs")] if outputs else []
     more = f"All of it: cde approve {plain(shown['feature']['name'])}"
     return "\n".join([*lines, "", f"{more}. Digest of what is shown: {view['digest']}"])

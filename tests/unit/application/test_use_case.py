@@ -111,8 +111,8 @@ NAMES = """
     get_pulse get_trusted_agents grow_feature install_merge_driver leave_fork list_agents
     list_alerts list_backups list_breakers list_changes list_clients list_error_reports
     list_features list_slow_operations move_state move_work onboard_project open_pull_request
-    read_logs record_agent_run reopen_feature report_feature reset_breaker restore_state
-    resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress
+    read_logs record_agent_run reopen_feature report_feature reset_breaker restore_outputs
+    restore_state resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress
     see_feature send_back set_check set_project_status show_approval show_baseline
     show_check_output show_checks show_client_entry show_code_changes show_criterion
     show_dashboard show_error_report show_feature show_operations show_output show_run

@@ -28,7 +28,14 @@ def waiting(count: int) -> dict[str, Any]:
         {"id": f"AC{at}", "state": "unproven", "text": "it works", "sees": []}
         for at in range(count + 1)
     ]
-    view = {"phase": "approve", "description": "", "goal": "Sell", "source": None, "digest": "d"}
+    view: dict[str, Any] = {
+        "phase": "approve",
+        "description": "",
+        "goal": "Sell",
+        "source": None,
+        "digest": "d",
+    }
+    view |= {"judged": [], "changed": []}
     return {
         "feature": {"id": "1", "name": "shop"},
         "approval": {**view, "outputs": outputs, "criteria": criteria, "caveats": [], "notes": []},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cde_orchestrator.application.approvals.shown import Shown, Source, source_now, waiting_phase
+from cde_orchestrator.application.approvals.shown import Shown, waiting_phase
+from cde_orchestrator.application.approvals.source import Source, source_now
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs

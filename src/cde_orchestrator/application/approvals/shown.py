@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from cde_orchestrator.application.approvals.judged import JudgedView, judged
+from cde_orchestrator.application.approvals.source import Source, source_now
 from cde_orchestrator.application.caveats import caveats_of
 from cde_orchestrator.application.criterion_views import CriterionView, criterion_view, stale
-from cde_orchestrator.application.features.earlier_outputs import accepted_before
+from cde_orchestrator.application.features.earlier_outputs import (
+    AcceptedOutput,
+    changed_before,
+)
 from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.ports.checks import VersionControl
-from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proof_views import CaveatView
 from cde_orchestrator.application.proofs.outdated import outdated
-from cde_orchestrator.application.proofs.proving import Proving, is_record
+from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
 from cde_orchestrator.domain.clock import to_the_second
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.excerpts import READ_BYTES, sections_of
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.phase_record import PhaseRecord, state_predicate
+from cde_orchestrator.domain.phase_record import state_predicate
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -94,9 +99,25 @@ class ShownNote(TypedDict):
     note: str
 
 
+class ChangedOutput(TypedDict):
+    """An output that is not as it was accepted, so that no yes counts.
+
+    ``sha256`` is of what is there, None where that cannot be read; ``kept`` is whether what was
+    ``accepted``, by its SHA-256, can be restored.
+    """
+
+    id: str
+    phase: str
+    path: str
+    accepted: str
+    sha256: str | None
+    kept: bool
+
+
 class ShownView(TypedDict):
     """What waits for a person; ``back_to`` is where a no goes if it names no phase.
 
+    ``judged`` says whether it is good; with ``changed`` outputs no yes counts.
     ``source`` is None where no phase before it changes the project's files, or git is not there.
     ``caveats`` and ``notes``, of which these are the newest of ``notes_total``, oldest first, are
     no part of what is approved: the digest is of the rest.
@@ -105,6 +126,8 @@ class ShownView(TypedDict):
     phase: str
     description: str
     goal: str
+    judged: list[JudgedView]
+    changed: list[ChangedOutput]
     outputs: list[ShownOutput]
     criteria: list[CriterionView]
     source: ShownSource | None
@@ -121,79 +144,8 @@ class ApprovalReply(FeatureReply):
     approval: ShownView
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The source as it is now.
-
-    Attributes:
-        changed: SHA-256 by path of what differs from the feature's beginning; None for a file
-            that is gone. None where the source is no part of what is approved.
-        commit: at which the feature started.
-        added, removed: lines; None where git cannot count them.
-        tree: all of it; None where nobody had to look.
-    """
-
-    changed: Mapping[str, str | None] | None = None
-    commit: str = ""
-    added: int | None = None
-    removed: int | None = None
-    tree: SourceTree | None = None
-
-
-def source_now(
-    feature: Feature,
-    workflow: Workflow,
-    outputs: ProjectOutputs,
-    proving: Proving,
-    git: VersionControl,
-) -> Source:
-    """The source that a person approves: what a phase before must change is approved with it.
-
-    Raises:
-        FeatureError: E136, git cannot compare.
-    """
-    phase = workflow.find(feature.current_phase or "")
-    if phase is None or not workflow.judges_source(phase):
-        return Source()
-    if feature.base is None:
-        return _since_baseline(feature, workflow, outputs, git)
-    before, after = proving.base_of(feature).id, proving.trees.now(proving.root)
-    files = proving.changed(before, after.id, feature, workflow)
-    changed = {file.path: None if file.after is None else _sha256(file.after) for file in files}
-    lines = git.lines_between(proving.root, before, after.id) if files else {}
-    if lines is None:
-        return Source(changed, feature.base.commit, tree=after)
-    counted = [lines.get(path, (0, 0)) for path in changed]
-    added, removed = (sum(each[which] for each in counted) for which in (0, 1))
-    return Source(changed, feature.base.commit, added, removed, after)
-
-
-def _since_baseline(
-    feature: Feature, workflow: Workflow, outputs: ProjectOutputs, git: VersionControl
-) -> Source:
-    """The same where git keeps no tree of the feature's beginning."""
-    if feature.baseline is None:
-        return Source()
-    records = workflow.paths_for(feature.name)
-    paths = git.changed_since(outputs.root, feature.baseline) or ()
-    changed = {path: _digest(path, outputs) for path in paths if not is_record(path, records)}
-    return Source(changed, feature.baseline.commit)
-
-
-def _digest(path: str, outputs: ProjectOutputs) -> str | None:
-    try:
-        content = outputs.read(path, path)
-    except (OutputError, ValidationError):  # no plain file of the project, or one too large
-        return None
-    return content.sha256 if content else None
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def _digest_of(facts: Mapping[str, object]) -> str:
-    return _sha256(json.dumps(facts, sort_keys=True).encode())
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +159,7 @@ class Shown:
     goal: str
     outputs: tuple[ShownOutput, ...]
     criteria: tuple[CriterionView, ...]
+    changed: tuple[AcceptedOutput, ...]
     source: Source
     back_to: str
     digest: str
@@ -222,10 +175,10 @@ class Shown:
             FeatureError: E145, the feature is in no phase that waits for a person.
         """
         phase = waiting_phase(feature, workflow)
-        before = accepted_before(feature, phase, workflow)
-        accepted = {artifact.path: artifact.sha256 for _, artifact in before}
+        changed = tuple(changed_before(feature, phase, workflow, outputs))
+        others = {each.artifact.path for each in changed}
         shown = tuple(
-            _output(owner, output, feature.name, outputs, accepted)
+            _output(owner, output, feature.name, outputs, others)
             for owner, output in _approved(phase, feature, workflow)
         )
         criteria = tuple(
@@ -245,22 +198,31 @@ class Shown:
         kept = [{key: each.get(key) for key in _OF_PEOPLE} for each in criteria]
         given = _digest_of({**facts, "criteria": kept})
         back_to = workflow.judged_phase(phase.id).id
-        return cls(phase, feature.prompt, shown, criteria, source, back_to, digest, given)
+        return cls(phase, feature.prompt, shown, criteria, changed, source, back_to, digest, given)
 
     def digests(self) -> dict[str, str | None]:
         """SHA-256 of each output that was shown, by path."""
         return {each["path"]: each["sha256"] for each in self.outputs}
 
-    def view(self, record: PhaseRecord, caveats: list[CaveatView]) -> ShownView:
-        """As the contract has it, with what its phase's ``record`` and the ``caveats`` add."""
+    def view(
+        self,
+        feature: Feature,
+        workflow: Workflow,
+        outputs: ProjectOutputs,
+        caveats: list[CaveatView],
+    ) -> ShownView:
+        """As the contract has it, with what the feature's record and the ``caveats`` add."""
         source, changed = self.source, self.source.changed
-        saved = record.saved()
+        saved = feature.phases[self.phase.id].saved()
+        criteria = stale(self.criteria, caveats)
         return {
             "phase": self.phase.id,
             "description": self.phase.description,
             "goal": self.goal,
+            "judged": judged(feature, workflow, outputs, criteria),
+            "changed": [_changed(each, outputs) for each in self.changed],
             "outputs": list(self.outputs),
-            "criteria": stale(self.criteria, caveats),
+            "criteria": criteria,
             "source": None
             if changed is None
             else {
@@ -324,8 +286,17 @@ class ShowApproval(UseCase[ApprovalReply], operation="show_approval", in_worktre
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
             "phase": None,
-            "approval": shown.view(feature.phases[shown.phase.id], caveats),
+            "approval": shown.view(feature, workflow, outputs, caveats),
         }
+
+
+def refusal_lines(shown: ShownView) -> list[str]:
+    """Why no yes counts, in sentences, as far as that is known beforehand."""
+    return [
+        f"{plain(each['path'])} is not as it was accepted in {plain(each['phase'])}: "
+        "it cannot be approved like this"
+        for each in shown["changed"]
+    ]
 
 
 def _approved(phase: Phase, feature: Feature, workflow: Workflow) -> list[tuple[Phase, Output]]:
@@ -347,7 +318,7 @@ def _output(
     output: Output,
     feature_name: str,
     outputs: ProjectOutputs,
-    accepted: Mapping[str, str],
+    changed: Collection[str],
 ) -> ShownOutput:
     path = output.path_for(feature_name)
     try:
@@ -361,9 +332,21 @@ def _output(
         "path": path,
         "required": output.required,
         "sha256": sha256,
-        "changed": accepted.get(path, sha256) != sha256,
+        "changed": path in changed,
         "size": len(content.data) if content else None,
         "sections": _weighed(content.data) if content and output.type == "markdown" else [],
+    }
+
+
+def _changed(output: AcceptedOutput, outputs: ProjectOutputs) -> ChangedOutput:
+    artifact = output.artifact
+    return {
+        "id": artifact.id,
+        "phase": output.phase.id,
+        "path": artifact.path,
+        "accepted": artifact.sha256,
+        "sha256": output.current.sha256 if output.current else None,
+        "kept": outputs.kept(artifact.sha256) is not None,
     }
 
 

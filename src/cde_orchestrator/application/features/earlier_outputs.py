@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.domain.errors.fixes import START_AGAIN
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import OUTPUTS_RESTORED, Feature
 from cde_orchestrator.domain.gate import Problem, problem_as_dict
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.records import Artifact
@@ -15,7 +15,7 @@ from cde_orchestrator.domain.value import Value
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 
-class _Accepted(Value):
+class AcceptedOutput(Value):
     """An accepted output, and what is there now; None: nothing that can be read."""
 
     phase: Phase
@@ -26,6 +26,15 @@ class _Accepted(Value):
     def is_changed(self) -> bool:
         """Whether other bytes are there than were accepted."""
         return self.current is None or self.current.sha256 != self.artifact.sha256
+
+    def fact(self) -> dict[str, str | None]:
+        """What the event keeps of its being restored."""
+        return {
+            "id": self.artifact.id,
+            "path": self.artifact.path,
+            "before": self.current.sha256 if self.current else None,
+            "after": self.artifact.sha256,
+        }
 
 
 def require_accepted(
@@ -46,10 +55,21 @@ def require_accepted(
     return {each.artifact.path: each.current for each in accepted}
 
 
-def put_back(
+def changed_before(
     feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
+) -> list[AcceptedOutput]:
+    """Outputs of earlier phases as which ``require_accepted`` refuses to go on from them."""
+    found = _accepted(feature, phase, workflow, outputs)
+    return [each for each in found if each.is_changed]
+
+
+def restore_changed(
+    feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs, at: str, by: str
 ) -> dict[str, str | None]:
     """Put them back as they were accepted, all or none; a copy is kept next to them.
+
+    The feature keeps by whom, as an event by which that can be undone, and its phase is refused
+    for them no longer.
 
     Returns:
         By the path of each that was put back, that of the copy; None where nothing was there.
@@ -59,8 +79,24 @@ def put_back(
             of one is no longer kept, and nothing was put back.
         StateError: E203 or E204, one cannot be written.
     """
+    changed = changed_before(feature, phase, workflow, outputs)
+    for each in changed:
+        if each.current is not None:
+            outputs.keep(each.current)
+    restored = _put_back(changed, feature, phase, outputs)
+    if changed:
+        files = [each.fact() for each in changed]
+        feature.note(OUTPUTS_RESTORED, phase=phase.id, files=files, at=at, by=by)
+        record = feature.phases[phase.id]
+        if record.refused is not None and record.refused.code == "E132":
+            record.refused = None
+    return restored
+
+
+def _put_back(
+    changed: Sequence[AcceptedOutput], feature: Feature, phase: Phase, outputs: ProjectOutputs
+) -> dict[str, str | None]:
     root, files, restored = outputs.root, outputs.files, dict[str, str | None]()
-    changed = [each for each in _accepted(feature, phase, workflow, outputs) if each.is_changed]
     kept = [(each, outputs.kept(each.artifact.sha256)) for each in changed]
     if any(data is None for _, data in kept):
         raise _changed(changed, feature, phase, outputs)
@@ -75,7 +111,7 @@ def put_back(
 
 
 def _changed(
-    changed: Sequence[_Accepted], feature: Feature, phase: Phase, outputs: ProjectOutputs
+    changed: Sequence[AcceptedOutput], feature: Feature, phase: Phase, outputs: ProjectOutputs
 ) -> OutputError:
     problems = [_problem(each, feature, outputs) for each in changed]
     lost = [each for each in changed if outputs.kept(each.artifact.sha256) is None]
@@ -91,9 +127,9 @@ def _changed(
 
 def _accepted(
     feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
-) -> Iterator[_Accepted]:
+) -> Iterator[AcceptedOutput]:
     for earlier, artifact in accepted_before(feature, phase, workflow):
-        yield _Accepted(earlier, artifact, _current(artifact, outputs))
+        yield AcceptedOutput(earlier, artifact, _current(artifact, outputs))
 
 
 def accepted_before(
@@ -127,7 +163,7 @@ def _current(artifact: Artifact, outputs: ProjectOutputs) -> Content | None:
         return None
 
 
-def _problem(each: _Accepted, feature: Feature, outputs: ProjectOutputs) -> Problem:
+def _problem(each: AcceptedOutput, feature: Feature, outputs: ProjectOutputs) -> Problem:
     what = "is missing" if each.current is None else "was changed"
     words = f"{what} since phase {each.phase.id} was accepted"
     for record in feature.phases.values():

@@ -155,7 +155,7 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
             "files": _files(difference, feature, rendering if standing.acts else None),
             "outputs": [view_of(ArtifactView, each) for each in artifacts_from(feature.phases)],
             "tests": _tests(feature),
-            "review": _review(feature, workflow, outputs),
+            "review": review_of(feature, workflow, outputs),
             "approved_by": Rules.of(feature, workflow).approved_by() if is_completed else [],
         }
 
@@ -247,7 +247,7 @@ def _after(evidence: Evidence) -> str:
     return ended(trial, "when it was run last")
 
 
-def _review(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> ReviewView | None:
+def review_of(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> ReviewView | None:
     """The last output that was accepted by its verdict, and still is; None where there is none."""
     for phase in reversed(workflow.phases):
         judged = {output.id for output in phase.outputs if output.verdict}

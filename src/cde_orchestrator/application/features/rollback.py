@@ -34,9 +34,6 @@ ROLLING_BACK = "rolling_back"
 """The event that comes before the first file is touched, with the same ``files``: whatever
 stops the rollback between two files, it can be repeated, and undone from there."""
 
-OUTPUTS_RESTORED = "outputs_restored"
-"""The event of outputs that a person restored as they were accepted, with the same ``files``."""
-
 FileAction = Literal["restored", "removed", "unchanged", "left"]
 
 

@@ -12,7 +12,11 @@ from cde_orchestrator.application.checks.trial_views import waiting_words
 from cde_orchestrator.application.features.approved_outputs import require_approved
 from cde_orchestrator.application.features.delivery import Delivery, note_kept
 from cde_orchestrator.application.features.due_changes import DueChanges
-from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
+from cde_orchestrator.application.features.earlier_outputs import (
+    changed_before,
+    require_accepted,
+    restore_changed,
+)
 from cde_orchestrator.application.features.feature_criteria import are_all_waived
 from cde_orchestrator.application.features.feature_tasks import (
     covered_outputs,
@@ -201,7 +205,7 @@ class Submission(Value, kw_only=True):
         return Examined(*own, shown, difference, tree)
 
     def put_back(self, found: Found, phase: Phase) -> dict[str, str | None]:
-        """Put back what changed before the phase, where that is wanted; as of ``put_back``.
+        """Put back what changed before the phase, where that is wanted; as of ``restore_changed``.
 
         Raises:
             CDEError: E112, E132 or E133, it cannot be; E203 or E204.
@@ -212,7 +216,7 @@ class Submission(Value, kw_only=True):
         """Put back what changed before a phase whose person has yet to answer: no answer itself.
 
         Returns:
-            As of ``put_back``; nothing where this submission is none of such a phase.
+            As of ``restore_changed``; nothing where this submission is none of such a phase.
 
         Raises:
             CDEError: E112, E122 or E132, it cannot be; E203 or E204.
@@ -228,19 +232,12 @@ class Submission(Value, kw_only=True):
         return self._put_back(found, phase)
 
     def _put_back(self, found: Found, phase: Phase) -> dict[str, str | None]:
-        """As of ``put_back``; the copies stand among the events, and a refusal by E132 ends."""
-        restored = put_back(found.feature, phase, found.workflow, self.outputs)
-        if restored:
-            copies: list[KeptView] = [
-                {"path": path, "kept_as": copy} for path, copy in restored.items() if copy
-            ]
-            with self.features.repository.transaction(self.outputs.root) as project:
-                feature = self.adopted(project, found).feature
-                self.note_kept(feature, copies)
-                record = feature.phases.get(phase.id)
-                if record and record.refused and record.refused.code == "E132":
-                    record.refused = None
-        return restored
+        if not changed_before(found.feature, phase, found.workflow, self.outputs):
+            return {}
+        at, by = self.leases.now.isoformat(), self.leases.caller.name
+        with self.features.repository.transaction(self.outputs.root) as project:
+            now = self.adopted(project, found)
+            return restore_changed(now.feature, phase, now.workflow, self.outputs, at, by)
 
     def _following(
         self,

@@ -29,9 +29,10 @@ from cde_orchestrator.application.ports.core import (
 from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.application.ports.runs import Runs
 from cde_orchestrator.application.state.recover_state import ListChanges
+from cde_orchestrator.application.state.removed_features import removal_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply
-from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
 
 CHANGES = 100
 """How many changes a feature's timeline shows."""
@@ -148,10 +149,15 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         baselines: Baselines,
         checks: CheckRunner,
     ) -> FeaturePageReply:
-        """Raises E004, E102, E103."""
+        """Raises E004, E102 with the restore that removed a ``known`` one as ``gone``, E103."""
         asked = GetFeatureStatus(feature_id=self.feature_id, detail="full", to_work=False)
         ports: dict[str, Any] = {"rendering": rendering, "baselines": baselines, "checks": checks}
-        project, feature, followed = features.read_followed(self.feature_id)
+        try:
+            project, feature, followed = features.read_followed(self.feature_id)
+        except FeatureError as error:
+            if error.code == "E102" and self.known is not None:
+                error.context["gone"] = removal_of(self.feature_id, features.root, recovery)
+            raise
         status = asked.reply(project, feature, followed, features=features, **ports)
         full = cast(FeatureDetailReply, status)
         is_compared = asked.compares(project, feature, followed.workflow, rendering)

@@ -15,7 +15,7 @@ from cde_orchestrator.application.runs.show_agents import chosen_agents, require
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureView, feature_view
 from cde_orchestrator.domain.clock import parse_utc
-from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
+from cde_orchestrator.domain.exceptions import AgentError, CDESystemError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, FAILED, Feature
 from cde_orchestrator.domain.text import command_words
 from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
@@ -127,12 +127,15 @@ class StartRun(UseCase[BackgroundReply], operation="start_run"):
         callers: Callers,
         runs: Runs,
     ) -> BackgroundReply:
-        """Raises E004, E102, E103, E105, E305, E314, E336, E909, E910, E912."""
+        """Raises E004, E102, E103, E105, E305, E314, E336, E905, E909, E910, E912."""
         _, feature, _ = features.read(self.feature_id)
         _require_work(feature)
         if not self.agents:
             raise ValidationError.of("E305", argument="agents", reason="name at least one")
         chosen = chosen_agents(agents, self.agents)
+        if not any(agents.is_installed(each) for each in chosen):  # trust would not help
+            reason = "its program is not installed where this server runs"
+            raise AgentError.of("E905", agent=chosen[0].name, reason=reason)
         require_trusted(chosen, root, trust)
         silent = [each.name for each in chosen if not each.reports_cost]
         if self.budget_usd is not None and silent:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.rollback import (
-    OUTPUTS_RESTORED,
     ROLLED_BACK,
     ROLLING_BACK,
     FileRow,
@@ -27,6 +26,7 @@ from cde_orchestrator.domain.exceptions import (
     StateError,
     ValidationError,
 )
+from cde_orchestrator.domain.feature import OUTPUTS_RESTORED
 from cde_orchestrator.domain.phase_record import PhaseStatus
 
 State = Mapping[str, Any]

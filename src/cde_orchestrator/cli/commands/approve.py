@@ -97,8 +97,7 @@ def decide(
                 )
             )
         # Of what is shown with a changed output no yes counts: E132 says so, and what to do.
-        is_changed = any(each["changed"] for each in shown["approval"]["outputs"])
-        if not is_changed and not confirmed("Approve?", err=call.as_json):
+        if not shown["approval"]["changed"] and not confirmed("Approve?", err=call.as_json):
             return None
         watch = None if call.as_json else print_to_stderr
         approved = ApprovePhase(

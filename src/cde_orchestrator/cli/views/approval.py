@@ -5,7 +5,13 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cde_orchestrator.application.approvals.shown import ApprovalReply, ShownOutput, ShownView
+from cde_orchestrator.application.approvals.judged import judged_lines
+from cde_orchestrator.application.approvals.shown import (
+    ApprovalReply,
+    ShownOutput,
+    ShownView,
+    refusal_lines,
+)
 from cde_orchestrator.application.approvals.waive import WaiverReply
 from cde_orchestrator.application.proof_views import (
     caveat_lines,
@@ -40,11 +46,16 @@ def to_decide(reply: ApprovalReply, back_to: str | None = None) -> RenderableTyp
     what = f"Send it back to {clean(back_to)}" if back_to else "Approve"
     bound = Text(f"{what}, exactly as shown: {shown['digest'][:DIGEST_SHOWN]}", style="dim")
     goal = Text.assemble(("Goal\n", "dim"), clean_lines(shown["goal"]))
+    caveats = notes([*caveat_lines(shown["caveats"]), *refusal_lines(shown)])
     said = [_said(each) for each in shown["outputs"]]
-    parts = (_criteria(shown), _source(shown), _notes(shown))
-    return spaced(
-        head, goal, notes(caveat_lines(shown["caveats"])), _outputs(shown), *said, *parts, bound
-    )
+    parts = (_criteria(shown), _notes(shown), _outputs(shown), bound)
+    return spaced(head, goal, _judged(shown), caveats, _source(shown), *said, *parts)
+
+
+def _judged(shown: ShownView) -> RenderableType | None:
+    """Whether it is good."""
+    lines = judged_lines(shown["judged"])
+    return Group(*map(Text, lines)) if lines else None
 
 
 def _notes(shown: ShownView) -> RenderableType | None:

@@ -7,6 +7,7 @@ from cde_orchestrator.web.actions.decide import DECIDE
 from cde_orchestrator.web.actions.edit import EDIT
 from cde_orchestrator.web.actions.note import NOTE
 from cde_orchestrator.web.actions.reopen import REOPEN
+from cde_orchestrator.web.actions.restore import RESTORE
 from cde_orchestrator.web.actions.rollback import ROLL_BACK
 from cde_orchestrator.web.actions.run import RUN
 from cde_orchestrator.web.actions.start import START
@@ -20,6 +21,7 @@ EVERY = {
         DECIDE,
         NOTE,
         EDIT,
+        RESTORE,
         ROLL_BACK,
         CLOSE,
         RUN,

@@ -17,14 +17,16 @@ export const runForm = {
 
 function showChoices({ agents, running }) {
   const usable = agents.filter((each) => each.installed);
+  const untrusted = usable.filter((each) => !each.trusted);
   const rows = (usable.length ? usable : agents).map((each) => {
     const pick = element("button", { class: "plain", type: "button", "aria-label": `Use ${clean(each.name)}`, onclick: (event) => use(event.target.form, each.name) }, each.name);
-    const state = each.trusted ? (each.installed ? null : ["not installed", "warning"]) : ["not trusted here", "warning"];
-    return element("li", {}, pick, state ? element("span", { class: "badge", "data-tone": state[1] }, state[0]) : null, element("code", { class: "muted" }, each.command));
+    const lacks = each.installed ? (each.trusted ? null : "not trusted here") : "not installed";
+    return element("li", {}, pick, lacks ? element("span", { class: "badge", "data-tone": "warning" }, lacks) : null, element("code", { class: "muted" }, each.command));
   });
   const note = running ? "An agent works on it already." : "It continues as a process of its own, also when the page's server ends, until the feature is done or waits for you.";
   return [element("p", {}, note), element("ul", { class: "choices-of-agents", "aria-label": "Agents of this machine" }, rows),
-    agents.some((each) => !each.trusted) ? element("p", { class: "muted" }, "An agent that is not trusted here is trusted in a terminal: ", element("code", {}, "cde agents trust NAME"), ".") : null];
+    usable.length ? null : element("p", {}, "None of these programs is on the path of this server: install one first, as its maker says, and open this again. Another one is defined in ", element("code", {}, ".cde/config.toml"), "."),
+    untrusted.length ? element("p", { class: "muted" }, "An agent that is not trusted here is trusted in a terminal: ", element("code", {}, `cde agents trust ${untrusted.length > 1 ? "NAME" : untrusted[0].name}`), ".") : null];
 }
 
 /** Name the agent in the form, after those that are named already. */

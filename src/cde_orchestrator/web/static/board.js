@@ -11,6 +11,7 @@ const lanes = new Map();
 let step = 0;
 let present = "";
 let notice = null;
+let byPhase = false; // then no lane says who works
 
 /** How many cards of a lane are asked for; 0: as many as the server likes. */
 export const moreCards = () => MORE[step];
@@ -20,6 +21,7 @@ export function showBoard(reply) {
   const { board } = reply;
   if (board === null) return showProblem(reply.problem);
   write($("board-line"), line(board));
+  byPhase = board.by !== null;
   const place = $("board");
   const wanted = board.lanes.map((each) => each.id).join(" ");
   if (present !== `${board.by} ${wanted}`) {
@@ -164,8 +166,9 @@ function fillCard(member, card) {
   attribute(link, "data-kind", !open ? card.status : waits ? "waiting" : card.event.kind);
   write(parts.event, plainly(waits && card.asks ? card.asks : card.event.text));
   attribute(parts.event, "title", `${card.event.by ? `${who(card.event.by)}, ` : ""}${absolute(card.event.at)}`);
-  write(parts.who, waits ? "waits for you" : card.claim ? card.claim.agent : "");
-  attribute(parts.who, "data-who", waits ? "person" : card.claim ? "agent" : null);
+  const works = open && (waits ? "person" : card.claim ? "agent" : byPhase ? "ready" : null);
+  write(parts.who, { person: "waits for you", agent: card.claim?.agent, ready: "nobody yet" }[works] ?? "");
+  attribute(parts.who, "data-who", works || null);
   const start = open ? card.phase_since ?? card.created_at : card.updated_at;
   showMoment(parts.age, start, (at) => (open ? `for ${duration(since(at))}` : ago(at)));
   write(parts["phase-of"], open && card.phase ? `${words(card.phase)} · ${card.step} of ${card.steps}` : words(card.status));

@@ -1,7 +1,8 @@
 // What waits for a person, and their answer, which is for exactly what is shown.
-import { actionAddress, notice } from "./acting.js";
+import { actionAddress, actionButton, notice } from "./acting.js";
+import { editAction } from "./actions-feature.js";
 import { isRefusal, refusal } from "./actions.js";
-import { bytes, changedLines, clean, coded, counted, element, load, time, who, words, write } from "./base.js";
+import { attribute, bytes, changedLines, clean, coded, counted, element, load, time, who, words, write } from "./base.js";
 import { keepTyped } from "./kept.js";
 import { caveats, group, sees } from "./rows.js";
 import { outputDifference } from "./work.js";
@@ -12,6 +13,8 @@ const problem = element("div", { class: "problem", role: "alert" });
 const reason = element("textarea", { name: "reason", rows: 3, placeholder: LABEL, "aria-label": LABEL });
 const approve = element("button", { class: "button primary", type: "button", onclick: () => answer("approve") }, "Approve");
 const back = element("button", { class: "button", type: "button", onclick: () => answer("send back") });
+const none = element("span", { hidden: true });
+let main = approve; // the first button
 const form = element("form", { class: "answer", autocomplete: "off", onsubmit: (event) => event.preventDefault() }, problem, approve, reason, back);
 let asked = null; // what is shown, of which feature, and how the page is read again
 let named = null; // what the reason that is typed is kept as
@@ -19,16 +22,13 @@ let sent = null;
 let isAnswering = false;
 
 /** What is shown; another one makes the card anew, with the same form. */
-export function known({ approval, form: word, feature }, { phases }) {
-  const accepted = new Map(phases.flatMap((phase) => phase.outputs.map((each) => [`${phase.id} ${each.id}`, each.sha256])));
-  const changed = approval.outputs.filter((each) => each.changed)
-    .map((each) => ({ ...each, accepted: accepted.get(`${each.phase} ${each.id}`) }));
+export function known({ approval, form: word, feature }) {
   const key = `decide ${feature.id} ${approval.phase}`;
   if (key !== named) {
     form.reset(); // a reason is of one approval
     sent = keepTyped(form, (named = key));
   }
-  return { ...approval, changed, can: word !== null };
+  return { ...approval, can: word !== null };
 }
 
 /** Nothing waits any more: what was typed is kept, and is no part of the next answer. */
@@ -53,29 +53,62 @@ export function decision({ feature }, approval, refresh) {
   const notes = approval.notes.map((each) => element("li", {}, element("pre", {}, each.note), element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at))));
   const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
   return element("section", { class: "card decision", "aria-label": "Waits for a person" },
-    element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
-    approval.description ? element("p", {}, coded(approval.description)) : null,
-    caveats(approval.caveats),
+    element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`)),
+    approval.description ? element("p", { class: "muted" }, coded(approval.description)) : null,
+    goal(feature, approval),
     changed.map((each) => other(feature, each, approval)),
-    files.length ? group("Files", files) : null,
+    judged(approval.judged),
+    caveats(approval.caveats),
+    source ? group([`${counted(approval.source.total, "source file")} changed`, changedLines(approval.source)].filter(Boolean).join(", "), source) : null,
     said,
     criteria.length ? group("Criteria", criteria) : null,
-    source ? group([`${counted(approval.source.total, "source file")} changed`, changedLines(approval.source)].filter(Boolean).join(", "), source) : null,
     notes.length ? group(approval.notes_total > notes.length ? `Notes, the newest of ${approval.notes_total}` : "Notes", notes) : null,
-    can ? null : how, can || reason.value.trim() ? form : null);
+    can ? null : how, can || reason.value.trim() ? form : null,
+    element("details", { class: "bound", "data-name": "bound" }, element("summary", {}, "What the answer is bound to"),
+      files.length ? element("ul", { class: "outputs" }, files) : null,
+      element("p", { class: "muted" }, `SHA-256 of all that is shown: ${approval.digest}`),
+      approval.source ? element("p", { class: "muted" }, `Source: what differs from commit ${approval.source.commit}`) : null));
 }
 
-/** Name the buttons by what they do. */
+const GOAL_SHOWN = 120; // characters
+
+/** What was wanted, in short; the whole of it opens. */
+function goal(feature, { goal: text, can }) {
+  const line = text.trim().replace(/\s+/g, " ");
+  const short = line.length > GOAL_SHOWN ? `${line.slice(0, line.lastIndexOf(" ", GOAL_SHOWN) + 1 || GOAL_SHOWN).trim()}… ` : null;
+  const shown = short || line !== text.trim()
+    ? element("details", { "data-name": "goal" }, element("summary", {}, element("span", { class: "strong" }, "Goal: "), element("span", { class: "short" }, coded(short ?? line))), element("p", { class: "goal" }, coded(text)))
+    : element("p", {}, element("span", { class: "strong" }, "Goal: "), coded(text));
+  return element("section", { class: "asked-goal", "aria-label": "Goal" }, shown, can ? editAction(feature) : null);
+}
+
+const MARKS = { ok: "✓", warning: "!", critical: "✕", muted: "–" };
+
+/** Whether it is good: what the review says, which criteria hold, how the check ended. */
+function judged(rows) {
+  return rows.length ? element("dl", { class: "judged", "aria-label": "Is it good" }, rows.map((each) => element("div", { "data-tone": each.tone },
+    element("dt", {}, `${MARKS[each.tone]} ${each.what}`),
+    element("dd", {}, coded(each.words), each.points.length ? element("ul", {}, each.points.map((point) => element("li", {}, coded(point)))) : null)))) : null;
+}
+
+/** Name the buttons by what they do; where no yes counts, the main one is what mends that. */
 function name(approval) {
+  const { changed } = approval;
+  const isLost = changed.some((each) => !each.kept);
+  const wanted = !changed.length ? approve : isLost ? none : restoreButton(asked.feature);
+  if (main !== wanted) main.replaceWith((main = wanted));
+  attribute(back, "class", isLost ? "button primary" : "button");
   write(approve, "Approve");
   write(back, `Send back to ${words(approval.back_to)}`);
 }
 
+const restoreButton = (feature) => actionButton({ action: "restore", about: feature.id, label: "Restore the accepted files", tone: "primary", module: () => import("./actions-restore.js"), form: ({ restoreForm }) => restoreForm });
+
 /** An output that is not what was accepted: what differs, and what can be done. */
-function other(feature, { id, path, phase, sha256, accepted }, { back_to: to }) {
+function other(feature, { id, path, phase, sha256, accepted, kept }, { back_to: to }) {
   return element("div", { class: "finding made", "data-tone": "warning" },
     element("p", { class: "strong" }, `${clean(path)} ${sha256 ? "was changed" : "was removed"} after it was accepted in ${words(phase)}.`),
-    element("p", { class: "muted" }, `It is not approved like this. Sent back to ${words(to)}, it is done again, and the changed file is kept as a copy.`),
+    element("p", { class: "muted" }, `It is not approved like this. ${kept ? "Restore what was accepted, or send it back" : "What was accepted is no longer kept: send it back"} to ${words(to)}, where it is done again; either way the changed file is kept as a copy.`),
     outputDifference(feature.id, id, accepted, sha256));
 }
 

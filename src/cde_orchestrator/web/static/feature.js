@@ -24,6 +24,7 @@ async function refresh() {
     return showProblem(error.told);
   }
   serverTime(reply.at);
+  isGone = document.querySelector(".timeline").hidden = false;
   known = reply.status.updated_at;
   feature = reply.status.feature.id;
   notePhaseChange(reply.status);
@@ -33,7 +34,7 @@ async function refresh() {
     showHead(reply.status);
     if (person) showActions(reply.status);
     showSteps(reply.status);
-    showDecision(asked, reply.status);
+    showDecision(asked);
     part("live", null, liveCard);
     showParts(reply, Boolean(person));
     if (reply.changes) showTimeline(reply.changes);
@@ -48,24 +49,78 @@ const glide = (draw) => gliding(movable, draw);
 const movable = () => [...document.querySelectorAll("main > *, #acts, #parts > *, .live-run > *, .timeline")].map((each) => [each.dataset.part ?? each, each]);
 
 function showProblem(told) {
+  if (told.code === "E102" && feature) return showGone(told.context.gone);
   write($("name"), told.title);
   part("problem", told, () => element("section", { class: "card" }, empty(told.message, code(told.code),
     element("ul", {}, told.suggestions.map((each) => element("li", {}, each))), told.fixes.map((each) => command(each.command)))));
   document.body.classList.add("ready");
 }
 
+let isGone = false;
+
+/** A restore of the state removed the feature: there is nothing to act on, and nothing that was typed is lost. */
+function showGone(why) {
+  if (!isGone) {
+    isGone = true;
+    known = offered = stepShown = null; // should it come back, all of it is shown again
+    for (const each of document.querySelectorAll("dialog.act[open]:has(form:not([hidden]))")) each.close();
+    leave?.();
+    $("acts").replaceChildren();
+    $("steps").replaceChildren();
+    steps.clear();
+    document.querySelector(".timeline").hidden = true;
+    showMoment($("facts"), null);
+    showStatus("gone", "muted");
+    announce(`${$("name").textContent} is gone`);
+    const since = why && element("p", {}, `${why.event.slice(0, 1).toUpperCase()}${why.event.slice(1)}, by ${who(why.actor)}, `, time(why.at), ".");
+    part("gone", why, () => element("section", { class: "card finding", "data-tone": "warning", "aria-label": "Gone" }, element("h2", {}, "This feature is gone"),
+      element("p", {}, "The project's state is one without it by now: nothing can be done with it here."), since, element("p", {}, element("a", { href: "/dashboard" }, "All features"))));
+  }
+  const shown = ["gone"];
+  showUnsent((name, ...made) => (shown.push(name), part(name, ...made)));
+  keepParts(shown);
+}
+
+function showStatus(text, tone, who) {
+  write($("status"), text);
+  attribute($("status"), "class", "badge");
+  attribute($("status"), "data-tone", tone);
+  attribute($("status"), "data-who", who);
+}
+
+/** What was typed and has no form any more. */
+function showUnsent(show) {
+  const lost = lostFrom(feature).filter(({ action }) => action === "decide" || !document.querySelector(`[data-action="${CSS.escape(action)}"]`));
+  if (lost.length) show("unsent", lost.map(({ action, phase, text }) => [action, phase, text]), () => unsent(lost));
+}
+
+/** Take away the parts that are not named, and bring the others in this order. */
+function keepParts(shown) {
+  for (const [name, { made }] of parts) {
+    if (shown.includes(name)) continue;
+    made.remove();
+    parts.delete(name);
+  }
+  shown.forEach((name, place) => {
+    const { made } = parts.get(name);
+    const present = $("parts").children[place];
+    if (present !== made) $("parts").insertBefore(made, present ?? null);
+  });
+}
+
 const VERDICTS = { proven: "ok", stale: "warning", broken: "critical", unproven: "muted" };
 
-function showHead({ project, feature, claim, branch, created_at, standing, difference }) {
+function showHead({ project, feature, phase, claim, branch, created_at, standing, difference }) {
   write($("project"), project.name);
   write($("root"), project.path);
   write($("name"), feature.name);
   document.title = `${clean(feature.name)} · CDE dashboard`;
-  write($("status"), standing ? `${words(feature.status)}, ${standing.verdict}${standing.waived ? `, ${standing.waived} waived` : ""}` : words(feature.status));
-  attribute($("status"), "class", "badge");
-  attribute($("status"), "data-tone", standing ? VERDICTS[standing.verdict] : (TONES[feature.status] ?? "accent"));
+  if (CLOSED.includes(feature.status)) showStatus(standing ? `${words(feature.status)}, ${standing.verdict}${standing.waived ? `, ${standing.waived} waived` : ""}` : words(feature.status), standing ? VERDICTS[standing.verdict] : TONES[feature.status]);
+  else if (phase?.handler === "human_input") showStatus("waits for a person", "warning", "person");
+  else if (claim) showStatus(`${claim.agent} at work`, "accent", "agent");
+  else showStatus("ready for an agent", "muted", "ready");
   const changed = difference && [`${counted(difference.files, "file")} changed`, changedLines(difference)].filter(Boolean).join(", ");
-  const more = [`workflow ${feature.workflow}`, changed, claim && feature.status !== "waits_for_person" ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
+  const more = [`workflow ${feature.workflow}`, changed, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
@@ -137,16 +192,15 @@ function showParts(reply, isActing) {
     part(name, ...made);
   };
   const { feature } = status;
-  const lost = lostFrom(feature.id).filter(({ action }) => action === "decide" || !document.querySelector(`[data-action="${CSS.escape(action)}"]`));
-  if (lost.length) show("unsent", lost.map(({ action, phase, text }) => [action, phase, text]), () => unsent(lost));
+  showUnsent(show);
   shown.push("live");
   if (feature.status === "completed") show("done", [feature.name, status.committed], () => done(feature, status.committed));
   const canEdit = isActing && !CLOSED.includes(feature.status);
   const edits = status.caveats?.filter((each) => each.kind === "goal");
-  show("goal", [status.goal, canEdit, edits], () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal"), canEdit ? element("div", { class: "acts" }, editAction(feature)) : null), element("p", { class: "goal" }, coded(status.goal)), caveats(edits)));
+  const isAsked = !parts.get("decision").made.hidden; // that card says the goal
+  if (!isAsked) show("goal", [status.goal, canEdit, edits], () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal"), canEdit ? element("div", { class: "acts" }, editAction(feature)) : null), element("p", { class: "goal", tabindex: status.goal.length > GOAL_FITS ? 0 : null }, coded(status.goal)), caveats(edits)));
   if (status.closing) show("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${who(status.closing.by)}`), element("p", {}, coded(status.closing.reason))));
   const back = status.phase && status.work[status.phase.id].returned;
-  const isAsked = !parts.get("decision").made.hidden;
   if (status.phase) show("prompt", [status.phase, back, isAsked], () => current(status.phase, back, isAsked));
   if (reply.criteria.length || status.proof || status.standing) show("criteria", [reply.criteria, reply.criteria_total, status.proof, status.standing, status.approved_by, status.caveats], () => criteria(reply));
   const outputs = outputsOf(status);
@@ -162,16 +216,7 @@ function showParts(reply, isActing) {
     attribute(steps.get(phase.id), "title", headOf(work));
     if (hasCard) show(`phase ${phase.id}`, [phase, work, known], () => phaseCard(phase, work, known));
   }
-  for (const [name, { made }] of parts) {
-    if (shown.includes(name)) continue;
-    made.remove();
-    parts.delete(name);
-  }
-  shown.forEach((name, place) => {
-    const { made } = parts.get(name);
-    const present = $("parts").children[place];
-    if (present !== made) $("parts").insertBefore(made, present ?? null);
-  });
+  keepParts(shown);
 }
 
 /** Where a completed feature goes on: to whoever reviews it, and into the repository. */
@@ -212,8 +257,8 @@ async function askedOf({ phase, feature }) {
 
 let leave = null; // forgets the form of the last one
 
-function showDecision(asked, status) {
-  const known = asked && asked.module.known(asked.shown, status);
+function showDecision(asked) {
+  const known = asked && asked.module.known(asked.shown);
   if (!known) leave?.();
   leave = asked?.module.leave;
   part("decision", known, () => (known ? asked.module.decision(asked.shown, known, refresh) : element("div", { hidden: true })));
@@ -314,6 +359,7 @@ function evidence(phase, found) {
     found.size ? checkOutput(id, phase, found) : null);
 }
 
+const GOAL_FITS = 300; // characters that never scroll
 let timeline = null;
 
 function showTimeline(changes) {
