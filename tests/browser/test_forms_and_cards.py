@@ -136,7 +136,8 @@ def test_a_digest_stays_in_a_line_on_a_telephone(busy: Site, visit: Visit) -> No
     page.get_by_role("heading", name="Waits for a person").evaluate(
         "(each) => { each.textContent += ' that has a long name, which takes up the line'; }"
     )
-    digest = page.locator(".decision .head .muted")
+    page.locator("summary", has_text="What the answer is bound to").click()
+    digest = page.locator(".decision .bound p code").first
     assert digest.evaluate("(each) => each.getClientRects().length") == 1
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 

@@ -133,9 +133,10 @@ class StartRun(UseCase[BackgroundReply], operation="start_run"):
         if not self.agents:
             raise ValidationError.of("E305", argument="agents", reason="name at least one")
         chosen = chosen_agents(agents, self.agents)
-        if not any(agents.is_installed(each) for each in chosen):  # trust would not help
-            reason = "its program is not installed where this server runs"
-            raise AgentError.of("E905", agent=chosen[0].name, reason=reason)
+        for each in chosen:
+            if not (trust.trusts(root, each.command_line) or agents.is_installed(each)):
+                reason = "its program is not installed where this server runs"
+                raise AgentError.of("E905", agent=each.name, reason=reason)  # no trust helps
         require_trusted(chosen, root, trust)
         silent = [each.name for each in chosen if not each.reports_cost]
         if self.budget_usd is not None and silent:

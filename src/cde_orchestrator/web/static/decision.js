@@ -47,10 +47,10 @@ export function decision({ feature }, approval, refresh) {
   const { can, changed } = approval;
   const others = new Set(changed.map((each) => each.path));
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file"), others.has(each.path) ? [" ", element("span", { class: "badge", "data-tone": "warning" }, "not as accepted")] : null));
-  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}${others.has(output.path) ? ", as it was changed" : ""}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", {}, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
+  const said = approval.outputs.filter((each) => each.sections.length).map((output) => group(`From ${output.path}${others.has(output.path) ? ", as it was changed" : ""}`, output.sections.map((each) => element("li", {}, element("span", { class: "strong" }, each.heading), element("pre", { tabindex: 0 }, each.text + (each.more ? `\n[${each.more} more ${each.more === 1 ? "line" : "lines"} in the file]` : ""))))));
   const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), " ", coded(each.text), " ", element("span", each.state === "stale" ? { class: "badge", "data-tone": "warning" } : { class: "muted" }, each.waived ? ["waived: ", coded(each.waived)] : each.state), " ", sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
-  const notes = approval.notes.map((each) => element("li", {}, element("pre", {}, each.note), element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at))));
+  const notes = approval.notes.map((each) => element("li", {}, element("pre", { tabindex: 0 }, each.note), element("span", { class: "muted" }, `${who(each.by)}, `, time(each.at))));
   const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
   return element("section", { class: "card decision", "aria-label": "Waits for a person" },
     element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`)),
@@ -66,7 +66,7 @@ export function decision({ feature }, approval, refresh) {
     can ? null : how, can || reason.value.trim() ? form : null,
     element("details", { class: "bound", "data-name": "bound" }, element("summary", {}, "What the answer is bound to"),
       files.length ? element("ul", { class: "outputs" }, files) : null,
-      element("p", { class: "muted" }, `SHA-256 of all that is shown: ${approval.digest}`),
+      element("p", { class: "muted" }, "SHA-256 of all that is shown: ", element("code", { title: approval.digest }, approval.digest.slice(0, 10))),
       approval.source ? element("p", { class: "muted" }, `Source: what differs from commit ${approval.source.commit}`) : null));
 }
 
