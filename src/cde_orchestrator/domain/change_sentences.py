@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import Any
 
 from cde_orchestrator.domain.feature import CANCELLED, COMPLETED, FAILED, OUTPUTS_RESTORED
-from cde_orchestrator.domain.member_names import UPDATED, member_name
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.text import counted
 from cde_orchestrator.domain.value import Value
@@ -254,6 +253,8 @@ def _verified(changed: Changed) -> str | None:
 
 def _otherwise(changed: Changed) -> str | None:
     """Which members changed, by the names that people have for them; None where none is known."""
+    from cde_orchestrator.domain.member_names import UPDATED, member_name  # few need them
+
     named = [(name, each.value) for each in changed.members if (name := member_name(each.keys))]
     more = [each for each in named if each[0] != UPDATED] or named
     if not more:

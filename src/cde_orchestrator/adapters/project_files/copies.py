@@ -25,13 +25,13 @@ def place_of_copy(path: Path, names: Iterable[str]) -> tuple[str, Path | None]:
             return named, place
         with suppress(OSError):
             if is_file(place):
-                digest = digest or sha256_of(path)
-                if sha256_of(place) == digest:
+                digest = digest or _sha256_of(path)
+                if _sha256_of(place) == digest:
                     return named, None
     raise ValueError("the names of copies have no end")
 
 
-def sha256_of(path: Path) -> str:
+def _sha256_of(path: Path) -> str:
     """The digest of a file, of any size; raises ``OSError``."""
     with file_ops.open_to_read(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cde_orchestrator.adapters.project_files.copies import place_of_copy, sha256_of
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.project_paths import (
@@ -31,12 +30,7 @@ from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, e
 from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.spans import FILES, span
-from cde_orchestrator.infrastructure.system.tree import (
-    entries_of,
-    guard,
-    kind_of,
-    status_of,
-)
+from cde_orchestrator.infrastructure.system.tree import entries_of, guard, kind_of, status_of
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.core import OutputText
@@ -249,6 +243,8 @@ class FilesystemProjectFiles:
         self, root: Path, relative: str, output_id: str, attempt: int | None = None
     ) -> str:
         """Where ``set_aside``, or ``keep_attempt`` of an attempt, keeps the file or has kept it."""
+        from cde_orchestrator.adapters.project_files.copies import place_of_copy
+
         names = copy_paths(relative) if attempt is None else attempt_paths(relative, attempt)
         return place_of_copy(self._changed(root, relative, output_id), names)[0]
 
@@ -273,7 +269,8 @@ class FilesystemProjectFiles:
             try:
                 if stamp is not None and file_ops.stamp_of(path) == stamp:
                     return None
-                digest = sha256_of(path)
+                with file_ops.open_to_read(path) as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
             except FileNotFoundError:
                 return None
         if digest in known:
@@ -282,6 +279,8 @@ class FilesystemProjectFiles:
 
     def _copy(self, path: Path, names: Iterator[str], mode: int | None) -> str:
         """Keep a copy under the first of the names that is free, if none has the content yet."""
+        from cde_orchestrator.adapters.project_files.copies import place_of_copy
+
         named, free = place_of_copy(path, names)
         if free is not None:
             with _writing(free):
