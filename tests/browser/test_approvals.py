@@ -200,13 +200,22 @@ def test_what_changes_while_a_restore_is_read_is_read_first(reviewed: Site, visi
     assert (reviewed.root / NOTE).read_text() == "# Note\n\nBy mail.\n"
 
 
-def test_what_cannot_be_restored_is_sent_back(reviewed: Site, visit: Visit) -> None:
+@pytest.mark.parametrize(
+    ("path", "way", "buttons"),
+    [
+        (SPEC, "roll it back to write, where", []),
+        ("specs/login/review.md", "send it back to review, where", ["Send back to review"]),
+    ],
+)
+def test_what_cannot_be_restored_goes_back_to_the_phase_that_makes_it(
+    reviewed: Site, visit: Visit, path: str, way: str, buttons: list[str]
+) -> None:
     for kept in (reviewed.root / ".cde" / "objects").rglob("*"):
         if kept.is_file() and not kept.name.startswith("."):
             kept.unlink()
-    (reviewed.root / SPEC).write_text("By hand\n")
+    (reviewed.root / path).write_text("By hand\n")
     page = visit(reviewed.url).act(reviewed, LOGIN)
     card = page.get_by_role("region", name="Waits for a person")
-    expect(card).to_contain_text("What was accepted is no longer kept")
-    expect(card.locator(".answer .primary")).to_have_text("Send back to review")
+    expect(card).to_contain_text(f"What was accepted is no longer kept: {way} it is done again")
+    expect(card.locator(".answer .primary")).to_have_text(buttons)
     expect(card.get_by_role("button", name="Restore the accepted files")).to_have_count(0)

@@ -97,7 +97,8 @@ function name(approval) {
   const isLost = changed.some((each) => !each.kept);
   const wanted = !changed.length ? approve : isLost ? none : restoreButton(asked.feature);
   if (main !== wanted) main.replaceWith((main = wanted));
-  attribute(back, "class", isLost ? "button primary" : "button");
+  const isMended = isLost && changed.every((each) => each.phase === approval.back_to);
+  attribute(back, "class", isMended ? "button primary" : "button");
   write(approve, "Approve");
   write(back, `Send back to ${words(approval.back_to)}`);
 }
@@ -108,7 +109,7 @@ const restoreButton = (feature) => actionButton({ action: "restore", about: feat
 function other(feature, { id, path, phase, sha256, accepted, kept }, { back_to: to }) {
   return element("div", { class: "finding made", "data-tone": "warning" },
     element("p", { class: "strong" }, `${clean(path)} ${sha256 ? "was changed" : "was removed"} after it was accepted in ${words(phase)}.`),
-    element("p", { class: "muted" }, `It is not approved like this. ${kept ? "Restore what was accepted, or send it back" : "What was accepted is no longer kept: send it back"} to ${words(to)}, where it is done again; either way the changed file is kept as a copy.`),
+    element("p", { class: "muted" }, `It is not approved like this. ${kept ? "Restore what was accepted, or" : "What was accepted is no longer kept:"} ${phase === to ? "send it" : "roll it"} back to ${words(phase)}, where it is done again; either way the changed file is kept as a copy.`),
     outputDifference(feature.id, id, accepted, sha256));
 }
 
