@@ -73,6 +73,6 @@ class RestoreOutputs(UseCase[RestoreOutputsReply], operation="restore_outputs", 
 
 def _would_be(each: AcceptedOutput, outputs: ProjectOutputs) -> RestoredView:
     path, copy = each.artifact.path, None
-    if each.current is not None:
+    if each.is_there:
         copy = outputs.files.copy_path(outputs.root, path, each.artifact.id)
     return {"path": path, "kept_as": copy}

@@ -16,11 +16,28 @@ from cde_orchestrator.domain.workflow import Phase, Workflow
 
 
 class AcceptedOutput(Value):
-    """An accepted output, and what is there now; None: nothing that can be read."""
+    """An accepted output, and what is there now.
+
+    Attributes:
+        current: None: nothing that can be read.
+        is_there: whether a file is there all the same, as one that is too large.
+    """
 
     phase: Phase
     artifact: Artifact
     current: Content | None
+    is_there: bool
+
+    @classmethod
+    def now(cls, phase: Phase, artifact: Artifact, outputs: ProjectOutputs) -> AcceptedOutput:
+        """The output of the phase, with what is at its place."""
+        try:
+            current = outputs.read(artifact.path, artifact.id)
+        except OutputError:  # no plain file any more
+            return cls(phase, artifact, None, is_there=False)
+        except ValidationError:  # one that is too large
+            return cls(phase, artifact, None, is_there=True)
+        return cls(phase, artifact, current, is_there=current is not None)
 
     @property
     def is_changed(self) -> bool:
@@ -85,7 +102,7 @@ def restore_changed(
             outputs.keep(each.current)
     restored = _put_back(changed, feature, phase, outputs)
     if changed:
-        files = [each.fact() for each in changed]
+        files = [each.fact() for each in changed if each.current or not each.is_there]
         feature.note(OUTPUTS_RESTORED, phase=phase.id, files=files, at=at, by=by)
         record = feature.phases[phase.id]
         if record.refused is not None and record.refused.code == "E132":
@@ -103,7 +120,7 @@ def _put_back(
     for each, data in kept:
         if data is not None:
             path, copy = each.artifact.path, None
-            if each.current is not None:
+            if each.is_there:
                 copy = files.set_aside(root, path, each.artifact.id)
             files.restore(root, path, each.artifact.id, data)
             restored[path] = copy
@@ -129,7 +146,7 @@ def _accepted(
     feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
 ) -> Iterator[AcceptedOutput]:
     for earlier, artifact in accepted_before(feature, phase, workflow):
-        yield AcceptedOutput(earlier, artifact, _current(artifact, outputs))
+        yield AcceptedOutput.now(earlier, artifact, outputs)
 
 
 def accepted_before(
@@ -156,15 +173,8 @@ def accepted_before(
                 yield earlier, artifact
 
 
-def _current(artifact: Artifact, outputs: ProjectOutputs) -> Content | None:
-    try:
-        return outputs.read(artifact.path, artifact.id)
-    except (OutputError, ValidationError):  # no plain file any more, or one that is too large
-        return None
-
-
 def _problem(each: AcceptedOutput, feature: Feature, outputs: ProjectOutputs) -> Problem:
-    what = "is missing" if each.current is None else "was changed"
+    what = "was changed" if each.is_there else "is missing"
     words = f"{what} since phase {each.phase.id} was accepted"
     for record in feature.phases.values():
         if record.approval is not None and each.artifact.path in record.approval.outputs:

@@ -13,7 +13,7 @@ from cde_orchestrator.application.features.rollback_feature import RollbackFeatu
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.remarks import only_restored, submit_remarks
-from cde_orchestrator.domain.exceptions import OutputError, ReadOnlyModeError
+from cde_orchestrator.domain.exceptions import OutputError, ReadOnlyModeError, ValidationError
 from cde_orchestrator.domain.workflow import Handler
 from tests.fakes import InMemoryFiles, World, catalog, writing_workflow
 
@@ -29,6 +29,16 @@ class WithFolder(InMemoryFiles):
         """The file's content; E112 for the specification."""
         if relative == SPEC:
             raise OutputError.of("E112", output=output_id, path=relative, reason="a folder")
+        return super().read(root, relative, output_id)
+
+
+class WithLargeFile(InMemoryFiles):
+    """Files of which one became too large to be read."""
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The file's content; E315 for the specification, unless it is the accepted one."""
+        if relative == SPEC and self.contents[SPEC] != ACCEPTED:
+            raise ValidationError.of("E315", field=output_id, size_bytes=11, limit_bytes=10)
         return super().read(root, relative, output_id)
 
 
@@ -145,6 +155,18 @@ def test_a_refused_submission_names_the_copy_of_what_it_put_back(building: World
     assert caught.value.code == "E111"
     assert f"kept as {SPEC}.before-rollback" in caught.value.message
     assert building.files.contents[SPEC] == ACCEPTED
+
+
+def test_what_is_too_large_to_be_read_is_kept_as_a_copy_too(building: World) -> None:
+    contents, building.files = building.files.contents, WithLargeFile()
+    building.files.contents = {**contents, SPEC: b"x" * 11}
+
+    assert "was changed" in refusal(building).context["problems"]
+    assert submit(building, restore=True) == "completed"
+    assert building.files.contents[SPEC] == ACCEPTED
+    assert building.files.contents[f"{SPEC}.before-rollback"] == b"x" * 11
+    event = building.project.feature("login").events[-1]
+    assert (event["event"], event["files"]) == ("outputs_restored", [])
 
 
 def test_a_submission_that_puts_nothing_back_says_nothing_of_it(building: World) -> None:
