@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, KeysView, Mapping
+from itertools import islice
 from typing import Any
 
 from cde_orchestrator.domain.change_sentences import Changed, Member, sentence
 from cde_orchestrator.domain.history import HistoryEntry
+from cde_orchestrator.domain.text import counted
 from cde_orchestrator.storage.format.feature_texts import touched_features
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 
 _FIELDS_SHOWN = 6
+_FEATURES_TOLD = 3
 
 
 def history_entries(
@@ -98,25 +101,34 @@ def _entry(
         correlation_id=change.correlation_id,
         feature=own or (", ".join(named[:3]) or None),
         summary=summary,
-        event=_event(record.change, touched, names, attempts) or summary,
+        event=_event(record.change, touched, names, attempts, wanted) or summary,
     )
 
 
 def _event(
-    change: Change, touched: KeysView[str] | None, names: Mapping[str, str], attempts: _Attempts
+    change: Change,
+    touched: KeysView[str] | None,
+    names: Mapping[str, str],
+    attempts: _Attempts,
+    wanted: str | None,
 ) -> str | None:
     """What a change was, as a sentence; None where there are no words for it."""
     paths = [(keys_of(each["path"]), each.get("value")) for each in change.changes]
     if not touched:
         own = [Member(tuple(keys), value) for keys, value in paths if keys[:1] != ["features"]]
         return sentence(Changed(change.operation, own))
-    said: dict[str | None, None] = {}
-    for each in touched:
-        inner = (path for path in paths if path[0][:2] == ["features", each])
-        own = [Member(tuple(keys[2:]), value) for keys, value in inner]
-        name = names.get(each) or each
-        said[sentence(Changed(change.operation, own, name, attempts.of(each)))] = None
-    return ", ".join(filter(None, said)) or None
+    told = [wanted] if wanted in touched else islice(touched, _FEATURES_TOLD)
+    own_of: dict[str, list[Member]] = {each: [] for each in told}
+    for keys, value in paths:
+        if keys[:1] == ["features"] and keys[1] in own_of:
+            own_of[keys[1]].append(Member(tuple(keys[2:]), value))
+    said = [
+        sentence(Changed(change.operation, own, names.get(each) or each, attempts.of(each)))
+        for each, own in own_of.items()
+    ]
+    words = ", ".join(dict.fromkeys(filter(None, said)))
+    more = 0 if wanted in own_of else len(touched) - len(own_of)
+    return f"{words}; and {counted(more, 'feature')} more" if words and more else words or None
 
 
 def _summary(changes: list[dict[str, Any]]) -> str:

@@ -26,14 +26,14 @@ def attempt(number: int, before: int | None = None) -> Patch:
     return changes
 
 
-def told(*patches: Patch, limit: int = 50) -> list[HistoryEntry]:
+def told(*patches: Patch, limit: int = 50, feature: str | None = None) -> list[HistoryEntry]:
     """The entries of changes that were made in this order, newest first."""
     changes = (
         Change(at="2026", operation="submit_work", actor="cli", correlation_id="", changes=patch)
         for patch in patches
     )
     records = [Record(number, "", "", each, b"") for number, each in enumerate(changes, start=1)]
-    return history_entries(reversed(records), {"features": {}}, limit)
+    return history_entries(reversed(records), {"features": {}}, limit, feature)
 
 
 def test_an_acceptance_says_after_how_many_attempts_it_came() -> None:
@@ -101,3 +101,18 @@ def test_a_change_of_several_features_says_each_thing_once() -> None:
         "proven again, proven again with red AC1",
         "proven again",
     ]
+
+
+def test_a_change_of_many_features_tells_the_first_of_them_or_the_one_that_is_asked_for() -> None:
+    many: Patch = [
+        {"op": "add", "path": f"/features/{number}", "value": {**LOGIN, "name": f"n{number}"}}
+        for number in range(100)
+    ]
+    (entry,) = told(many)
+    (of_one,) = told(many, feature="42")
+
+    assert entry.event == (
+        "feature n0 started with standard, feature n1 started with standard, "
+        "feature n2 started with standard; and 97 features more"
+    )
+    assert of_one.event == "feature n42 started with standard"
