@@ -46,8 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _prefer_memory()
     catch_ignored_signals()
     guard = session_guard.start()
-    os.environ["XDG_CACHE_HOME"] = str(session_guard.session_folder() / "cache")
-    os.environ["XDG_STATE_HOME"] = str(session_guard.session_folder() / "state")
+    for kind in ("CACHE", "CONFIG", "STATE"):  # what whoever runs them trusts stays their own
+        os.environ[f"XDG_{kind}_HOME"] = str(session_guard.session_folder() / kind.lower())
     # What a test puts there is its own; those of trust itself say what is trusted.
     os.environ[VARIABLE] = tempfile.gettempdir()
     config.add_cleanup(lambda: session_guard.stop(guard))

@@ -18,7 +18,7 @@ _GOAL_SHOWN = 200
 
 def caveats_of(feature: Feature, *, readers: bool = True) -> list[CaveatView]:
     """Those that the feature's own record says; ``readers``: of who did a phase, too."""
-    found = [*_of_goal(feature)]
+    found = [*_of_goal(feature), *_of_commit(feature)]
     return [*found, *_of_readers(feature.phases.values())] if readers else found
 
 
@@ -41,6 +41,17 @@ def _of_goal(feature: Feature) -> Iterator[CaveatView]:
                 f"accepted for it. It was: {plain(edit['goal_before'], _GOAL_SHOWN)}"
             )
         yield {"kind": "goal", "phase": None, "words": words}
+
+
+def _of_commit(feature: Feature) -> Iterator[CaveatView]:
+    """That the commit of a completed feature has other code than it was completed with."""
+    event = feature.committed or {}
+    changed = event.get("changed")
+    if isinstance(changed, list) and changed:
+        names, commit = ", ".join(map(plain, map(str, changed))), str(event.get("commit"))[:12]
+        words = f"{names} changed after the feature was completed, and is in its commit "
+        words += f"{plain(commit)} as it is since: that was not proven, reviewed or approved."
+        yield {"kind": "commit", "phase": None, "words": words}
 
 
 def _edit_of(feature: Feature, goal: str) -> dict[str, Any] | None:

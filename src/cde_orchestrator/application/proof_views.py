@@ -51,11 +51,12 @@ class CaveatView(TypedDict):
 
     ``kind`` says of what: a ``proof``, a ``check`` or a ``review``, a verdict or a person's yes, is
     of another source than there is now, or was when the feature was completed; the ``goal`` was
-    changed after outputs were accepted for it; the ``reviewer`` did the work, or may have.
-    ``phase`` is the one that it is about; None for the goal.
+    changed after outputs were accepted for it; the ``reviewer`` did the work, or may have; the
+    ``commit`` has other code than was accepted. ``phase`` is the one that it is about; None for
+    the goal and the commit.
     """
 
-    kind: Literal["proof", "check", "review", "goal", "reviewer"]
+    kind: Literal["proof", "check", "review", "goal", "reviewer", "commit"]
     phase: str | None
     words: str
 

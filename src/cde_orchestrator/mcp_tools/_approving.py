@@ -153,6 +153,7 @@ def _message(shown: ApprovalReply, restored: Sequence[RestoredView]) -> str:
         *([restored_words(restored)] if restored else []),
         "",
         f"Goal: {plain(shortened(view['goal'], GOAL_SHOWN))}",
+        *([plain(shortened(view["returned"], GOAL_SHOWN))] if view["returned"] else []),
     ]
     if judged := judged_lines(view["judged"]):
         lines += ["", *judged]

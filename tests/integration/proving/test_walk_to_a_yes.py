@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, WORKFLOW, Bench
-from tests.repository import git
+from tests.repository import git, name_author
 from tests.terminal import terminal
 
 APPROVED = (
@@ -115,3 +115,21 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
         assert "sees the change in one or more of these places: cart.py: " in shown
     assert bench.words("list").count("proven, 1 waived") == 1
     assert bench.cde("list")["features"][0]["standing"] == "proven"
+    commits_what_nobody_approved(bench)
+
+
+def commits_what_nobody_approved(bench: Bench) -> None:
+    """The code changes after the yes: that is said before the commit, and in the report since."""
+    name_author(bench.root)
+    bench.write("cart.py", f"{CHANGED}\n\ndef tax():\n    return 1\n")
+    told = "cart.py changed since the feature was completed: nobody proved or approved that."
+    assert told in bench.words("finish", "discount", "--dry-run")
+    assert "- [ ] **AC1**" in bench.said("report", "discount")
+
+    finished = bench.cde("finish", "discount", "--yes")
+    assert finished["changed"] == ["cart.py"]
+    assert bench.cde("status", "discount", "--full")["events"][-1]["changed"] == ["cart.py"]
+    commit = finished["commit"][:12]
+    known = f"cart.py changed after the feature was completed, and is in its commit {commit}"
+    assert known in bench.words("report", "discount")
+    assert bench.cde("finish", "discount", "--yes")["repeated"] is True

@@ -35,7 +35,7 @@ def waiting(count: int) -> dict[str, Any]:
         "source": None,
         "digest": "d",
     }
-    view |= {"judged": [], "changed": []}
+    view |= {"judged": [], "changed": [], "returned": "The feature went back to define: No"}
     return {
         "feature": {"id": "1", "name": "shop"},
         "approval": {**view, "outputs": outputs, "criteria": criteria, "caveats": [], "notes": []},

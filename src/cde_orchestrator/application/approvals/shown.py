@@ -30,7 +30,8 @@ from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.excerpts import READ_BYTES, sections_of
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.phase_record import state_predicate
+from cde_orchestrator.domain.lease import by_words
+from cde_orchestrator.domain.phase_record import PhaseRecord, state_predicate, state_words
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -117,7 +118,8 @@ class ChangedOutput(TypedDict):
 class ShownView(TypedDict):
     """What waits for a person; ``back_to`` is where a no goes if it names no phase.
 
-    ``judged`` says whether it is good; with ``changed`` outputs no yes counts.
+    ``returned`` says why the feature came to the phase again: whether that was done is the first
+    question. ``judged`` says whether it is good; with ``changed`` outputs no yes counts.
     ``source`` is None where no phase before it changes the project's files, or git is not there.
     ``caveats`` and ``notes``, of which these are the newest of ``notes_total``, oldest first, are
     no part of what is approved: the digest is of the rest.
@@ -126,6 +128,7 @@ class ShownView(TypedDict):
     phase: str
     description: str
     goal: str
+    returned: str | None
     judged: list[JudgedView]
     changed: list[ChangedOutput]
     outputs: list[ShownOutput]
@@ -219,6 +222,7 @@ class Shown:
             "phase": self.phase.id,
             "description": self.phase.description,
             "goal": self.goal,
+            "returned": _returned(feature.phases[self.phase.id]),
             "judged": judged(feature, workflow, outputs, criteria),
             "changed": [_changed(each, outputs) for each in self.changed],
             "outputs": list(self.outputs),
@@ -241,6 +245,15 @@ class Shown:
             "back_to": self.back_to,
             "digest": self.digest,
         }
+
+
+def _returned(record: PhaseRecord) -> str | None:
+    why = record.returned
+    if why is None:
+        return None
+    if why.closed_as is None:
+        return f"{why.heading()}: {why.reason}"
+    return f"Reopened by {by_words(why.by)} (it was {state_words(why.closed_as)}): {why.reason}"
 
 
 def waiting_phase(feature: Feature, workflow: Workflow) -> Phase:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.commit_message import commit_message, commit_subject
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.report_markdown import report_markdow
 from cde_orchestrator.application.made_views import last_difference
 from cde_orchestrator.application.ports.commits import Commits, WorkTree
 from cde_orchestrator.application.proofs.records import record_path
+from cde_orchestrator.application.proofs.verdicts import CHANGED_SHOWN, changed_since
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureView,
@@ -59,7 +60,8 @@ class FinishReply(TypedDict):
     ``digest`` names all of what is shown. ``remote`` is where the branch is pushed to, None where
     there is none, ``is_pushed`` whether that has it as it is here, as of the last fetch or push,
     and ``can_open`` whether a pull request can be opened from here. ``own`` are those of ``files``
-    that are the project's own and that git does not know yet.
+    that are the project's own and that git does not know yet, and ``changed`` the first files that
+    are others than when the feature was completed with what was proven of them.
     """
 
     project: ProjectView
@@ -68,6 +70,7 @@ class FinishReply(TypedDict):
     folder: str
     files: list[str]
     own: list[str]
+    changed: list[str]
     left: list[str]
     aside: list[str]
     left_total: int
@@ -134,6 +137,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             "folder": str(folder),
             "files": chosen.files,
             "own": chosen.own,
+            "changed": changed_since(feature, outputs.files, outputs.root)[:CHANGED_SHOWN],
             "left": chosen.left[:LEFT_SHOWN],
             "aside": _copies(chosen.left[:LEFT_SHOWN], workflow.paths_for(feature.name)),
             "left_total": len(chosen.left),
@@ -161,9 +165,8 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             raise _refusal(feature, "it differs from what was shown; see what there is now")
         commit, said = commits.commit(folder, chosen.files, tree.new, message)
         if not commit:
-            tail = said.splitlines()[-_LINES:]
-            raise _refusal(feature, "git or one of its hooks refused it; nothing changed", tail)
-        self._note(features, feature, commit, tree.branch or "")
+            raise _refusal(feature, "git or one of its hooks refused it; nothing changed", said)
+        self._note(features, feature, {**reply, "commit": commit})
         return {**reply, "commit": commit, "said": said}
 
     def _message_for(self, report: ReportReply) -> str:
@@ -171,9 +174,10 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             return commit_message(report)
         return checked_text("message", self.message, MESSAGE_LIMIT).strip() + "\n"
 
-    def _note(self, features: ProjectFeatures, feature: Feature, commit: str, branch: str) -> None:
+    def _note(self, features: ProjectFeatures, feature: Feature, reply: FinishReply) -> None:
         leases = features.leases()
-        facts = {"by": leases.caller.name, "commit": commit, "branch": branch}
+        facts: dict[str, Any] = {"changed": reply["changed"]} if reply["changed"] else {}
+        facts |= {"by": leases.caller.name, "commit": reply["commit"], "branch": reply["branch"]}
         with features.change(feature.id) as (_, changed, _workflow):
             changed.note(COMMITTED, at=leases.now.isoformat(), **facts)
 
@@ -369,8 +373,8 @@ def own_branch(name: str) -> str:
     return f"git switch --create {plain(name)}"
 
 
-def _refusal(feature: Feature, reason: str, tail: list[str] | None = None) -> CDEError:
-    more = {"tail": tail} if tail else {}
+def _refusal(feature: Feature, reason: str, said: str = "") -> CDEError:
+    more = {"tail": said.splitlines()[-_LINES:]} if said else {}
     return FeatureError.of("E157", feature=feature.name, reason=reason, **more)
 
 

@@ -79,7 +79,8 @@ def _criteria(reply: ReportReply) -> Iterator[str]:
         return
     yield from ("", "## Acceptance criteria", "")
     for each in criteria[:CRITERIA_SHOWN]:
-        yield f"- [{'x' if each['met'] else ' '}] **{quoted(each['id'])}** {quoted(each['text'])}"
+        is_shown = each["met"] and each["state"] != "stale"
+        yield f"- [{'x' if is_shown else ' '}] **{quoted(each['id'])}** {quoted(each['text'])}"
         yield from (f"  - {line}" for line in _shown(each))
     if len(criteria) > CRITERIA_SHOWN:
         yield f"- and {len(criteria) - CRITERIA_SHOWN} more"

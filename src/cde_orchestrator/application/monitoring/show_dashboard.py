@@ -33,6 +33,7 @@ from cde_orchestrator.application.state.removed_features import removal_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
+from cde_orchestrator.domain.feature import Feature
 
 CHANGES = 100
 """How many changes a feature's timeline shows."""
@@ -50,13 +51,14 @@ class FeaturePageReply(TypedDict):
     """A feature with everything that is known of it, and its changes, newest first.
 
     ``criteria`` are the first of ``criteria_total``. ``changes`` are None where the asker has them
-    already.
+    already, those until ``latest``.
     """
 
     at: str
     status: FeatureDetailReply
     criteria: list[ReportedCriterionView]
     criteria_total: int
+    latest: str
     changes: list[dict[str, Any]] | None
 
 
@@ -132,7 +134,7 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
     """A feature with its phases and its timeline.
 
     Attributes:
-        known: the feature's ``updated_at`` as the asker has it: reading a long history takes
+        known: ``latest`` as the asker has it: reading a long history takes
             a while, and is not done again for nothing.
     """
 
@@ -165,7 +167,8 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         known = (full["standing"], caveats)
         criteria = reported_criteria(feature, followed.workflow, outputs, *known)
         changes = None
-        if full["updated_at"] != self.known:
+        latest = _latest(feature)
+        if latest != self.known:
             past = ListChanges(limit=CHANGES, feature=full["feature"]["id"])
             found = past(root=features.root, recovery=recovery)
             changes = [each for each in found["changes"] if not _is_renewal(each)]
@@ -174,8 +177,16 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
             "status": full,
             "criteria": criteria[:CRITERIA],
             "criteria_total": len(criteria),
+            "latest": latest,
             "changes": changes,
         }
+
+
+def _latest(feature: Feature) -> str:
+    """When it changed, something happened to it or it was refused last."""
+    refused = [each.refused.at.isoformat() for each in feature.phases.values() if each.refused]
+    events = [str(each["at"]) for each in feature.events[-1:]]
+    return max([feature.updated_at.isoformat(), *events, *refused])
 
 
 class GetPulse(UseCase[PulseReply], operation="get_pulse", tolerant=True, routine=True):

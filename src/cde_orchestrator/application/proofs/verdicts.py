@@ -56,6 +56,13 @@ def digest_of_files(covered: Mapping[str, str | None]) -> str:
     return hashlib.sha256(json.dumps(sorted(covered.items())).encode()).hexdigest()
 
 
+def changed_since(feature: Feature, files: ProjectFiles, root: Path) -> list[str]:
+    """Files of what a feature has proven that are others now; none where nothing was proven."""
+    proof = proof_of(feature)
+    covered = proof.covered if proof is not None and proof.is_proof else {}
+    return [path for path, digest in covered.items() if files.digest(root, path) != digest]
+
+
 def verdict_of(feature: Feature, files: ProjectFiles, root: Path) -> VerdictView | None:
     """The verdict on a completed feature; None for one that is not completed.
 

@@ -49,7 +49,8 @@ def to_decide(reply: ApprovalReply, back_to: str | None = None) -> RenderableTyp
     caveats = notes([*caveat_lines(shown["caveats"]), *refusal_lines(shown)])
     said = [_said(each) for each in shown["outputs"]]
     parts = (_criteria(shown), _notes(shown), _outputs(shown), bound)
-    return spaced(head, goal, _judged(shown), caveats, _source(shown), *said, *parts)
+    back = Text(clean_lines(shown["returned"])) if shown["returned"] else None
+    return spaced(head, goal, back, _judged(shown), caveats, _source(shown), *said, *parts)
 
 
 def _judged(shown: ShownView) -> RenderableType | None:

@@ -33,7 +33,7 @@ def plan(reply: FinishReply) -> RenderableType:
         switch = to_type(own_branch(reply["feature"]["name"]))
         default = Group(note(f"{is_default(reply['branch'])}:"), switch)
     message = Group(Text("Message:"), *lines)
-    return spaced(Group(head, *files), own, _left(reply), message, default)
+    return spaced(Group(head, *files), own, _changed(reply), _left(reply), message, default)
 
 
 def finished(
@@ -64,6 +64,16 @@ def _own(reply: FinishReply, why: str) -> RenderableType | None:
         return None
     names = ", ".join(map(clean, reply["own"]))
     return note(f"All features of the project go by {names}; {why}")
+
+
+def _changed(reply: FinishReply) -> RenderableType | None:
+    """That what would be committed is not what was proven and approved, and what can be done."""
+    if not reply["changed"]:
+        return None
+    names = ", ".join(map(clean, reply["changed"]))
+    words = f"{names} changed since the feature was completed: nobody proved or approved that"
+    name = reply["feature"]["name"]
+    return Group(note(f"{words}. To have it done again:"), to_type(f"cde reopen {name}"))
 
 
 def _left(reply: FinishReply) -> RenderableType | None:

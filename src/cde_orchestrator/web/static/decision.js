@@ -56,6 +56,7 @@ export function decision({ feature }, approval, refresh) {
     element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`)),
     approval.description ? element("p", { class: "muted" }, coded(approval.description)) : null,
     goal(feature, approval),
+    approval.returned ? element("p", {}, coded(approval.returned)) : null,
     changed.map((each) => other(feature, each, approval)),
     judged(approval.judged),
     caveats(approval.caveats),

@@ -25,7 +25,7 @@ async function refresh() {
   }
   serverTime(reply.at);
   isGone = document.querySelector(".timeline").hidden = false;
-  known = reply.status.updated_at;
+  known = reply.latest;
   feature = reply.status.feature.id;
   notePhaseChange(reply.status);
   const asked = await askedOf(reply.status);
@@ -289,7 +289,7 @@ function current(phase, back, isAsked) {
   return element("section", { class: "card", "aria-label": "Current phase" },
     isAsked ? null : element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
     phase.description && !isAsked ? element("p", {}, coded(phase.description)) : null,
-    back ? element("p", {}, element("span", { class: "strong" }, why), coded(back.reason), " ", element("span", { class: "muted" }, time(back.at))) : null,
+    back && !isAsked ? element("p", {}, element("span", { class: "strong" }, why), coded(back.reason), " ", element("span", { class: "muted" }, time(back.at))) : null,
     phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
     phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "Required outputs" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);

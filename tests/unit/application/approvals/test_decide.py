@@ -271,6 +271,21 @@ def test_a_no_goes_back_to_the_work_with_its_reason_and_copies(waiting: World) -
     assert (event["event"], event["by"], event["to_phase"]) == ("sent_back", "ann@desk", "build")
 
 
+def test_whoever_decides_again_is_shown_what_had_to_become_better(waiting: World) -> None:
+    before = shown(waiting)
+    send_back(waiting, before["digest"])
+    waiting.proofs.source["src/shop.s"] = "price = 4\n"
+    waiting.run(SubmitWork(feature_id="shop", phase_id="build"))
+    again = waiting.run(ShowApproval(feature_id="shop"))
+
+    assert before["returned"] is None
+    assert again["approval"]["returned"] == "The feature went back to build: Too dear"
+    said = Console(width=100, no_color=True)
+    with said.capture() as written:
+        said.print(to_decide(again))
+    assert "The feature went back to build: Too dear" in written.get()
+
+
 def test_a_no_goes_where_the_person_says(waiting: World) -> None:
     reply = send_back(waiting, shown(waiting)["digest"], to="define")
     assert reply["feature"]["current_phase"] == "define"

@@ -498,7 +498,7 @@ def test_a_features_page_reads_the_past_again_only_when_there_is_more_of_it(worl
     past = NoHistory()
 
     first = show(world, ShowFeature(feature_id="login"), recovery=past)
-    known = first["status"]["updated_at"]
+    known = first["latest"]
     same = show(world, ShowFeature(feature_id="login", known=known), recovery=past)
     world.clock.advance()
     world.run(SaveProgress(feature_id="login", note="half"))
@@ -510,6 +510,11 @@ def test_a_features_page_reads_the_past_again_only_when_there_is_more_of_it(worl
     assert [each["operation"] for each in first["changes"]] == ["start_feature"]
     assert later["status"]["work"]["define"]["progress"][0]["note"] == "half"
     assert first["status"]["goal"] == "Add login"
+    project = world.project
+    project.features[0].note("committed", at=world.clock.advance().isoformat(), by="ann@desk")
+    world.repository.put(project)
+    noted = show(world, ShowFeature(feature_id="login", known=later["latest"]), recovery=past)
+    assert noted["changes"] is not None
 
 
 def test_a_features_page_has_its_criteria_before_anything_proves_them(world: World) -> None:
