@@ -30,6 +30,8 @@ def test_a_feature_that_a_restore_removed_is_gone_and_comes_back(login: Site, vi
     visitor = visit(login.url, width=390)
     page = visitor.act(login, "/dashboard/features/mail")
     opened(page, "Save a note").get_by_label("Note").fill(TYPED)
+    page.evaluate("document.body.append(document.createElement('p'))")
+    page.evaluate("document.body.lastChild.className = 'notice'")
     handle(RestoreState(at=before))
 
     gone = page.get_by_role("region", name="Gone")
@@ -39,6 +41,7 @@ def test_a_feature_that_a_restore_removed_is_gone_and_comes_back(login: Site, vi
     expect(page.locator("#acts button")).to_have_count(0)
     expect(page.locator("#steps li")).to_have_count(0)
     expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".notice")).to_have_count(0)
     expect(page.locator("#status")).to_have_text("gone")
     expect(page.get_by_role("region", name="Goal")).to_have_count(0)
     expect(page.get_by_role("region", name="Not sent")).to_contain_text(TYPED)

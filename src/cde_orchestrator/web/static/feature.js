@@ -64,6 +64,7 @@ function showGone(why) {
     isGone = true;
     known = offered = stepShown = null; // should it come back, all of it is shown again
     for (const each of document.querySelectorAll("dialog.act[open]:has(form:not([hidden]))")) each.close();
+    document.querySelector(".notice")?.remove(); // what it takes back is gone, too
     leave?.();
     $("acts").replaceChildren();
     $("steps").replaceChildren();
