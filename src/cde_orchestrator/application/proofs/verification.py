@@ -146,8 +146,9 @@ class Verification:
         self.required = not was_only_recorded(self.verifying, self.source.commit, self.name)
         if self.required:
             return (
-                f"it has no record: {path}; complete the feature and commit it, unless its "
-                "workflow asks for no proof: then none is written"
+                f"it has no record in this commit: {path}; complete the feature and commit it "
+                f"(cde finish {self.name}), unless its workflow asks for no proof: then none is "
+                "written"
             )
         return (
             f"proof was not required: {WORKFLOW} said proof: recorded when "

@@ -253,7 +253,7 @@ def test_a_feature_without_a_record_is_unproven(repository: Repository) -> None:
     found = repository.verify(features=("taxes",))
 
     assert (found["name"], found["verdict"], found["criteria"]) == ("taxes", "unproven", [])
-    assert "it has no record" in found["reason"]
+    assert "it has no record in this commit" in found["reason"]
 
 
 WORKFLOW = ".cde/workflow.yml"
