@@ -135,6 +135,7 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
         known = caveats if standing.acts else None
         criteria = reported_criteria(feature, workflow, outputs, verdict, known)
         difference = last_difference(feature)
+        files = _files(difference, feature, rendering if standing.acts else None)
         is_completed = feature.status == COMPLETED
         ends = [each.completed_at for each in feature.phases.values() if each.completed_at]
         return {
@@ -151,8 +152,8 @@ class ReportFeature(UseCase[ReportReply], operation="report_feature", in_worktre
             "criteria": criteria,
             "standing": verdict,
             "proof_words": _proof_words(feature, workflow, verdict, criteria),
-            "difference": difference_view(difference),
-            "files": _files(difference, feature, rendering if standing.acts else None),
+            "difference": _in_all(difference_view(difference), files),
+            "files": files,
             "outputs": [view_of(ArtifactView, each) for each in artifacts_from(feature.phases)],
             "tests": _tests(feature),
             "review": review_of(feature, workflow, outputs),
@@ -222,6 +223,19 @@ def _files(
         for path in (difference.paths if difference else ())
         for added, removed in [counted.get(path, (None, None))]
     ]
+
+
+def _in_all(
+    difference: DifferenceView | None, files: list[ChangedFileView]
+) -> DifferenceView | None:
+    """The difference, with the lines of its files where all of these are known."""
+    if difference is None or len(files) != difference["files"]:
+        return difference
+    added = [each["added"] for each in files if each["added"] is not None]
+    removed = [each["removed"] for each in files if each["removed"] is not None]
+    if len(added) + len(removed) != 2 * len(files):
+        return difference
+    return {**difference, "added": sum(added), "removed": sum(removed)}
 
 
 def _tests(feature: Feature) -> list[TestedView]:

@@ -271,6 +271,22 @@ def test_git_is_left_alone_in_a_folder_that_nobody_trusts(proven: World) -> None
     assert report(proven)["files"][0]["added"] is None
 
 
+def test_the_total_is_that_of_the_files_where_the_lines_of_all_are_known(proven: World) -> None:
+    reviewed(proven)
+    paths = [each["path"] for each in report(proven)["files"]]
+    recorded = report(proven)["difference"]
+    proven.git.lines = dict.fromkeys(paths, (30, 10))
+
+    count = len(paths)
+    assert report(proven)["difference"] == {
+        "files": count,
+        "added": 30 * count,
+        "removed": 10 * count,
+    }
+    del proven.git.lines[paths[0]]
+    assert report(proven)["difference"] == recorded
+
+
 def test_a_review_that_is_no_longer_kept_is_read_from_its_file(proven: World) -> None:
     reviewed(proven)
     proven.objects.contents.clear()
