@@ -132,4 +132,5 @@ def commits_what_nobody_approved(bench: Bench) -> None:
     commit = finished["commit"][:12]
     known = f"cart.py changed after the feature was completed, and is in its commit {commit}"
     assert known in bench.words("report", "discount")
+    assert known in bench.words("status", "discount")
     assert bench.cde("finish", "discount", "--yes")["repeated"] is True

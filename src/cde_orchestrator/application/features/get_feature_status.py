@@ -169,16 +169,27 @@ class GetFeatureStatus(
     ) -> list[CaveatView]:
         """What is not as it was when it was accepted; the phases themselves say who did them."""
         found: list[CaveatView] = []
-        if self.compares(project, feature, workflow, rendering):
+        is_judged = feature.status == COMPLETED and _is_judged_otherwise(feature)
+        if (is_judged and project.trust in ACTING) or self.compares(
+            project, feature, workflow, rendering
+        ):
             from cde_orchestrator.application.proofs.outdated import outdated
 
             found += outdated(feature, workflow, rendering.proving())
         goal = goal_digest(feature.prompt)
-        if any(each.is_for_other(goal) for each in feature.phases.values()):
+        is_other = any(each.is_for_other(goal) for each in feature.phases.values())
+        if is_other or (feature.committed or {}).get("changed"):
             from cde_orchestrator.application.caveats import caveats_of
 
             found += caveats_of(feature, readers=False)
         return found
+
+
+def _is_judged_otherwise(feature: Feature) -> bool:
+    """Whether a phase was passed with another source than the feature was completed with."""
+    seen = feature.seen_source
+    trees = {each.accepted_tree for each in feature.phases.values() if each.accepted_tree}
+    return seen is not None and bool(trees - {seen.tree})
 
 
 def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:

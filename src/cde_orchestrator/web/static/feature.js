@@ -195,7 +195,8 @@ function showParts(reply, isActing) {
   const { feature } = status;
   showUnsent(show);
   shown.push("live");
-  if (feature.status === "completed") show("done", [feature.name, status.committed], () => done(feature, status.committed));
+  const other = status.caveats?.filter((each) => each.kind === "commit");
+  if (feature.status === "completed") show("done", [feature.name, status.committed, other], () => done(feature, status.committed, other));
   const canEdit = isActing && !CLOSED.includes(feature.status);
   const edits = status.caveats?.filter((each) => each.kind === "goal");
   const isAsked = !parts.get("decision").made.hidden; // that card says the goal
@@ -221,10 +222,11 @@ function showParts(reply, isActing) {
 }
 
 /** Where a completed feature goes on: to whoever reviews it, and into the repository. */
-function done({ id, name }, committed) {
+function done({ id, name }, committed, known) {
   return element("section", { class: "card", "aria-label": "What is next" },
     element("header", { class: "head" }, element("h2", {}, "Done: what is next")),
     committed ? element("p", { title: committed.commit }, "Committed ", element("code", {}, committed.commit.slice(0, 7)), " on branch ", element("code", {}, committed.branch), ".") : null,
+    caveats(known),
     element("p", {}, element("a", { href: `/dashboard/features/${encodeURIComponent(id)}/report`, target: "_blank", rel: "noopener" }, "The report"), `, as Markdown, is the text of a pull request. In a terminal, this ${committed ? "opens one, asked first" : "commits the feature and opens one, each asked first"}:`),
     command(`cde finish ${name}`));
 }

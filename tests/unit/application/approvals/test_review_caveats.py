@@ -106,6 +106,7 @@ def test_what_changed_before_a_yes_is_still_said_of_the_completed_feature(waitin
     waiting.proofs.source["src/shop.s"] = CODE  # another feature's, of which it says nothing
     (said,) = in_report(waiting)
     assert said.endswith(f"{CHANGED}That is compared with the code as the feature was completed.")
+    assert [each["words"] for each in status(waiting)["caveats"]] == [said]
     assert OTHER in report_markdown(report(waiting))
 
 
@@ -114,6 +115,7 @@ def test_a_completed_feature_says_nothing_of_what_changed_later(waiting: World) 
     asked = waiting.proofs.trees.asked
     waiting.proofs.source["src/shop.s"] = CODE.replace("5", "6")
     assert in_report(waiting) == []
+    assert "caveats" not in status(waiting)
     assert waiting.proofs.trees.asked == asked
 
 
