@@ -50,7 +50,7 @@ def _of_commit(feature: Feature) -> Iterator[CaveatView]:
     if isinstance(changed, list) and changed:
         names, commit = ", ".join(map(plain, map(str, changed))), str(event.get("commit"))[:12]
         words = f"{names} changed after the feature was completed, and is in its commit "
-        words += f"{plain(commit)} as it is since: that was not proven, reviewed or approved."
+        words += f"{plain(commit)} as it is since: nobody reviewed or approved that."
         yield {"kind": "commit", "phase": None, "words": words}
 
 

@@ -36,8 +36,9 @@ _NOTHING = pattern(
 def open_points(text: str, most: int = SHOWN) -> list[str]:
     """The points of a review that are not marked as done, each in a line.
 
-    A point is an item of a list or a row of a table; a paragraph only where its section has none
-    that says something, for else it is about them. It is done where its box is ticked, where it is
+    A point is an item of a list, a row of a table or a paragraph. Beside an open item or row, a
+    paragraph is one only where it says that something is open, for else it is about them. One is
+    done where its box is ticked, where it is
     struck through, or where a part of it begins with ``done``, ``fixed`` or the like and none says
     that it is open.
     """
@@ -47,9 +48,12 @@ def open_points(text: str, most: int = SHOWN) -> list[str]:
     for heading in HEADINGS:
         for index in known.get(f"## {heading}", ())[:1]:
             points = [*_points(markdown.section(lines, index))]
-            listed = [each for each in points if _is_listed(each)]
-            points = listed if any(map(_says_something, listed)) else points
-            found += [_shown(each) for each in points if _is_open(each)]
+            if any(map(_is_listed, points)):  # what leads to a list is no point
+                points = [each for each in points if _is_listed(each) or not each.endswith(":")]
+            points = [each for each in points if _is_open(each)]
+            if any(map(_is_listed, points)):
+                points = [each for each in points if _is_listed(each) or _is_said_open(each)]
+            found += map(_shown, points)
     return [*dict.fromkeys(each for each in found if each)][:most]
 
 
@@ -85,6 +89,10 @@ def _words(point: str) -> str:
 
 def _says_something(point: str) -> bool:
     return not _NOTHING.match(markdown.folded(_words(point)).lstrip("|( "))
+
+
+def _is_said_open(paragraph: str) -> bool:
+    return bool(_OPEN.search(markdown.folded(paragraph)))
 
 
 def _is_open(point: str) -> bool:

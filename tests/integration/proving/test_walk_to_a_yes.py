@@ -122,7 +122,7 @@ def commits_what_nobody_approved(bench: Bench) -> None:
     """The code changes after the yes: that is said before the commit, and in the report since."""
     name_author(bench.root)
     bench.write("cart.py", f"{CHANGED}\n\ndef tax():\n    return 1\n")
-    told = "cart.py changed since the feature was completed: nobody proved or approved that."
+    told = "cart.py changed since the feature was completed: nobody reviewed or approved that."
     assert told in bench.words("finish", "discount", "--dry-run")
     assert "- [ ] **AC1**" in bench.said("report", "discount")
 

@@ -92,9 +92,21 @@ def test_points_are_items_and_rows_each_in_a_line() -> None:
 
 
 @pytest.mark.parametrize("about", ["Two are left:\n\n{}", "{}\n\nThat is all, and waits."])
-@pytest.mark.parametrize("listed", ["- one", "- [x] one", "| a |\n|---|\n| one |", "1. ~~one~~"])
-def test_a_paragraph_beside_a_list_is_about_it(about: str, listed: str) -> None:
+@pytest.mark.parametrize("listed", ["- one", "| a |\n|---|\n| one |", "1. one"])
+def test_a_paragraph_beside_what_is_open_is_about_it(about: str, listed: str) -> None:
     assert open_points(review(about.format(listed))) == open_points(review(listed))
+
+
+@pytest.mark.parametrize("listed", ["- [x] one", "1. ~~one~~", "- fixed: one"])
+def test_a_paragraph_beside_a_list_that_is_done_is_a_point(listed: str) -> None:
+    assert open_points(review("Two were found:", "", listed, "", "Anybody gets in.")) == [
+        "Anybody gets in."
+    ]
+
+
+def test_a_paragraph_that_says_that_it_is_open_is_a_point_beside_any_list() -> None:
+    said = "An empty password is accepted. This is not fixed."
+    assert open_points(review(said, "", "- one")) == [said, "one"]
 
 
 def test_paragraphs_are_points_where_no_list_says_something() -> None:

@@ -82,7 +82,10 @@ class PersonsAnswer:
         shown, who = Shown.of(feature, workflow, self.outputs, self.source), self.person
         if shown.given != self.given:
             raise _changed(feature, shown)
-        feature.phases[shown.phase.id].approval = Approval(
+        record = feature.phases[shown.phase.id]
+        if self.source.tree is not None:  # what was shown, whatever is written meanwhile
+            record.accepted_tree = self.source.tree.id
+        record.approval = Approval(
             at=at,
             user=who.user,
             host=who.host,

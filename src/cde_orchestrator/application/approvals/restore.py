@@ -23,7 +23,7 @@ class RestoreOutputsReply(FeatureReply):
     """What was, or would be, restored, and the copies of what it replaces.
 
     ``undo_at`` is the number of the change before it, to which a restore of the feature undoes
-    it; None where nothing was to be restored.
+    it; None where nothing was to be restored, or a file was too large to be kept for that.
     """
 
     restored: list[RestoredView]
@@ -60,7 +60,8 @@ class RestoreOutputs(UseCase[RestoreOutputsReply], operation="restore_outputs", 
                 phase = waiting_phase(feature, workflow)
                 at, by = leases.now.isoformat(), leases.caller.name
                 copies = restore_changed(feature, phase, workflow, outputs, at, by)
-                undo_at = project.sequence if copies else None
+                is_undoable = all(each.current or not each.is_there for each in changed)
+                undo_at = project.sequence if copies and is_undoable else None
                 restored = [{"path": path, "kept_as": copy} for path, copy in copies.items()]
         return {
             "project": project_view(project, features.root, features.repository.backend),

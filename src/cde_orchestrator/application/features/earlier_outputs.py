@@ -21,20 +21,22 @@ class AcceptedOutput(Value):
     Attributes:
         current: None: nothing that can be read.
         is_there: whether a file is there all the same, as one that is too large.
+        problem: why nothing can be put there; None where it can.
     """
 
     phase: Phase
     artifact: Artifact
     current: Content | None
     is_there: bool
+    problem: OutputError | None = None
 
     @classmethod
     def now(cls, phase: Phase, artifact: Artifact, outputs: ProjectOutputs) -> AcceptedOutput:
         """The output of the phase, with what is at its place."""
         try:
             current = outputs.read(artifact.path, artifact.id)
-        except OutputError:  # no plain file any more
-            return cls(phase, artifact, None, is_there=False)
+        except OutputError as error:  # no plain file any more, or one that cannot be read
+            return cls(phase, artifact, None, is_there=False, problem=error)
         except ValidationError:  # one that is too large
             return cls(phase, artifact, None, is_there=True)
         return cls(phase, artifact, current, is_there=current is not None)
@@ -117,12 +119,21 @@ def _put_back(
     kept = [(each, outputs.kept(each.artifact.sha256)) for each in changed]
     if any(data is None for _, data in kept):
         raise _changed(changed, feature, phase, outputs)
+    for each in changed:  # before the first of them is touched
+        if each.problem is not None:
+            raise each.problem
+        if not files.is_plain(root, each.artifact.path):
+            facts = {"output": each.artifact.id, "path": each.artifact.path}
+            raise OutputError.of("E112", **facts, reason="a symbolic link leads elsewhere")
     for each, data in kept:
         if data is not None:
-            path, copy = each.artifact.path, None
+            path, output_id, copy = each.artifact.path, each.artifact.id, None
             if each.is_there:
-                copy = files.set_aside(root, path, each.artifact.id)
-            files.restore(root, path, each.artifact.id, data)
+                copy = files.set_aside(root, path, output_id)
+            if each.current is not None:  # a worktree's; the project's own file may be another
+                known = {each.current.sha256, each.artifact.sha256}
+                files.keep_changed(root, path, output_id, known)
+            files.restore(root, path, output_id, data)
             restored[path] = copy
     return restored
 

@@ -129,7 +129,7 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
         message = self._message_for(report)
         folder = outputs.files.folder(features.root)
         tree = commits.work_tree(folder)
-        chosen = _Chosen.of(project, feature, tree, self.also)
+        chosen = _Chosen.of(project, feature, tree, self.also, outputs)
         reply: FinishReply = {
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
@@ -137,13 +137,13 @@ class FinishFeature(UseCase[FinishReply], operation="finish_feature", in_worktre
             "folder": str(folder),
             "files": chosen.files,
             "own": chosen.own,
-            "changed": changed_since(feature, outputs.files, outputs.root)[:CHANGED_SHOWN],
+            "changed": chosen.changed,
             "left": chosen.left[:LEFT_SHOWN],
             "aside": _copies(chosen.left[:LEFT_SHOWN], workflow.paths_for(feature.name)),
             "left_total": len(chosen.left),
             "is_whole": last_difference(feature) is not None,
             "message": message,
-            "digest": _digest(tree.branch, chosen.files, message),
+            "digest": _digest(tree.branch, chosen.files, chosen.changed, message),
             "commit": None,
             "repeated": False,
             "said": "",
@@ -190,6 +190,7 @@ class _Chosen:
         wanted: all files of the feature.
         files: those of them that are not as they were committed last, and ``own`` with them.
         own: files of the project itself that git does not know yet.
+        changed: files that are others than when the feature was completed.
         left: other changed files.
         problems: what keeps them from being committed, the first one first.
     """
@@ -198,6 +199,7 @@ class _Chosen:
     wanted: list[str]
     files: list[str]
     own: list[str]
+    changed: list[str]
     left: list[str]
     problems: list[str]
 
@@ -208,6 +210,7 @@ class _Chosen:
         feature: Feature,
         tree: WorkTree,
         also: Collection[str],
+        outputs: ProjectOutputs,
     ) -> _Chosen:
         """The feature's, and those that are named in addition."""
         difference = last_difference(feature)
@@ -234,7 +237,9 @@ class _Chosen:
                 "that are to be committed all the same"
             )
         left = sorted(tree.changed - wanted - of_project)
-        return cls(feature, sorted(wanted), files, sorted(of_project), left, problems)
+        other = changed_since(feature, outputs.files, outputs.root)
+        changed = [path for path in other if path in files][:CHANGED_SHOWN]
+        return cls(feature, sorted(wanted), files, sorted(of_project), changed, left, problems)
 
     def require_free(self) -> None:
         """Refuse where something keeps them from being committed.
@@ -383,8 +388,8 @@ def _not_opened(feature: Feature, reason: str, said: str) -> CDEError:
     return FeatureError.of("E158", feature=feature.name, reason=reason, tail=tail)
 
 
-def _digest(branch: str | None, files: list[str], message: str) -> str:
-    return hashlib.sha256(json.dumps([branch, files, message]).encode()).hexdigest()
+def _digest(branch: str | None, *shown: list[str] | str) -> str:
+    return hashlib.sha256(json.dumps([branch, *shown]).encode()).hexdigest()
 
 
 def _few(paths: list[str]) -> str:

@@ -237,6 +237,7 @@ class Submission(Value, kw_only=True):
         at, by = self.leases.now.isoformat(), self.leases.caller.name
         with self.features.repository.transaction(self.outputs.root) as project:
             now = self.adopted(project, found)
+            phase = now.feature.require_current(phase.id, now.workflow)
             return restore_changed(now.feature, phase, now.workflow, self.outputs, at, by)
 
     def _following(

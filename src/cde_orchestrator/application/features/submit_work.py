@@ -127,7 +127,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         course = _Course(self, work, checks, self.watch)
         found = work.find()
         if restored := work.put_back_for_person(found):
-            return course.restored(found, restored)
+            return course.restored(work.find(found), restored)
         if not self._is_checked(found):
             return course.answer_to(found)
         work.require_current(found.feature, found.workflow)

@@ -143,8 +143,9 @@ class _Compared(Value):
 
     def review(self, record: PhaseRecord) -> CaveatView | None:
         """That the verdict, or the yes, of a phase is on another source; None where it is not."""
-        if not (changed := self._changed(record.accepted_tree)):
-            return None
+        changed = self._changed(record.accepted_tree)
+        if not changed or (self.current is None and changed.startswith(_UNKNOWN)):
+            return None  # trees of a completed feature are not kept for ever, nor everywhere
         is_yes = self.workflow.waits_for_person(record.id)
         said = "yes was given" if is_yes else "verdict was accepted"
         at = to_the_second(record.completed_at.isoformat()) if record.completed_at else ""

@@ -71,7 +71,7 @@ def _changed(reply: FinishReply) -> RenderableType | None:
     if not reply["changed"]:
         return None
     names = ", ".join(map(clean, reply["changed"]))
-    words = f"{names} changed since the feature was completed: nobody proved or approved that"
+    words = f"{names} changed since the feature was completed: nobody reviewed or approved that"
     name = reply["feature"]["name"]
     return Group(note(f"{words}. To have it done again:"), to_type(f"cde reopen {name}"))
 

@@ -172,13 +172,21 @@ def test_a_feature_whose_review_an_older_release_accepted_says_nothing(waiting: 
     assert reviewed(waiting) == in_report(waiting) == []
 
 
-def test_what_git_cannot_compare_is_said_of_the_verdict(waiting: World) -> None:
+def test_what_git_cannot_compare_is_said_before_a_yes_and_not_of_what_ended(
+    waiting: World,
+) -> None:
     waiting.proofs.source["src/shop.s"] = CODE.replace("5", "6")
-    agree(waiting)
     reviewed_tree = waiting.project.feature("shop").phases["review"].accepted_tree
-    waiting.proofs.trees.trees.pop(reviewed_tree)
-    (said,) = in_report(waiting)
+    kept = waiting.proofs.trees.trees.pop(reviewed_tree)
+    (said,) = reviewed(waiting)
     assert "; whether the code is still the same is not known: " in said
+
+    waiting.proofs.trees.trees[reviewed_tree] = kept
+    agree(waiting)
+    assert in_report(waiting) != []
+    del waiting.proofs.trees.trees[reviewed_tree]  # as git does some time after the end
+    assert in_report(waiting) == []
+    assert "of other code" not in report_markdown(report(waiting))
 
 
 def test_a_submission_asks_git_no_more_for_it(world: World) -> None:

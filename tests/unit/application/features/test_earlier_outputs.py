@@ -169,6 +169,19 @@ def test_what_is_too_large_to_be_read_is_kept_as_a_copy_too(building: World) -> 
     assert (event["event"], event["files"]) == ("outputs_restored", [])
 
 
+def test_nothing_is_put_back_where_one_cannot_be_read_or_is_a_link(building: World) -> None:
+    contents = {**building.files.contents, SPEC: b"x", NOTES: b"y"}
+    for files in (WithFolder(), InMemoryFiles()):
+        building.files = files
+        building.files.contents = dict(contents)
+        building.files.links.add(SPEC)
+        with pytest.raises(OutputError) as caught:
+            submit(building, restore=True)
+        assert caught.value.code == "E112"
+        assert building.files.contents == contents
+        assert building.project.feature("login").events == []
+
+
 def test_a_submission_that_puts_nothing_back_says_nothing_of_it(building: World) -> None:
     use_case = SubmitWork(
         feature_id="login", phase_id="build", results={"report": "Done"}, restore=True
