@@ -89,13 +89,12 @@ def test_a_change_of_the_project_is_a_sentence_too() -> None:
 
 
 def test_a_change_of_several_features_says_each_thing_once() -> None:
-    again: Patch = [
-        {"op": "add", "path": f"/features/{each}/work/verified", "value": {"criteria": []}}
-        for each in ("f1", "f2")
-    ]
-    red: Patch = [
-        {"op": "add", "path": "/features/f3/work/verified", "value": {"criteria": ["AC1"]}}
-    ]
+    def verified(feature: str, *red: str) -> Patch:
+        work = f"/features/{feature}/work"
+        return [{"op": "add", "path": f"{work}/verified", "value": {"criteria": [*red]}}]
+
+    again = verified("f1") + verified("f2")
+    red = verified("f3", "AC1")
 
     assert [each.event for each in told(again, again + red)] == [
         "proven again, proven again with red AC1",
