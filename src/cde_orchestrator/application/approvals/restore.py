@@ -60,8 +60,8 @@ class RestoreOutputs(UseCase[RestoreOutputsReply], operation="restore_outputs", 
                 phase = waiting_phase(feature, workflow)
                 at, by = leases.now.isoformat(), leases.caller.name
                 copies = restore_changed(feature, phase, workflow, outputs, at, by)
-                is_undoable = all(each.current or not each.is_there for each in changed)
-                undo_at = project.sequence if copies and is_undoable else None
+                if copies and len(feature.events[-1]["files"]) == len(copies):
+                    undo_at = project.sequence
                 restored = [{"path": path, "kept_as": copy} for path, copy in copies.items()]
         return {
             "project": project_view(project, features.root, features.repository.backend),

@@ -12,10 +12,7 @@ from cde_orchestrator.application.approvals.judged import JudgedView, judged
 from cde_orchestrator.application.approvals.source import Source, source_now
 from cde_orchestrator.application.caveats import caveats_of
 from cde_orchestrator.application.criterion_views import CriterionView, criterion_view, stale
-from cde_orchestrator.application.features.earlier_outputs import (
-    AcceptedOutput,
-    changed_before,
-)
+from cde_orchestrator.application.features.earlier_outputs import AcceptedOutput, changed_before
 from cde_orchestrator.application.features.feature_criteria import criteria_of
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs

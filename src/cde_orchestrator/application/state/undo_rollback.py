@@ -9,11 +9,7 @@ from typing import Any, Protocol
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources
-from cde_orchestrator.application.features.rollback import (
-    ROLLED_BACK,
-    ROLLING_BACK,
-    FileRow,
-)
+from cde_orchestrator.application.features.rollback import ROLLED_BACK, ROLLING_BACK, FileRow
 from cde_orchestrator.application.features.source_changes import (
     SourceRow,
     SourceState,

@@ -29,12 +29,7 @@ from cde_orchestrator.cli.session.application import (
     project_root,
 )
 from cde_orchestrator.cli.session.boundary import REFUSED, boundary, starts_elsewhere
-from cde_orchestrator.cli.session.help import (
-    PARSER_ERROR,
-    CommandGroup,
-    PlainCommand,
-    examples,
-)
+from cde_orchestrator.cli.session.help import PARSER_ERROR, CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.discovery import find_project_root
 from cde_orchestrator.domain.value import Value

@@ -233,6 +233,23 @@ def test_what_changes_while_the_yes_is_recorded_is_not_approved(waiting: World) 
     assert refused(waiting, ApprovePhase(feature_id="shop", digest=digest)) == "E141"
 
 
+def test_a_yes_keeps_the_source_that_was_shown_whatever_is_written_while_it_is_recorded(
+    waiting: World,
+) -> None:
+    digest = shown(waiting)["digest"]
+
+    def write(asked: int) -> None:
+        if asked > before:  # it is as it was shown, and compared
+            waiting.proofs.source["src/shop.s"] = "price = 6\n"
+
+    before = waiting.proofs.trees.asked + 1
+    waiting.proofs.trees.meanwhile = write
+    approve(waiting, digest)
+    feature = waiting.project.feature("shop")
+    assert feature.seen_source is not None
+    assert feature.phases["approve"].accepted_tree not in {"", feature.seen_source.tree}
+
+
 def test_a_source_that_changes_after_the_check_began_is_not_approved(waiting: World) -> None:
     digest = shown(waiting)["digest"]
 
